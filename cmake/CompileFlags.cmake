@@ -1,0 +1,36 @@
+# Flags for everything built in this tree. They are set by directory, so they reach our own targets
+# and neither a project that includes us nor one that links the installed library.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# Only what SHMBUS_API marks is visible from outside a shared libshmbus.
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                    "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast>")
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # Clang counts sign conversions among -Wconversion, GCC does not; both shall say the same.
+  add_compile_options(-Wno-sign-conversion)
+endif()
+if(SHMBUS_WERROR)
+  add_compile_options(-Werror)
+endif()
+
+if(SHMBUS_SANITIZE)
+  string(REPLACE ";" "," sanitizers "${SHMBUS_SANITIZE}")
+  add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${sanitizers})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC 12 reports false positives once a sanitizer has rewritten the code; plain builds keep it.
+    # Its -Wtsan stays: ThreadSanitizer cannot see a standalone fence, so we must not use one.
+    add_compile_options(-Wno-maybe-uninitialized)
+  endif()
+endif()

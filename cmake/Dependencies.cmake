@@ -1,0 +1,53 @@
+# Every dependency, and who may use it. `scripts/deps` installs them on Debian and Ubuntu.
+# Only tl-expected and the threads library reach a user of the installed library.
+
+find_package(Threads REQUIRED)
+
+# Public: the shape of Result<T>, std::expected for C++20.
+if(NOT TARGET tl::expected)
+  find_package(tl-expected CONFIG REQUIRED)
+endif()
+
+# Boost.Interprocess, headers only, under libshmbus/src/segment alone. Config mode, because newer
+# CMake has dropped its own FindBoost.
+if(NOT TARGET Boost::headers)
+  find_package(Boost 1.74 CONFIG REQUIRED)
+endif()
+
+if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_BENCH)
+  find_package(CLI11 CONFIG REQUIRED)
+endif()
+if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_BENCH OR SHMBUS_BUILD_TESTS)
+  find_package(fmt CONFIG REQUIRED)
+endif()
+if(SHMBUS_BUILD_CLI OR SHMBUS_BUILD_BENCH OR SHMBUS_BUILD_EXAMPLES OR SHMBUS_BUILD_TESTS)
+  find_package(nlohmann_json CONFIG REQUIRED)
+endif()
+
+# moodycamel's queue has no package config on Debian, and newer releases sit one folder deeper.
+# Used by the daemon and the benchmarks: #include <concurrentqueue.h>
+if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_BENCH)
+  find_path(SHMBUS_CONCURRENTQUEUE_DIR concurrentqueue.h REQUIRED
+            PATH_SUFFIXES concurrentqueue concurrentqueue/moodycamel)
+  mark_as_advanced(SHMBUS_CONCURRENTQUEUE_DIR)
+  add_library(shmbus_concurrentqueue INTERFACE)
+  target_include_directories(shmbus_concurrentqueue SYSTEM
+                             INTERFACE "${SHMBUS_CONCURRENTQUEUE_DIR}")
+endif()
+
+if(SHMBUS_BUILD_BENCH)
+  find_package(benchmark CONFIG REQUIRED)
+endif()
+
+# Either major version: tests/support/catch.hpp picks the header, tests/support/catch_main.cpp
+# supplies main for both.
+if(SHMBUS_BUILD_TESTS)
+  find_package(Catch2 CONFIG REQUIRED)
+  if(Catch2_VERSION VERSION_LESS 2.13)
+    message(FATAL_ERROR "the tests need Catch2 2.13 or newer, found ${Catch2_VERSION}")
+  endif()
+  list(APPEND CMAKE_MODULE_PATH "${Catch2_DIR}")  # where version 2 and 3 both keep Catch.cmake
+  find_package(Python3 COMPONENTS Interpreter)
+  find_program(SHMBUS_SPIN spin)
+  mark_as_advanced(SHMBUS_SPIN)
+endif()

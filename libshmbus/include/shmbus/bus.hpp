@@ -1,0 +1,71 @@
+// A bus: one shared-memory segment that processes open by name.
+//
+//   name            where
+//   "shop"          /dev/shm/shmbus.shop
+//   "/run/x/bus"    that file (any value with a '/'): one bind-mounted folder serves containers
+//
+// Whoever opens first creates it; no daemon is needed. It stays after the last process has gone and
+// is reused, or replaced when its layout is of another version and nobody has it open. Processes
+// that were killed leave nothing to clean up.
+//
+// Threads   A Bus may be shared by threads.
+// Fork      Handles do not survive fork(): every operation of the child returns `forked`. exec() is
+//           fine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "shmbus/caller.hpp"
+#include "shmbus/error.hpp"
+#include "shmbus/export.hpp"
+#include "shmbus/options.hpp"
+#include "shmbus/server.hpp"
+
+namespace shmbus {
+
+namespace detail {
+class BusCore;
+}
+
+class SHMBUS_API Bus {
+ public:
+  Bus() noexcept = default;
+
+  /// Opens the bus, creating it unless options.create is false.
+  [[nodiscard]] static Result<Bus> open(std::string_view name_or_path,
+                                        const OpenOptions& options = {}) noexcept;
+
+  /// A seat for handlers. It takes part once its first name is registered.
+  [[nodiscard]] Result<Server> serve(const ServeOptions& options = {}) noexcept;
+
+  /// For this thread. The name need not be registered yet: calls tell.
+  [[nodiscard]] Result<RawCaller> caller(CommandName name,
+                                         const CallerOptions& options = {}) noexcept;
+  template <class C>
+  [[nodiscard]] Result<Caller<C>> caller(const CallerOptions& options = {}) noexcept {
+    auto raw = caller(C::name, options);
+    if (!raw) return tl::unexpected<Error>(raw.error());
+    return Caller<C>(std::move(*raw));
+  }
+
+  /// Returns once a live handler has the name; timed_out otherwise.
+  Result<void> wait_until_available(CommandName name, Duration timeout) noexcept;
+
+  /// Frees what dead participants held; returns how many were reclaimed. Done as needed by others
+  /// too: at open, by waiting callers, by the daemon.
+  Result<std::size_t> reclaim() noexcept;
+
+  [[nodiscard]] std::string_view path() const noexcept;
+  [[nodiscard]] std::uint64_t segment_bytes() const noexcept;
+  [[nodiscard]] bool valid() const noexcept { return core_ != nullptr; }
+
+ private:
+  explicit Bus(std::shared_ptr<detail::BusCore> core) noexcept : core_(std::move(core)) {}
+  std::shared_ptr<detail::BusCore> core_;
+};
+
+}  // namespace shmbus

@@ -1,0 +1,80 @@
+// Command binds a name to its types, once, for both sides.
+//
+//   struct CreateUser { std::uint64_t id; shmbus::String<64> email; };
+//   struct UserCreated { std::uint64_t row; };
+//   using UserCreate = shmbus::Command<"user.create", CreateUser, UserCreated>;
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "shmbus/fixed_string.hpp"
+
+namespace shmbus {
+
+/// "No data": the request or the reply of a command that needs none.
+struct Nothing {};
+
+namespace detail {
+
+/// FNV-1a, 64 bit (Fowler, Noll, Vo), finished with the mixer of splitmix64 so that the upper half
+/// is as good as the lower. Part of the format: both sides must agree.
+constexpr std::uint64_t hash_name(std::string_view name) noexcept {
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char c : name) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  }
+  hash = (hash ^ (hash >> 30U)) * 0xBF58476D1CE4E5B9ULL;
+  hash = (hash ^ (hash >> 27U)) * 0x94D049BB133111EBULL;
+  return hash ^ (hash >> 31U);
+}
+
+/// Bytes a T takes on the bus: an empty type takes none.
+template <class T>
+inline constexpr std::size_t wire_bytes = std::is_empty_v<T> ? 0 : sizeof(T);
+
+template <class T>
+std::span<const std::byte> bytes_of(const T& value) noexcept {
+  return {reinterpret_cast<const std::byte*>(&value), wire_bytes<T>};
+}
+template <class T>
+std::span<std::byte> writable_bytes_of(T& value) noexcept {
+  return {reinterpret_cast<std::byte*>(&value), wire_bytes<T>};
+}
+
+}  // namespace detail
+
+/// A name and its hash; from a literal both are computed at compile time.
+struct CommandName {
+  std::string_view text;
+  std::uint64_t hash;
+
+  // NOLINTNEXTLINE: implicit on purpose, a name is a text
+  constexpr CommandName(std::string_view name) noexcept
+      : text(name), hash(detail::hash_name(name)) {}
+  // NOLINTNEXTLINE
+  constexpr CommandName(const char* name) noexcept : CommandName(std::string_view{name}) {}
+};
+
+template <FixedString Name, class RequestType, class ReplyType = Nothing>
+struct Command {
+  using Request = RequestType;
+  using Reply = ReplyType;
+
+  static_assert(std::is_trivially_copyable_v<Request>,
+                "the request of a command must be trivially copyable: it lives in shared memory");
+  static_assert(std::is_trivially_copyable_v<Reply>,
+                "the reply of a command must be trivially copyable: it lives in shared memory");
+  static_assert(std::is_default_constructible_v<Reply>);
+  static_assert(alignof(Request) <= 8 && alignof(Reply) <= 8,
+                "bus memory handed to handlers is aligned to 8 bytes");
+  static_assert(!Name.view().empty() && Name.view().size() <= 128,
+                "a command name has 1 to 128 bytes");
+
+  static constexpr CommandName name{Name.view()};
+};
+
+}  // namespace shmbus

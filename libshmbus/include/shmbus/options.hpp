@@ -1,0 +1,74 @@
+// What a bus, a caller and a server can be told. A 0 means "the default".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace shmbus {
+
+using Duration = std::chrono::nanoseconds;
+
+/// For a timeout: wait for ever. Calls still end when their handler dies after it had started them.
+inline constexpr Duration forever = Duration::max();
+/// For a timeout: use the default of the bus (OpenOptions::default_timeout).
+inline constexpr Duration default_timeout = Duration::min();
+
+/// Read when a bus is created. Whoever opens an existing one gets what it was created with.
+struct Capacities {
+  std::uint32_t participants = 0;    ///< open Bus objects in all processes (128)
+  std::uint32_t names = 0;           ///< distinct command names, for ever (256)
+  std::uint32_t endpoints = 0;       ///< servers at one time (64)
+  std::uint32_t lanes = 0;           ///< pairs of caller thread and server (256)
+  std::uint32_t cells_per_lane = 0;  ///< outstanding commands of one lane; a power of two (64)
+  std::uint32_t inbox_slots = 0;     ///< tickets of one server; a power of two (512)
+  std::uint32_t extents = 0;         ///< pieces of payload memory (64)
+  std::uint32_t extent_bytes = 0;    ///< size of one; a power of two (64 KiB)
+};
+
+struct OpenOptions {
+  Capacities capacities{};
+  std::uint32_t mode = 0600;          ///< permissions of a new segment
+  std::int64_t group = -1;            ///< gid of a new segment; -1 leaves the process's own
+  bool create = true;                 ///< false: fail when there is no such bus
+  std::string_view label = {};        ///< shown by `shmbus ps`; the program's name by default
+  Duration default_timeout{std::chrono::seconds(5)};  ///< of a new segment
+};
+
+enum class WaitMode : std::uint8_t {
+  adaptive,  ///< spin for about as long as the answer usually takes, then sleep
+  spinning,  ///< never sleep: lowest latency, one core busy
+  blocking,  ///< sleep at once
+};
+
+/// What a call does while its name has no live handler.
+enum class WhenVacant : std::uint8_t {
+  fail,  ///< not_registered at once
+  wait,  ///< queue, or wait for a registration, until the deadline
+};
+
+/// What a call does while no cell or no memory is free.
+enum class WhenFull : std::uint8_t {
+  fail,  ///< overloaded at once
+  wait,  ///< until the deadline
+};
+
+struct CallerOptions {
+  WaitMode wait = WaitMode::adaptive;
+  WhenVacant when_vacant = WhenVacant::fail;
+  WhenFull when_full = WhenFull::wait;
+};
+
+enum class Order : std::uint8_t {
+  per_caller,  ///< commands of one caller thread start in the order it sent them
+  global,      ///< one order over all callers: a ticket for each command
+};
+
+struct ServeOptions {
+  std::string_view label = {};  ///< shown as the owner of the names; the bus's label by default
+  WaitMode wait = WaitMode::adaptive;
+  Order order = Order::per_caller;
+  std::uint32_t hot_lanes = 8;  ///< lanes polled directly while busy; the others ring
+};
+
+}  // namespace shmbus

@@ -1,0 +1,10 @@
+// Everything a user of the library needs.
+#pragma once
+
+#include "shmbus/bus.hpp"
+#include "shmbus/caller.hpp"
+#include "shmbus/command.hpp"
+#include "shmbus/error.hpp"
+#include "shmbus/options.hpp"
+#include "shmbus/server.hpp"
+#include "shmbus/types.hpp"

@@ -1,0 +1,31 @@
+// What one process holds of one bus: the mapping, its seat among the participants, and the means
+// to judge the others. Everything that works on a segment takes one of these.
+#pragma once
+
+#include <cstdint>
+
+#include "layout/words.hpp"
+#include "liveness/fork_guard.hpp"
+#include "liveness/prober.hpp"
+#include "segment/view.hpp"
+#include "wait/clock.hpp"
+
+namespace shmbus {
+
+struct Attachment {
+  segment::View view;
+  const liveness::Prober* prober = nullptr;
+  const liveness::ForkGuard* fork_guard = nullptr;
+  layout::Party me;
+  wait::TickRate rate;
+  std::uint64_t default_timeout_ns = 0;
+
+  [[nodiscard]] bool forked() const noexcept { return fork_guard->forked(); }
+  /// A party that is not this one and whose process has gone.
+  [[nodiscard]] bool dead(layout::Party party) const noexcept {
+    return party != me && !party.nobody() &&
+           party.index() < view.capacities().participants && prober->dead(party.index());
+  }
+};
+
+}  // namespace shmbus

@@ -1,0 +1,102 @@
+// The public class Bus: opening, and making callers and servers.
+#include "shmbus/bus.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "bus/core.hpp"
+#include "call/caller_core.hpp"
+#include "names/table.hpp"
+#include "recovery/endpoint.hpp"
+#include "recovery/participant.hpp"
+#include "serve/server_core.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus {
+
+namespace {
+
+constexpr std::uint64_t availability_slice_ns = 50'000'000;
+
+Error empty_handle() noexcept {
+  return {ErrorKind::invalid_argument, 0, 0, "this bus is empty: open it first"};
+}
+
+bool is_available(const Attachment& bus, const CommandName& name) noexcept {
+  const auto record = names::find(bus.view, name);
+  if (!record) return false;
+  const layout::BindingWord binding{
+      bus.view.name(*record).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+  if (!binding.bound() || binding.endpoint() >= bus.view.capacities().endpoints) return false;
+  recovery::recover_endpoint(bus, binding.endpoint());
+  const layout::ControlWord control{bus.view.endpoint(binding.endpoint())
+                                        .control.control.load(std::memory_order_acquire)};
+  return control.active();
+}
+
+}  // namespace
+
+Result<Bus> Bus::open(std::string_view name_or_path, const OpenOptions& options) noexcept {
+  return detail::without_throwing([&]() -> Result<Bus> {
+    auto core = detail::BusCore::open(name_or_path, {options, false});
+    if (!core) return tl::unexpected<Error>(core.error());
+    return Bus(std::move(*core));
+  });
+}
+
+Result<Server> Bus::serve(const ServeOptions& options) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (core_->attachment().forked()) return detail::BusCore::forked_error();
+  return detail::without_throwing([&]() -> Result<Server> {
+    return Server(std::make_shared<detail::ServerCore>(core_, options));
+  });
+}
+
+Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (core_->attachment().forked()) return detail::BusCore::forked_error();
+  if (name.text.empty() || name.text.size() > layout::name_bytes_max) {
+    return fail(ErrorKind::invalid_argument, "a command name has 1 to 128 bytes");
+  }
+  return detail::without_throwing([&]() -> Result<RawCaller> {
+    auto port = detail::Port::of_this_thread(core_);
+    if (!port) return tl::unexpected<Error>(port.error());
+    auto* caller = new detail::CallerCore(std::move(*port), name, options);
+    return RawCaller(detail::CallerRef(caller, &caller->count));
+  });
+}
+
+Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  const auto& bus = core_->attachment();
+  if (bus.forked()) return detail::BusCore::forked_error();
+  detail::Deadline deadline(bus, timeout);
+  auto& registrations = bus.view.bus_events().registrations;
+  for (;;) {
+    const std::uint32_t seen = registrations.load(std::memory_order_acquire);  // SYNC wait.event
+    if (is_available(bus, name)) return {};
+    const std::uint64_t left = deadline.left_ns(wait::ticks());
+    if (left == 0) {
+      Error error{ErrorKind::timed_out, 0, 0, {}};
+      error.message.append("no live handler took '").append(name.text).append("' in time");
+      return tl::unexpected<Error>(error);
+    }
+    wait::futex_wait(registrations, seen, std::min(left, availability_slice_ns));
+  }
+}
+
+Result<std::size_t> Bus::reclaim() noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (core_->attachment().forked()) return detail::BusCore::forked_error();
+  return recovery::reclaim_all(core_->attachment());
+}
+
+std::string_view Bus::path() const noexcept {
+  return core_ ? std::string_view{core_->path()} : std::string_view{};
+}
+
+std::uint64_t Bus::segment_bytes() const noexcept {
+  return core_ ? core_->view().geometry().segment_bytes : 0;
+}
+
+}  // namespace shmbus

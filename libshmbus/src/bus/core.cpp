@@ -1,0 +1,116 @@
+#include "bus/core.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "layout/participant.hpp"
+#include "liveness/file_lock.hpp"
+#include "liveness/seat.hpp"
+#include "recovery/participant.hpp"
+#include "segment/open.hpp"
+#include "wait/fence.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::detail {
+namespace {
+
+std::string own_label(std::string_view wanted) {
+  if (!wanted.empty()) return std::string(wanted);
+  return program_invocation_short_name;
+}
+
+tl::unexpected<Error> no_seat() noexcept {
+  return fail(ErrorKind::limit_reached,
+              "no free participant: create the bus with larger capacities.participants");
+}
+
+/// A seat on the description that `mapping` was made from.
+Result<layout::Party> join(const segment::OpenFile& file, const segment::View& view,
+                           const std::string& path, const JoinOptions& options,
+                           std::string_view label) {
+  if (options.as_daemon && !liveness::try_lock(file.file.fd(), layout::daemon_lock_offset, 1)) {
+    return fail(ErrorKind::already_registered, "another shmbusd has this bus in its care");
+  }
+  const auto role =
+      options.as_daemon ? layout::participant_role::daemon : layout::participant_role::client;
+  const auto seat = liveness::take_seat(view, file.file.fd(), {label, role});
+  if (!seat) return no_seat();
+  if (segment::id_of(path) != file.id) {
+    return fail(ErrorKind::bus_unusable, "the bus was replaced while it was being opened");
+  }
+  return *seat;
+}
+
+}  // namespace
+
+ErrorKind kind_of(StatusCode code) noexcept {
+  switch (code) {
+    case StatusCode::ok: return ErrorKind::none;
+    case StatusCode::rejected: return ErrorKind::rejected;
+    case StatusCode::handler_died: return ErrorKind::handler_died_after_start;
+    case StatusCode::expired: return ErrorKind::timed_out;
+    case StatusCode::cancelled: return ErrorKind::cancelled;
+    case StatusCode::not_registered: return ErrorKind::not_registered;
+    case StatusCode::reply_too_large: return ErrorKind::too_large;
+    case StatusCode::abandoned: return ErrorKind::abandoned;
+    case StatusCode::malformed: return ErrorKind::corrupted;
+  }
+  return ErrorKind::corrupted;
+}
+
+Result<std::shared_ptr<BusCore>> BusCore::open(std::string_view name_or_path,
+                                               const JoinOptions& options) {
+  wait::prepare_fences();
+  const auto* guard = liveness::ForkGuard::instance();
+  if (guard == nullptr) {
+    return fail(ErrorKind::bus_unusable, "the kernel lacks MADV_WIPEONFORK (Linux 4.14)", errno);
+  }
+  const auto location = segment::locate(name_or_path);
+  if (!location) return tl::unexpected<Error>(location.error());
+  auto file = segment::open_or_create(*location, options.open);
+  if (!file) return tl::unexpected<Error>(file.error());
+
+  auto core = std::make_shared<BusCore>();
+  core->path_ = location->path;
+  core->label_ = own_label(options.open.label);
+  auto mapping = segment::Mapping::map(file->file, file->header.segment_bytes, true);
+  if (!mapping) return tl::unexpected<Error>(mapping.error());
+  core->mapping_ = std::move(*mapping);
+  core->prober_ = std::make_unique<liveness::Prober>(file->file.fd(), location->path, file->id);
+  if (!core->prober_->valid()) {
+    return fail(ErrorKind::bus_unusable, "cannot open the bus a second time to watch its peers",
+                errno);
+  }
+  auto& a = core->attachment_;
+  a.view = segment::View(core->mapping_.data(), file->geometry);
+  a.prober = core->prober_.get();
+  a.rate = wait::TickRate(file->header.ticks_per_s);
+  a.default_timeout_ns = file->header.default_timeout_ns;
+  a.fork_guard = guard;
+  auto seat = join(*file, a.view, location->path, options, core->label_);
+  if (!seat && seat.error().kind == ErrorKind::limit_reached) {
+    // The dead may sit on the seats.
+    recovery::reclaim_all(a);
+    seat = join(*file, a.view, location->path, options, core->label_);
+  }
+  if (!seat) return tl::unexpected<Error>(seat.error());
+  a.me = *seat;
+  if (!core->prober_->daemon_present()) recovery::reclaim_all(a);
+  wait::bump_and_wake(a.view.bus_events().arrivals);
+  return core;
+}
+
+BusCore::~BusCore() {
+  if (attachment_.fork_guard == nullptr) return;
+  if (attachment_.forked()) {
+    mapping_.abandon();  // those addresses are not mapped here, or are something else by now
+    return;
+  }
+  if (!attachment_.me.nobody()) recovery::leave(attachment_);
+}
+
+tl::unexpected<Error> BusCore::forked_error() noexcept {
+  return fail(ErrorKind::forked, "this handle was inherited through fork(): open the bus again");
+}
+
+}  // namespace shmbus::detail

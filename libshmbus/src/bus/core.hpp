@@ -1,0 +1,60 @@
+// What every handle of one opened bus shares. The last handle to go leaves the bus.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "bus/attachment.hpp"
+#include "endpoint/status_code.hpp"
+#include "segment/file.hpp"
+#include "segment/mapping.hpp"
+#include "shmbus/error.hpp"
+#include "shmbus/options.hpp"
+
+namespace shmbus::detail {
+
+ErrorKind kind_of(StatusCode code) noexcept;
+
+struct JoinOptions {
+  OpenOptions open;
+  bool as_daemon = false;  ///< also take the daemon's lock; already_registered when it is taken
+};
+
+class BusCore {
+ public:
+  /// May throw std::bad_alloc.
+  static Result<std::shared_ptr<BusCore>> open(std::string_view name_or_path,
+                                               const JoinOptions& options);
+  BusCore() = default;
+  BusCore(const BusCore&) = delete;
+  BusCore& operator=(const BusCore&) = delete;
+  ~BusCore();
+
+  [[nodiscard]] const Attachment& attachment() const noexcept { return attachment_; }
+  [[nodiscard]] const segment::View& view() const noexcept { return attachment_.view; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::string& label() const noexcept { return label_; }
+
+  /// The error of a forked child.
+  [[nodiscard]] static tl::unexpected<Error> forked_error() noexcept;
+
+ private:
+  std::string path_;
+  std::string label_;
+  segment::Mapping mapping_;
+  std::unique_ptr<liveness::Prober> prober_;
+  Attachment attachment_;
+};
+
+/// Runs `body`, which may allocate, and turns running out of memory into an error.
+template <class F>
+auto without_throwing(F&& body) noexcept -> decltype(body()) {
+  try {
+    return body();
+  } catch (...) {
+    return fail(ErrorKind::overloaded, "out of memory");
+  }
+}
+
+}  // namespace shmbus::detail

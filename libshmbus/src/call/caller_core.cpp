@@ -1,0 +1,359 @@
+#include "call/caller_core.hpp"
+
+#include <cstring>
+#include <utility>
+
+#include "bus/core.hpp"
+#include "layout/limits.hpp"
+#include "stats/histogram.hpp"
+
+namespace shmbus::detail {
+
+using lane::Outgoing;
+using lane::Ticket;
+
+namespace {
+
+constexpr std::uint32_t sample_every = 32;  // of the round trips that nobody had to wait long for
+
+std::span<const std::byte> inline_reply(const lane::CellWords& words, std::size_t bytes) noexcept {
+  return {reinterpret_cast<const std::byte*>(words.data()) + lane::reply_inline_offset, bytes};
+}
+
+bool is_ok(const lane::CellWords& words) noexcept {
+  return layout::CellWord{words[0]}.code() == static_cast<std::uint32_t>(StatusCode::ok);
+}
+
+tl::unexpected<Error> reply_out_of_bounds() noexcept {
+  return fail(ErrorKind::corrupted, "the handler's answer claims more bytes than there are");
+}
+
+}  // namespace
+
+CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
+                       const CallerOptions& options)
+    : port_(std::move(port)), name_text_(name.text), name_(name), options_(options) {
+  name_.text = name_text_;
+  spin_ = wait::SpinBudget(options.wait, bus().rate.from_ns(wait::spin_max_ns));
+}
+
+CallerCore::~CallerCore() = default;
+
+const Attachment& CallerCore::bus() const noexcept { return port_->bus().attachment(); }
+
+std::optional<Error> CallerCore::misuse() const noexcept {
+  if (bus().forked()) return BusCore::forked_error().value();
+  if (!port_->of_calling_thread()) {
+    return Error{ErrorKind::wrong_thread, 0, 0,
+                 "a caller belongs to the thread that made it: make one in this thread"};
+  }
+  return std::nullopt;
+}
+
+Result<Block> CallerCore::block_for(std::span<const std::byte> bytes) noexcept {
+  auto block = port_->allocate(bytes.size());
+  if (block) std::memcpy(block->data, bytes.data(), bytes.size());
+  return block;
+}
+
+/// Small requests ride in the cell, larger ones are copied into a block first.
+Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
+                                   std::span<const std::byte> request, std::size_t reply_capacity,
+                                   const Deadline& deadline) noexcept {
+  out.command = *record_;
+  out.deadline_ticks = deadline.travelling();
+  if (reply_capacity > layout::inline_reply_bytes) {
+    auto block = port_->allocate(reply_capacity);
+    if (!block) return tl::unexpected<Error>(block.error());
+    out.reply = *block;
+    out.reply_capacity = static_cast<std::uint32_t>(reply_capacity);
+  }
+  const std::size_t room = out.reply.data != nullptr ? layout::inline_request_beside_block_bytes
+                                                     : layout::inline_request_bytes;
+  if (request.size() <= room) {
+    out.inline_bytes = request;
+  } else {
+    auto block = block_for(request);
+    if (!block) {
+      port_->release(out.reply);
+      return tl::unexpected<Error>(block.error());
+    }
+    out.request = *block;
+    out.request_bytes = static_cast<std::uint32_t>(request.size());
+  }
+  return lane.lane.publish(out);
+}
+
+Result<std::size_t> CallerCore::call(std::span<const std::byte> request,
+                                     std::span<std::byte> reply, Duration timeout) noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  Deadline deadline(bus(), timeout);
+  const auto ready = lane_for_publish(deadline);
+  if (!ready) return tl::unexpected<Error>(ready.error());
+  PortLane& lane = **ready;
+  const bool sampled = ++lane.sample_clock % sample_every == 0;
+  const std::uint64_t began = sampled ? wait::ticks() : 0;
+
+  Outgoing out;
+  const auto ticket = publish(lane, out, request, reply.size(), deadline);
+  if (!ticket) return tl::unexpected<Error>(ticket.error());
+  lane.lane.notify();
+  auto& counters = lane.lane.head().counters;
+  stats::add(counters.calls, 1);
+  stats::add(counters.bytes_out, request.size());
+  if (!await(lane, *ticket, deadline)) return tl::unexpected<Error>(timed_out(lane, *ticket));
+  if (sampled) {
+    stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns,
+                  bus().rate.to_ns(wait::ticks() - began));
+  }
+  return finish_call(lane, *ticket, out.request, out.reply, reply);
+}
+
+Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const Block& request,
+                                            const Block& reply,
+                                            std::span<std::byte> into) noexcept {
+  const auto words = lane.lane.take_reply(ticket);
+  const auto head = lane::ReplyHead::unpack(words[1]);
+  auto& counters = lane.lane.head().counters;
+  Result<std::size_t> result = head.bytes;
+  if (!is_ok(words)) {
+    stats::add(counters.errors, 1);
+    result = tl::unexpected<Error>(error_of_reply(words));
+  } else if (head.bytes > into.size()) {
+    result = reply_out_of_bounds();
+  } else if (head.bytes <= layout::inline_reply_bytes) {
+    if (head.bytes != 0) {
+      std::memcpy(into.data(), inline_reply(words, head.bytes).data(), head.bytes);
+    }
+  } else {
+    // reply.data is not null: `into` is larger than an inline reply, so a block was sent along.
+    std::memcpy(into.data(), reply.data, head.bytes);
+  }
+  if (result) stats::add(counters.bytes_in, head.bytes);
+  lane.lane.release(ticket);
+  port_->release(request);
+  port_->release(reply);
+  return result;
+}
+
+Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& reply,
+                                 const Deadline& deadline) noexcept {
+  Pending pending;
+  pending.core_ = self();
+  pending.lane_ = &lane;
+  pending.seq_ = ticket.seq;
+  pending.cell_ = ticket.cell;
+  pending.deadline_ticks_ = deadline.at();
+  pending.reply_ = reply;
+  return pending;
+}
+
+Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_t reply_capacity,
+                                  Duration timeout) noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  Deadline deadline(bus(), timeout);
+  const auto lane = lane_for_publish(deadline);
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  Outgoing out;
+  const auto ticket = publish(**lane, out, request, reply_capacity, deadline);
+  if (!ticket) return tl::unexpected<Error>(ticket.error());
+  (*lane)->lane.notify();
+  stats::add((*lane)->lane.head().counters.calls, 1);
+  stats::add((*lane)->lane.head().counters.bytes_out, request.size());
+  return make_pending(**lane, *ticket, out.reply, deadline);
+}
+
+Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notify notify,
+                                       Duration timeout) noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  Deadline deadline(bus(), timeout);
+  const auto lane = lane_for_publish(deadline);
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  Outgoing out;
+  out.one_way = true;
+  const auto ticket = publish(**lane, out, request, 0, deadline);
+  if (!ticket) return tl::unexpected<Error>(ticket.error());
+  if (notify == Notify::now) (*lane)->lane.notify();
+  stats::add((*lane)->lane.head().counters.sends, 1);
+  stats::add((*lane)->lane.head().counters.bytes_out, request.size());
+  return ticket->seq;
+}
+
+Result<void> CallerCore::flush() noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (lane_ == nullptr) return {};
+  lane_->lane.notify();
+  port_->collect(*lane_);
+  return {};
+}
+
+Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  auto request = port_->allocate(bytes);
+  if (!request) return tl::unexpected<Error>(request.error());
+  Loan loan;
+  if (reply_capacity > layout::inline_reply_bytes) {
+    auto reply = port_->allocate(reply_capacity);
+    if (!reply) {
+      port_->release(*request);
+      return tl::unexpected<Error>(reply.error());
+    }
+    loan.reply_ = *reply;
+    loan.reply_.capacity = static_cast<std::uint32_t>(reply_capacity);
+  }
+  loan.core_ = self();
+  loan.request_ = *request;
+  loan.size_ = static_cast<std::uint32_t>(bytes);
+  return loan;
+}
+
+Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  Deadline deadline(bus(), timeout);
+  const auto lane = lane_for_publish(deadline);
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  Outgoing out;
+  out.command = *record_;
+  out.request = loan.request_;
+  out.request_bytes = loan.size_;
+  out.reply = loan.reply_;
+  out.reply_capacity = loan.reply_.capacity;
+  out.deadline_ticks = deadline.travelling();
+  const Ticket ticket = (*lane)->lane.publish(out);
+  (*lane)->lane.notify();
+  stats::add((*lane)->lane.head().counters.calls, 1);
+  stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
+  loan.request_ = {};
+  return make_pending(**lane, ticket, std::exchange(loan.reply_, {}), deadline);
+}
+
+Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  Deadline deadline(bus(), timeout);
+  const auto lane = lane_for_publish(deadline);
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  Outgoing out;
+  out.command = *record_;
+  out.one_way = true;
+  out.request = loan.request_;
+  out.request_bytes = loan.size_;
+  out.deadline_ticks = deadline.travelling();
+  (void)(*lane)->lane.publish(out);
+  (*lane)->lane.notify();
+  stats::add((*lane)->lane.head().counters.sends, 1);
+  stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
+  loan.request_ = {};
+  return {};
+}
+
+Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  PortLane& lane = *static_cast<PortLane*>(pending.lane_);
+  const Ticket ticket{pending.cell_, pending.seq_};
+  Deadline deadline(bus(), pending.deadline_ticks_);
+  const Block reply = std::exchange(pending.reply_, {});
+  pending.lane_ = nullptr;
+  if (!await(lane, ticket, deadline)) return tl::unexpected<Error>(timed_out(lane, ticket));
+
+  const auto words = lane.lane.take_reply(ticket);
+  const auto head = lane::ReplyHead::unpack(words[1]);
+  lane.lane.release_blocks(ticket, reply.data != nullptr ? reply.offset64 : ~0U,
+                           [this](std::uint32_t offset64) { port_->release_offset(offset64); });
+  lane.lane.release(ticket);
+  if (!is_ok(words)) {
+    stats::add(lane.lane.head().counters.errors, 1);
+    port_->release(reply);
+    return tl::unexpected<Error>(error_of_reply(words));
+  }
+  stats::add(lane.lane.head().counters.bytes_in, head.bytes);
+  ReplyView view;
+  view.size_ = head.bytes;
+  if (head.bytes <= layout::inline_reply_bytes) {
+    std::memcpy(view.inline_, inline_reply(words, head.bytes).data(), head.bytes);
+    port_->release(reply);
+    return view;
+  }
+  if (reply.data == nullptr || head.bytes > reply.capacity) {
+    port_->release(reply);
+    return reply_out_of_bounds();
+  }
+  view.core_ = self();
+  view.block_ = reply;
+  return view;
+}
+
+bool CallerCore::ready(const Pending& pending) const noexcept {
+  if (misuse() || pending.lane_ == nullptr) return true;
+  const auto& lane = static_cast<PortLane*>(pending.lane_)->lane;
+  return lane.replied({pending.cell_, pending.seq_});
+}
+
+void CallerCore::cancel(Pending& pending) noexcept {
+  if (misuse() || pending.lane_ == nullptr) return;
+  static_cast<PortLane*>(pending.lane_)->lane.ask_to_cancel({pending.cell_, pending.seq_});
+}
+
+/// Nobody will ask for the answer: let the cell and its memory come back when it is there.
+void CallerCore::give_up(Pending& pending) noexcept {
+  if (pending.lane_ == nullptr || misuse()) return;
+  auto& lane = *static_cast<PortLane*>(std::exchange(pending.lane_, nullptr));
+  lane.lane.quarantine({pending.cell_, pending.seq_});
+  port_->collect(lane);
+}
+
+void CallerCore::give_back(Block& block) noexcept {
+  if (block.data == nullptr || misuse()) return;
+  port_->release(block);
+  block = {};
+}
+
+void CallerCore::on_lost(OnLost callback, void* user) noexcept {
+  if (misuse()) return;
+  Deadline now(bus(), Duration::zero());
+  if (const auto lane = lane_for_publish(now)) {
+    (*lane)->on_lost = callback;
+    (*lane)->on_lost_user = user;
+  }
+}
+
+std::uint64_t CallerCore::lost() const noexcept { return lane_ == nullptr ? 0 : lane_->lost; }
+
+Error error_of_reply(const lane::CellWords& words) noexcept {
+  const auto head = lane::ReplyHead::unpack(words[1]);
+  const auto code = static_cast<StatusCode>(layout::CellWord{words[0]}.code());
+  Error error{kind_of(code), 0, 0, {}};
+  switch (code) {
+    case StatusCode::rejected: {
+      error.code = static_cast<std::int32_t>(head.detail);
+      const auto text = inline_reply(
+          words, std::min<std::size_t>(head.bytes, layout::inline_reply_bytes));
+      error.message = std::string_view{reinterpret_cast<const char*>(text.data()), text.size()};
+      break;
+    }
+    case StatusCode::handler_died:
+      error.message = "the handler died while it ran this command: its outcome is unknown";
+      break;
+    case StatusCode::expired:
+      error.message = "the deadline passed before the handler got to it: it was not run";
+      break;
+    case StatusCode::cancelled:
+      error.message = "cancelled before it was started";
+      break;
+    case StatusCode::not_registered:
+      error.message = "the handler gave this name up before it got to the command: it was not run";
+      break;
+    case StatusCode::reply_too_large:
+      error.needed = head.detail;
+      error.message.append("the reply needs room for ").append(head.detail).append(" bytes");
+      break;
+    case StatusCode::abandoned:
+      error.message = "the handler dropped the command without an answer";
+      break;
+    default:
+      error.message = "the two processes disagree about this command's cell";
+      break;
+  }
+  return error;
+}
+
+}  // namespace shmbus::detail

@@ -1,0 +1,100 @@
+// What stands behind RawCaller, Loan, Pending and ReplyView: one name, resolved to a lane of this
+// thread, and the ways to publish into it and to wait for what comes back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "call/deadline.hpp"
+#include "call/port.hpp"
+#include "lane/caller_lane.hpp"
+#include "shmbus/caller.hpp"
+#include "shmbus/command.hpp"
+#include "wait/fd_bridge.hpp"
+#include "wait/spin.hpp"
+
+namespace shmbus::detail {
+
+class CallerCore {
+ public:
+  CallerCore(std::shared_ptr<Port> port, const CommandName& name, const CallerOptions& options);
+  CallerCore(const CallerCore&) = delete;
+  CallerCore& operator=(const CallerCore&) = delete;
+  ~CallerCore();
+
+  CallerRef::Count count;
+
+  Result<std::size_t> call(std::span<const std::byte> request, std::span<std::byte> reply,
+                           Duration timeout) noexcept;
+  Result<Pending> start(std::span<const std::byte> request, std::size_t reply_capacity,
+                        Duration timeout) noexcept;
+  Result<std::uint64_t> send(std::span<const std::byte> request, Notify notify,
+                             Duration timeout) noexcept;
+  Result<void> flush() noexcept;
+  Result<Loan> loan(std::size_t bytes, std::size_t reply_capacity) noexcept;
+  Result<Pending> start(Loan& loan, Duration timeout) noexcept;
+  Result<void> send(Loan& loan, Duration timeout) noexcept;
+
+  Result<ReplyView> wait(Pending& pending) noexcept;
+  [[nodiscard]] bool ready(const Pending& pending) const noexcept;
+  void cancel(Pending& pending) noexcept;
+  void give_up(Pending& pending) noexcept;
+  void give_back(Block& block) noexcept;
+
+  void on_lost(OnLost callback, void* user) noexcept;
+  [[nodiscard]] std::uint64_t lost() const noexcept;
+  Result<int> fd() noexcept;
+  Result<void> poll() noexcept;
+
+  /// Whether the calling thread and process may use this caller at all.
+  [[nodiscard]] std::optional<Error> misuse() const noexcept;
+
+ private:
+  // Resolving (caller_resolve.cpp)
+  Result<PortLane*> lane_for_publish(Deadline& deadline) noexcept;
+  [[nodiscard]] bool resolved_and_owned() const noexcept;
+  Result<PortLane*> resolve(Deadline& deadline) noexcept;
+  Result<void> wait_for_owner(Deadline& deadline) noexcept;
+  Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
+  [[nodiscard]] tl::unexpected<Error> not_registered() const noexcept;
+
+  // Waiting (caller_wait.cpp)
+  /// True when the answer is there, false when time is over.
+  bool await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  bool await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  void sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept;
+  /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
+  /// any more and this caller does not wait for a successor.
+  bool check_owner(PortLane& lane) noexcept;
+  Error timed_out(PortLane& lane, lane::Ticket ticket) noexcept;
+
+  // Publishing
+  Result<Block> block_for(std::span<const std::byte> bytes) noexcept;
+  Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
+                               std::span<const std::byte> request, std::size_t reply_capacity,
+                               const Deadline& deadline) noexcept;
+  Result<std::size_t> finish_call(PortLane& lane, lane::Ticket ticket, const Block& request,
+                                  const Block& reply, std::span<std::byte> into) noexcept;
+  Pending make_pending(PortLane& lane, lane::Ticket ticket, const Block& reply,
+                       const Deadline& deadline) noexcept;
+  [[nodiscard]] const Attachment& bus() const noexcept;
+  [[nodiscard]] CallerRef self() noexcept { return {this, &count}; }
+
+  std::shared_ptr<Port> port_;
+  std::string name_text_;
+  CommandName name_;
+  CallerOptions options_;
+  std::optional<std::uint32_t> record_;
+  std::uint64_t binding_ = 0;  ///< as it was when lane_ was chosen
+  PortLane* lane_ = nullptr;
+  wait::SpinBudget spin_;
+  std::unique_ptr<wait::FdBridge> bridge_;
+};
+
+/// The error that an unsuccessful answer stands for.
+Error error_of_reply(const lane::CellWords& words) noexcept;
+
+}  // namespace shmbus::detail

@@ -1,0 +1,127 @@
+// How a caller finds the lane to publish into: name -> record -> binding -> endpoint -> lane. The
+// fast path is two loads of words that change only when a registration does.
+#include <algorithm>
+
+#include "call/caller_core.hpp"
+#include "bus/core.hpp"
+#include "names/table.hpp"
+#include "recovery/endpoint.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::detail {
+
+using layout::Attention;
+using layout::BindingWord;
+using layout::ControlWord;
+
+namespace {
+
+constexpr std::uint64_t registration_slice_ns = 50'000'000;
+constexpr std::uint64_t room_slice_ns = 1'000'000;
+
+}  // namespace
+
+/// Two loads that hit: the binding has not moved, and the endpoint does not say "vacant".
+bool CallerCore::resolved_and_owned() const noexcept {
+  if (lane_ == nullptr) return false;
+  // SYNC names.binding
+  if (bus().view.name(*record_).binding.load(std::memory_order_acquire) != binding_) return false;
+  return lane_->lane.endpoint().attention.attention.load(std::memory_order_relaxed) !=
+         static_cast<std::uint32_t>(Attention::vacant);
+}
+
+Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
+  if (!resolved_and_owned()) [[unlikely]] {
+    const auto lane = resolve(deadline);
+    if (!lane) return lane;
+  }
+  if (!lane_->lane.has_room()) [[unlikely]] {
+    if (auto room = wait_for_room(*lane_, deadline); !room) {
+      return tl::unexpected<Error>(room.error());
+    }
+  }
+  return lane_;
+}
+
+Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
+  const auto& view = bus().view;
+  for (;;) {
+    if (!record_) record_ = names::find(view, name_);
+    if (record_) {
+      // SYNC names.binding: what the registrant set up is visible with it.
+      const BindingWord binding{view.name(*record_).binding.load(std::memory_order_acquire)};
+      if (binding.bound() && binding.endpoint() < view.capacities().endpoints) {
+        const std::uint32_t endpoint = binding.endpoint();
+        recovery::recover_endpoint(bus(), endpoint);  // when its owner is found dead
+        // SYNC endpoint.control
+        const ControlWord control{
+            view.endpoint(endpoint).control.control.load(std::memory_order_acquire)};
+        // At a vacant endpoint commands queue up for the next owner, if the caller wants that.
+        if (control.active() || options_.when_vacant == WhenVacant::wait) {
+          const auto lane = port_->lane_to(endpoint);
+          if (!lane) return lane;
+          lane_ = *lane;
+          binding_ = binding.bits;
+          return lane_;
+        }
+      }
+    }
+    if (options_.when_vacant == WhenVacant::fail) return not_registered();
+    if (auto waited = wait_for_owner(deadline); !waited) {
+      return tl::unexpected<Error>(waited.error());
+    }
+  }
+}
+
+tl::unexpected<Error> CallerCore::not_registered() const noexcept {
+  Error error{ErrorKind::not_registered, 0, 0, {}};
+  error.message.append("no live handler is registered for '").append(name_.text).append("' on ");
+  error.message.append(port_->bus().path());
+  error.message.append("; start it, or ask to wait (WhenVacant::wait, wait_until_available)");
+  return tl::unexpected<Error>(error);
+}
+
+/// Sleeps until some registration changes, in slices, since the news may be lost.
+Result<void> CallerCore::wait_for_owner(Deadline& deadline) noexcept {
+  auto& registrations = bus().view.bus_events().registrations;
+  const std::uint32_t seen = registrations.load(std::memory_order_acquire);  // SYNC wait.event
+  if (!record_) record_ = names::find(bus().view, name_);
+  if (record_) {
+    const BindingWord binding{
+        bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+    if (binding.bound()) return {};
+  }
+  const std::uint64_t left = deadline.left_ns(wait::ticks());
+  if (left == 0) return not_registered();
+  wait::futex_wait(registrations, seen, std::min(left, registration_slice_ns));
+  return {};
+}
+
+/// The lane is full: take back what is finished, wait for more when the caller may wait.
+Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexcept {
+  const std::uint64_t began = wait::ticks();
+  const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
+  lane.lane.notify();
+  for (;;) {
+    port_->collect(lane);
+    if (lane.lane.has_room()) return {};
+    const std::uint64_t now = wait::ticks();
+    if (options_.when_full == WhenFull::fail || deadline.over(now)) {
+      return fail(ErrorKind::overloaded,
+                  "the handler is behind: every cell of this lane is in use (cells_per_lane), or "
+                  "its inbox is full (inbox_slots)");
+    }
+    if (now - began < spin_for) {
+      wait::cpu_relax();
+      continue;
+    }
+    // Nothing will wake us for a one-way command that has finished: sleep briefly and look again.
+    lane.lane.notify();
+    check_owner(lane);
+    auto& events = lane.lane.head().events.count;
+    const std::uint32_t seen = events.load(std::memory_order_acquire);  // SYNC wait.event
+    wait::futex_wait(events, seen, std::min(deadline.left_ns(now), room_slice_ns));
+  }
+}
+
+}  // namespace shmbus::detail

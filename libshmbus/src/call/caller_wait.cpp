@@ -1,0 +1,160 @@
+// How a caller waits for its answer: spin for about as long as it usually takes, then sleep, always
+// in slices and always looking again. Between slices it asks the kernel whether the owner still
+// lives, and recovers the endpoint itself when not; it never waits for anybody else to do so.
+#include <algorithm>
+
+#include "call/caller_core.hpp"
+#include "bus/core.hpp"
+#include "recovery/endpoint.hpp"
+#include "stats/histogram.hpp"
+#include "wait/fence.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::detail {
+
+using layout::ControlWord;
+
+namespace {
+
+constexpr int first_look_spins = 200;                        // without looking at the clock
+constexpr int spins_between_clocks = 32;
+constexpr std::uint64_t probe_interval_ns = 1'000'000;       // of a spinning caller
+constexpr std::uint64_t first_slice_ns = 10'000'000;         // alone: death is told within this
+constexpr std::uint64_t slice_under_daemon_ns = 100'000'000;  // the daemon wakes us
+constexpr std::uint64_t inexact_slice_ns = 1'000'000;        // without membarrier
+constexpr std::uint64_t slow_call_ns = 10'000;               // always recorded
+
+}  // namespace
+
+bool CallerCore::await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept {
+  if (options_.wait != WaitMode::blocking) {
+    for (int i = 0; i < first_look_spins; ++i) {
+      if (lane.lane.replied(ticket)) return true;
+      wait::cpu_relax();
+    }
+  }
+  return await_slowly(lane, ticket, deadline);
+}
+
+bool CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept {
+  const std::uint64_t began = wait::ticks();
+  const std::uint64_t probe_interval = bus().rate.from_ns(probe_interval_ns);
+  std::uint64_t next_probe = began + probe_interval;
+  std::uint64_t spin_until = began + std::min(spin_.ticks(), Deadline::never - began);
+  std::uint64_t slice = first_slice_ns;
+  bool slept = false;
+  std::uint64_t now = began;
+  while (!lane.lane.replied(ticket)) {
+    if (deadline.over(now)) return lane.lane.replied(ticket);
+    if (now < spin_until) {
+      for (int i = 0; i < spins_between_clocks && !lane.lane.replied(ticket); ++i) {
+        wait::cpu_relax();
+      }
+    } else {
+      spin_.had_to_sleep();
+      slept = true;
+      sleep(lane, ticket, std::min(deadline.left_ns(now), slice));
+      slice = bus().prober->daemon_present() ? slice_under_daemon_ns : first_slice_ns;
+      next_probe = 0;
+    }
+    now = wait::ticks();
+    if (now >= next_probe && !lane.lane.replied(ticket)) {
+      // Withdrawn for certain, or else started by somebody after all: then go on waiting.
+      if (!check_owner(lane) && lane.lane.ask_to_cancel(ticket)) return lane.lane.replied(ticket);
+      next_probe = now + probe_interval;
+    }
+  }
+  if (!slept) {
+    spin_.spun_well();
+  } else {
+    spin_.slept_for(now - began);
+  }
+  const std::uint64_t waited_ns = bus().rate.to_ns(now - began);
+  if (waited_ns >= slow_call_ns) {
+    stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns, waited_ns);
+  }
+  return true;
+}
+
+void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept {
+  auto& head = lane.lane.head();
+  const std::uint32_t seen = head.events.count.load(std::memory_order_acquire);  // SYNC wait.event
+  head.caller.park.store(1, std::memory_order_relaxed);
+  // SYNC lane.park: "I sleep", then look; the owner answers, then looks whether somebody sleeps.
+  const bool exact = wait::sleeper_fence();
+  if (!lane.lane.replied(ticket)) {
+    wait::futex_wait(head.events.count, seen, exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));
+  }
+  if (bridge_ == nullptr) head.caller.park.store(0, std::memory_order_relaxed);
+}
+
+bool CallerCore::check_owner(PortLane& lane) noexcept {
+  // SYNC endpoint.control
+  const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
+  if (!control.active()) {
+    // Vacant: the next owner of the name comes here, if the caller cares to wait for one, unless
+    // the name was given up or lives elsewhere by now.
+    if (options_.when_vacant == WhenVacant::fail) return false;
+    const layout::BindingWord binding{
+        bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+    return binding.bound() && binding.endpoint() == lane.lane.endpoint_index();
+  }
+  if (bus().dead(control.holder())) {
+    recovery::recover_endpoint(bus(), lane.lane.endpoint_index());
+  }
+  return true;
+}
+
+/// Leaves the cell to the owner and says what is known.
+Error CallerCore::timed_out(PortLane& lane, lane::Ticket ticket) noexcept {
+  const bool never_started = lane.lane.ask_to_cancel(ticket);
+  lane.lane.quarantine(ticket);
+  stats::add(lane.lane.head().counters.timeouts, 1);
+  stats::add(lane.lane.head().counters.errors, 1);
+  const ControlWord control{
+      lane.lane.endpoint().control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
+  const layout::BindingWord binding{
+      bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+  if (never_started && !binding.bound()) {
+    return Error{ErrorKind::not_registered, 0, 0,
+                 "the handler gave this name up before it got to the command: it was not run"};
+  }
+  if (never_started && !control.active()) {
+    return Error{ErrorKind::handler_died_before_start, 0, 0,
+                 "its handler is gone and no other came before the deadline: it was not run"};
+  }
+  if (never_started) {
+    return Error{ErrorKind::timed_out, 0, 0,
+                 "the deadline passed while it was queued: it was not started and will not be"};
+  }
+  return Error{ErrorKind::timed_out, 0, 0,
+               "the deadline passed after it was started: it may still take effect"};
+}
+
+Result<int> CallerCore::fd() noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (bridge_) return bridge_->fd();
+  Deadline now(bus(), Duration::zero());
+  const auto lane = lane_for_publish(now);
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  auto bridge = without_throwing([&] {
+    return wait::FdBridge::watch((*lane)->lane.head().events.count, *bus().fork_guard);
+  });
+  if (!bridge) return tl::unexpected<Error>(bridge.error());
+  bridge_ = std::move(*bridge);
+  if (auto armed = poll(); !armed) return tl::unexpected<Error>(armed.error());
+  return bridge_->fd();
+}
+
+Result<void> CallerCore::poll() noexcept {
+  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!bridge_ || lane_ == nullptr) return {};
+  bridge_->clear();
+  // From here on every answer bumps the event count; what came before is found by ready().
+  lane_->lane.head().caller.park.store(1, std::memory_order_relaxed);
+  (void)wait::sleeper_fence();  // SYNC lane.park
+  port_->collect(*lane_);
+  return {};
+}
+
+}  // namespace shmbus::detail

@@ -1,0 +1,48 @@
+// The time limit of one operation. An explicit one is fixed at the start and may travel with the
+// command; the default one starts to count when the operation first has to wait, so that what does
+// not wait reads no clock.
+#pragma once
+
+#include <cstdint>
+
+#include "bus/attachment.hpp"
+#include "shmbus/options.hpp"
+
+namespace shmbus::detail {
+
+class Deadline {
+ public:
+  static constexpr std::uint64_t never = ~0ULL;
+
+  Deadline(const Attachment& bus, Duration timeout) noexcept : bus_(&bus) {
+    if (timeout == default_timeout) return;
+    if (timeout == forever) {
+      at_ = never;
+      return;
+    }
+    const auto ns = timeout.count() < 0 ? 0 : static_cast<std::uint64_t>(timeout.count());
+    at_ = travelling_ = wait::ticks() + bus.rate.from_ns(ns);
+  }
+  /// One whose moment was fixed before; 0 is the default, not yet started.
+  Deadline(const Attachment& bus, std::uint64_t at) noexcept : bus_(&bus), at_(at) {}
+
+  /// For the cell: 0 when the owner need not look at the clock.
+  [[nodiscard]] std::uint64_t travelling() const noexcept { return travelling_; }
+  [[nodiscard]] std::uint64_t at() const noexcept { return at_; }
+
+  [[nodiscard]] bool over(std::uint64_t now) noexcept {
+    if (at_ == 0) at_ = now + bus_->rate.from_ns(bus_->default_timeout_ns);
+    return now >= at_;
+  }
+  [[nodiscard]] std::uint64_t left_ns(std::uint64_t now) noexcept {
+    if (over(now)) return 0;
+    return at_ == never ? never : bus_->rate.to_ns(at_ - now);
+  }
+
+ private:
+  const Attachment* bus_;
+  std::uint64_t at_ = 0;
+  std::uint64_t travelling_ = 0;
+};
+
+}  // namespace shmbus::detail

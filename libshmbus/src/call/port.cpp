@@ -1,0 +1,112 @@
+#include "call/port.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "bus/core.hpp"
+#include "lane/directory.hpp"
+#include "recovery/participant.hpp"
+
+namespace shmbus::detail {
+namespace {
+
+/// Its address tells threads apart, for the price of no call.
+thread_local char thread_mark = 0;
+
+struct Entry {
+  const BusCore* bus;
+  std::weak_ptr<Port> port;
+};
+thread_local std::vector<Entry> ports_of_thread;
+
+}  // namespace
+
+Port::Port(std::shared_ptr<BusCore> bus) noexcept
+    : bus_(std::move(bus)), thread_(&thread_mark), pool_(bus_->attachment()) {}
+
+Port::~Port() {
+  if (bus_->attachment().forked()) {
+    pool_.abandon();
+    return;
+  }
+  collect_all();
+  for (const auto& lane : lanes_) lane::detach(bus_->attachment(), lane->lane.index());
+}
+
+bool Port::of_calling_thread() const noexcept { return thread_ == &thread_mark; }
+
+Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore>& bus) {
+  std::erase_if(ports_of_thread, [](const Entry& entry) { return entry.port.expired(); });
+  for (const auto& entry : ports_of_thread) {
+    if (entry.bus != bus.get()) continue;
+    if (auto port = entry.port.lock()) return port;
+  }
+  auto port = std::make_shared<Port>(bus);
+  ports_of_thread.push_back({bus.get(), port});
+  return port;
+}
+
+Result<PortLane*> Port::lane_to(std::uint32_t endpoint) noexcept {
+  for (const auto& lane : lanes_) {
+    if (lane->lane.endpoint_index() == endpoint) return lane.get();
+  }
+  const auto& bus = bus_->attachment();
+  auto index = lane::attach(bus, endpoint);
+  if (!index) {
+    recovery::reclaim_all(bus);
+    recovery::drop_stranded_lanes(bus);
+    index = lane::attach(bus, endpoint);
+  }
+  if (!index) {
+    return fail(ErrorKind::limit_reached,
+                "no free lane: create the bus with larger capacities.lanes, or use fewer threads");
+  }
+  try {
+    lanes_.push_back(std::make_unique<PortLane>(bus, *index, endpoint));
+    return lanes_.back().get();
+  } catch (const std::bad_alloc&) {
+    lane::detach(bus, *index);
+    return fail(ErrorKind::overloaded, "out of memory for a lane");
+  }
+}
+
+void Port::collect(PortLane& lane) noexcept {
+  lane.lane.collect(
+      [&lane](const lane::LostSend& lost) {
+        ++lane.lost;
+        auto& counter = lane.lane.head().counters.lost;
+        counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        if (lane.on_lost != nullptr) {
+          lane.on_lost(lane.on_lost_user, lost.seq, kind_of(lost.why));
+        }
+      },
+      [this](std::uint32_t offset64) { pool_.release(offset64); });
+}
+
+void Port::collect_all() noexcept {
+  for (const auto& lane : lanes_) collect(*lane);
+}
+
+Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
+  if (bytes > bus_->view().geometry().extents.bytes()) {
+    Error error{ErrorKind::too_large, 0, bytes, {}};
+    error.message.append("the bus has ")
+        .append(bus_->view().geometry().extents.bytes())
+        .append(" bytes of payload memory in all, ")
+        .append(bytes)
+        .append(" were asked for: create it with more or larger capacities.extents");
+    return tl::unexpected<Error>(error);
+  }
+  if (auto block = pool_.allocate(bytes)) return *block;
+  collect_all();
+  if (auto block = pool_.allocate(bytes)) return *block;
+  // Others may have died with memory in their hands.
+  recovery::reclaim_all(bus_->attachment());
+  if (auto block = pool_.allocate(bytes)) return *block;
+  return fail(ErrorKind::overloaded,
+              "no payload memory left: wait for replies, or create the bus with more "
+              "capacities.extents");
+}
+
+}  // namespace shmbus::detail

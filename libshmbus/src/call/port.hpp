@@ -1,0 +1,67 @@
+// One thread's standing on one bus: its lanes and its payload memory. Every caller that the thread
+// makes shares them, so a thread has one lane to an endpoint however many names it calls there, and
+// threads share nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "lane/caller_lane.hpp"
+#include "payload/pool.hpp"
+#include "shmbus/caller.hpp"
+#include "shmbus/error.hpp"
+
+namespace shmbus::detail {
+
+class BusCore;
+
+/// A lane and what the thread wants to know of it.
+struct PortLane {
+  PortLane(const Attachment& bus, std::uint32_t index, std::uint32_t endpoint) noexcept
+      : lane(bus, index, endpoint) {}
+  lane::CallerLane lane;
+  std::uint64_t lost = 0;
+  OnLost on_lost = nullptr;
+  void* on_lost_user = nullptr;
+  std::uint32_t sample_clock = 0;  ///< counts calls between two timed ones
+};
+
+class Port {
+ public:
+  Port(std::shared_ptr<BusCore> bus) noexcept;
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+  ~Port();
+
+  /// This thread's port on that bus, made when there is none.
+  static Result<std::shared_ptr<Port>> of_this_thread(const std::shared_ptr<BusCore>& bus);
+
+  /// The lane to an endpoint, attached when there is none.
+  Result<PortLane*> lane_to(std::uint32_t endpoint) noexcept;
+
+  /// Takes back finished cells and blocks of one lane, or of all of them.
+  void collect(PortLane& lane) noexcept;
+  void collect_all() noexcept;
+
+  /// A block, after collecting when there is none at once.
+  Result<Block> allocate(std::uint64_t bytes) noexcept;
+  void release(const Block& block) noexcept {
+    if (block.data != nullptr) pool_.release(block.offset64);
+  }
+  void release_offset(std::uint32_t offset64) noexcept { pool_.release(offset64); }
+
+  [[nodiscard]] bool of_calling_thread() const noexcept;
+  [[nodiscard]] BusCore& bus() const noexcept { return *bus_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<PortLane>>& lanes() const noexcept {
+    return lanes_;
+  }
+
+ private:
+  std::shared_ptr<BusCore> bus_;
+  const void* thread_;
+  payload::Pool pool_;
+  std::vector<std::unique_ptr<PortLane>> lanes_;
+};
+
+}  // namespace shmbus::detail

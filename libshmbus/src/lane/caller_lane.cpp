@@ -1,0 +1,168 @@
+#include "lane/caller_lane.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "endpoint/bell.hpp"
+#include "inbox/inbox.hpp"
+#include "lane/journal.hpp"
+#include "testpoint.hpp"
+#include "wait/fence.hpp"
+
+namespace shmbus::lane {
+
+using layout::Attention;
+using layout::CellWord;
+using layout::LaneMode;
+using layout::Phase;
+
+CallerLane::CallerLane(const Attachment& bus, std::uint32_t index, std::uint32_t endpoint) noexcept
+    : view_(bus.view),
+      head_(&bus.view.lane(index)),
+      cells_(bus.view.cells(index)),
+      target_(&bus.view.endpoint(endpoint)),
+      index_(index),
+      endpoint_(endpoint),
+      mask_(static_cast<std::uint32_t>(cells_.size()) - 1) {
+  // Cell 0 is where the first command will be; the others are free, in order, so that a stream of
+  // commands walks the cells one after the other.
+  for (std::uint32_t cell = 1; cell < cells_.size(); ++cell) push_free(cell);
+}
+
+bool CallerLane::has_room() noexcept {
+  if (free_count_ == 0) return false;
+  return !ordered() || inbox::had_room(view_.inbox(endpoint_), target_->inbox_tail);
+}
+
+Ticket CallerLane::publish(const Outgoing& out) noexcept {
+  const std::uint32_t cell = next_cell_;
+  const std::uint32_t next = pop_free();
+  const std::uint64_t seq = next_seq_;
+  remember(cell, out);
+  fill(cells_[cell], out, next);
+  SHMBUS_TESTPOINT("lane.filled");
+  const auto phase = out.one_way ? Phase::send : Phase::request;
+  // SYNC lane.publish: the commit point.
+  cells_[cell].word[0].store(CellWord::make(seq, phase, out.command).bits,
+                             std::memory_order_release);
+  SHMBUS_TESTPOINT("lane.published");
+  next_cell_ = next;
+  next_seq_ = seq + 1;
+  head_->counters.published.store(seq, std::memory_order_relaxed);
+  if (ordered()) {
+    (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::tag_of(seq));
+    SHMBUS_TESTPOINT("lane.ticketed");
+  }
+  if (out.one_way) {
+    sends_[(sends_first_ + sends_count_) & mask_] = static_cast<std::uint16_t>(cell);
+    ++sends_count_;
+  } else {
+    ++calls_;
+  }
+  return {cell, seq};
+}
+
+void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {
+  CellUse& use = use_[cell];
+  use.seq = next_seq_;
+  use.request_offset64 = out.request.data != nullptr ? out.request.offset64 : none;
+  use.reply_offset64 = out.reply.data != nullptr ? out.reply.offset64 : none;
+}
+
+void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next) noexcept {
+  CellWords words{};
+  RequestHead request{next, 0, static_cast<std::uint32_t>(out.inline_bytes.size())};
+  auto* bytes = reinterpret_cast<std::byte*>(words.data());
+  if (out.request.data != nullptr) {
+    request.flags |= layout::cell_flags::request_block;
+    request.bytes = out.request_bytes;
+  }
+  if (out.reply.data != nullptr) request.flags |= layout::cell_flags::reply_block;
+  if (out.deadline_ticks != 0) request.flags |= layout::cell_flags::deadline;
+  std::size_t at = inline_offset;
+  if (request.names_block()) {
+    const BlockNames names{out.request.offset64, out.reply.offset64, out.reply_capacity};
+    std::memcpy(bytes + inline_offset, &names, sizeof names);
+    at = inline_beside_block_offset;
+  }
+  if (!out.inline_bytes.empty()) {
+    std::memcpy(bytes + at, out.inline_bytes.data(), out.inline_bytes.size());
+  }
+  words[1] = request.pack();
+  words[2] = out.deadline_ticks;
+  for (std::size_t i = 1; i < 8; ++i) cell.word[i].store(words[i], std::memory_order_relaxed);
+}
+
+bool CallerLane::needs_notice() const noexcept {
+  wait::publisher_fence();  // SYNC lane.notice: the command, then "must I wake?"
+  const auto mode = head_->owner.mode.load(std::memory_order_relaxed);
+  const auto attention = target_->attention.attention.load(std::memory_order_relaxed);
+  return (mode == static_cast<std::uint32_t>(LaneMode::cold)) ||
+         attention == static_cast<std::uint32_t>(Attention::parked);
+}
+
+void CallerLane::ring() noexcept {
+  if (head_->owner.mode.load(std::memory_order_relaxed) ==
+      static_cast<std::uint32_t>(LaneMode::cold)) {
+    // SYNC lane.rung: whoever sets it puts the ticket; the owner clears it before it looks.
+    if (head_->events.rung.exchange(1, std::memory_order_acq_rel) == 0) {
+      SHMBUS_TESTPOINT("lane.rung");
+      (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::any_command);
+    }
+    wait::detail::full_fence();
+  }
+  if (endpoint::must_wake(*target_)) endpoint::wake_owner(*target_);
+}
+
+bool CallerLane::maybe_started(Ticket ticket) const noexcept {
+  return effective_cursor(*head_).seq() > ticket.seq;
+}
+
+CellWords CallerLane::take_reply(Ticket ticket) const noexcept {
+  return copy_cell(cells_[ticket.cell], word(ticket.cell));
+}
+
+void CallerLane::release(Ticket ticket) noexcept {
+  CellUse& use = use_[ticket.cell];
+  if (use.cancel_asked) clear_cancel(ticket.cell);
+  use.request_offset64 = use.reply_offset64 = none;
+  --calls_;
+  push_free(ticket.cell);
+}
+
+void CallerLane::quarantine(Ticket ticket) noexcept {
+  --calls_;
+  quarantined_[quarantined_count_++] = static_cast<std::uint16_t>(ticket.cell);
+}
+
+bool CallerLane::ask_to_cancel(Ticket ticket) noexcept {
+  use_[ticket.cell].cancel_asked = true;
+  // This word has one writer, this thread: no read-modify-write is needed.
+  auto& bits = head_->caller.cancel[ticket.cell / 64];
+  bits.store(bits.load(std::memory_order_relaxed) | (1ULL << (ticket.cell % 64)),
+             std::memory_order_release);  // SYNC lane.cancel
+  // The owner stores its cursor, then looks at the bit. After the fence either we see the cursor
+  // beyond this command, or every later look sees the bit.
+  return wait::sleeper_fence() && !maybe_started(ticket);
+}
+
+void CallerLane::clear_cancel(std::uint32_t cell) noexcept {
+  use_[cell].cancel_asked = false;
+  auto& bits = head_->caller.cancel[cell / 64];
+  bits.store(bits.load(std::memory_order_relaxed) & ~(1ULL << (cell % 64)),
+             std::memory_order_release);  // SYNC lane.cancel
+}
+
+void CallerLane::push_free(std::uint32_t cell) noexcept {
+  free_[(free_first_ + free_count_) & mask_] = static_cast<std::uint16_t>(cell);
+  ++free_count_;
+}
+
+std::uint32_t CallerLane::pop_free() noexcept {
+  const std::uint32_t cell = free_[free_first_];
+  free_first_ = (free_first_ + 1) & mask_;
+  --free_count_;
+  return cell;
+}
+
+}  // namespace shmbus::lane

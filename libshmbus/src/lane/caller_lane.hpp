@@ -1,0 +1,195 @@
+// The caller's end of a lane. Everything it decides by is private memory: which cells are free,
+// which sequence number comes next, what is outstanding. The segment is written for the owner to
+// read and read only for the owner's answers, each word once.
+//
+// publish: fill the cell (nobody looks before its word says so), store the word: committed. A kill
+// before that store leaves nothing; after it nothing more is needed for the command to run, only
+// for the owner to hear of it sooner.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "bus/attachment.hpp"
+#include "endpoint/status_code.hpp"
+#include "lane/request.hpp"
+#include "layout/words.hpp"
+#include "shmbus/caller.hpp"
+
+namespace shmbus::lane {
+
+/// What to publish. A block with data == nullptr is absent.
+struct Outgoing {
+  std::uint32_t command = 0;  ///< index of the name record
+  bool one_way = false;
+  std::span<const std::byte> inline_bytes;  ///< copied into the cell
+  detail::Block request;                    ///< or: in place, `request_bytes` of it
+  std::uint32_t request_bytes = 0;
+  detail::Block reply;  ///< memory for a large reply, `reply_capacity` of it
+  std::uint32_t reply_capacity = 0;
+  std::uint64_t deadline_ticks = 0;  ///< 0: the owner need not look at the clock
+};
+
+/// Which command: its cell and its sequence number.
+struct Ticket {
+  std::uint32_t cell = 0;
+  std::uint64_t seq = 0;
+};
+
+/// A one-way command that was not done, reported when its cell is taken back.
+struct LostSend {
+  std::uint64_t seq = 0;
+  StatusCode why = StatusCode::ok;
+};
+
+class CallerLane {
+ public:
+  CallerLane(const Attachment& bus, std::uint32_t index, std::uint32_t endpoint) noexcept;
+
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  [[nodiscard]] std::uint32_t endpoint_index() const noexcept { return endpoint_; }
+  [[nodiscard]] layout::LaneHead& head() const noexcept { return *head_; }
+  [[nodiscard]] layout::Endpoint& endpoint() const noexcept { return *target_; }
+
+  /// Whether publish() would find a cell and, under global order, a ticket slot.
+  [[nodiscard]] bool has_room() noexcept;
+  /// REQUIRES: has_room(). Does not notify.
+  Ticket publish(const Outgoing& out) noexcept;
+  /// Makes sure that the owner hears of what was published.
+  void notify() noexcept {
+    if (needs_notice()) ring();
+  }
+
+  [[nodiscard]] bool replied(Ticket ticket) const noexcept {
+    return is_reply(word(ticket.cell), ticket.seq);
+  }
+  /// The owner may have started it; false is certain.
+  [[nodiscard]] bool maybe_started(Ticket ticket) const noexcept;
+  /// REQUIRES: replied(ticket). One copy of the answer.
+  [[nodiscard]] CellWords take_reply(Ticket ticket) const noexcept;
+  /// The cell may be used again. REQUIRES: replied(ticket).
+  void release(Ticket ticket) noexcept;
+  /// Hands the command's blocks to `on_block`, all but `keep`. REQUIRES: replied(ticket).
+  template <class OnBlock>
+  void release_blocks(Ticket ticket, std::uint32_t keep, OnBlock on_block) noexcept {
+    CellUse& use = use_[ticket.cell];
+    if (use.reply_offset64 == keep) use.reply_offset64 = none;
+    free_blocks(use, on_block);
+  }
+  /// Nobody waits any more, but the owner may still write to the cell and its blocks: keep both
+  /// until it has answered.
+  void quarantine(Ticket ticket) noexcept;
+  /// Not to be started any more. True when it is certain that it was not and never will be.
+  bool ask_to_cancel(Ticket ticket) noexcept;
+
+  /// Takes back what the owner has finished with: one-way cells, quarantined cells. Calls
+  /// `on_lost(LostSend)` and `on_block(offset64)` for memory that is free again.
+  template <class OnLost, class OnBlock>
+  void collect(OnLost on_lost, OnBlock on_block) noexcept;
+
+  [[nodiscard]] std::uint32_t outstanding() const noexcept {
+    return calls_ + sends_count_ + quarantined_count_;
+  }
+  [[nodiscard]] std::uint32_t free_cells() const noexcept { return free_count_; }
+  /// Something waits for collect().
+  [[nodiscard]] bool has_uncollected() const noexcept {
+    return sends_count_ + quarantined_count_ != 0;
+  }
+
+ private:
+  struct CellUse {
+    std::uint64_t seq = 0;
+    std::uint32_t request_offset64 = none;
+    std::uint32_t reply_offset64 = none;
+    bool cancel_asked = false;
+  };
+  static constexpr std::uint32_t none = ~0U;
+
+  [[nodiscard]] std::uint64_t word(std::uint32_t cell) const noexcept {
+    return cells_[cell].word[0].load(std::memory_order_acquire);  // SYNC lane.reply
+  }
+  [[nodiscard]] static bool is_reply(std::uint64_t bits, std::uint64_t seq) noexcept {
+    const layout::CellWord seen{bits};
+    return seen.seq() == seq && seen.phase() == layout::Phase::reply;
+  }
+  [[nodiscard]] bool needs_notice() const noexcept;
+  void ring() noexcept;
+  [[nodiscard]] bool ordered() const noexcept {
+    return head_->owner.mode.load(std::memory_order_relaxed) ==
+           static_cast<std::uint32_t>(layout::LaneMode::ordered);
+  }
+  void fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next) noexcept;
+  void remember(std::uint32_t cell, const Outgoing& out) noexcept;
+  void push_free(std::uint32_t cell) noexcept;
+  std::uint32_t pop_free() noexcept;
+  void clear_cancel(std::uint32_t cell) noexcept;
+  template <class OnBlock>
+  void free_blocks(CellUse& use, OnBlock& on_block) noexcept;
+
+  segment::View view_;
+  layout::LaneHead* head_ = nullptr;
+  std::span<layout::Cell> cells_;
+  layout::Endpoint* target_ = nullptr;
+  std::uint32_t index_ = 0;
+  std::uint32_t endpoint_ = 0;
+
+  std::uint64_t next_seq_ = 1;
+  std::uint32_t next_cell_ = 0;
+  std::uint32_t mask_ = 0;
+  // Rings of cell numbers, as large as the lane.
+  std::uint32_t free_first_ = 0;
+  std::uint32_t free_count_ = 0;
+  std::uint32_t sends_first_ = 0;
+  std::uint32_t sends_count_ = 0;
+  std::uint32_t quarantined_count_ = 0;
+  std::uint32_t calls_ = 0;
+  std::array<std::uint16_t, layout::cells_per_lane_max> free_{};
+  std::array<std::uint16_t, layout::cells_per_lane_max> sends_{};
+  std::array<std::uint16_t, layout::cells_per_lane_max> quarantined_{};
+  std::array<CellUse, layout::cells_per_lane_max> use_{};
+};
+
+template <class OnBlock>
+void CallerLane::free_blocks(CellUse& use, OnBlock& on_block) noexcept {
+  if (use.request_offset64 != none) on_block(use.request_offset64);
+  if (use.reply_offset64 != none) on_block(use.reply_offset64);
+  use.request_offset64 = use.reply_offset64 = none;
+}
+
+template <class OnLost, class OnBlock>
+void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
+  if (sends_count_ != 0) {
+    // SYNC lane.done: everything below has finished, also with the memory it was sent in.
+    const std::uint64_t done = std::max(head_->journal[0].done.load(std::memory_order_acquire),
+                                        head_->journal[1].done.load(std::memory_order_acquire));
+    while (sends_count_ != 0) {
+      const std::uint32_t cell = sends_[sends_first_];
+      CellUse& use = use_[cell];
+      const layout::CellWord seen{word(cell)};
+      const bool answered = is_reply(seen.bits, use.seq);
+      if (!answered && use.seq >= done) break;
+      if (answered) on_lost(LostSend{use.seq, static_cast<StatusCode>(seen.code())});
+      free_blocks(use, on_block);
+      if (use.cancel_asked) clear_cancel(cell);
+      sends_first_ = (sends_first_ + 1) & mask_;
+      --sends_count_;
+      push_free(cell);
+    }
+  }
+  for (std::uint32_t i = 0; i < quarantined_count_;) {
+    const std::uint32_t cell = quarantined_[i];
+    if (!is_reply(word(cell), use_[cell].seq)) {
+      ++i;
+      continue;
+    }
+    free_blocks(use_[cell], on_block);
+    clear_cancel(cell);
+    push_free(cell);
+    quarantined_[i] = quarantined_[--quarantined_count_];
+  }
+}
+
+}  // namespace shmbus::lane

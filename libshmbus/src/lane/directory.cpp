@@ -1,0 +1,96 @@
+#include "lane/directory.hpp"
+
+#include "endpoint/bell.hpp"
+#include "lane/journal.hpp"
+#include "testpoint.hpp"
+
+namespace shmbus::lane {
+
+using layout::LaneMode;
+using layout::LaneState;
+using layout::LaneWord;
+
+namespace {
+
+/// REQUIRES: the lane is `allocating` by us: nobody else looks inside.
+void initialise(const segment::View& view, std::uint32_t index, std::uint32_t endpoint) noexcept {
+  auto& head = view.lane(index);
+  for (auto& cell : view.cells(index)) cell.word[0].store(0, std::memory_order_relaxed);
+  head.caller.park.store(0, std::memory_order_relaxed);
+  for (auto& bits : head.caller.cancel) bits.store(0, std::memory_order_relaxed);
+  head.events.rung.store(0, std::memory_order_relaxed);
+  for (auto& journal : head.journal) {
+    journal.cursor.store(layout::CursorWord::make(1, 0).bits, std::memory_order_relaxed);
+    journal.done.store(0, std::memory_order_relaxed);
+  }
+  head.counters.published.store(0, std::memory_order_relaxed);
+  const auto flags = view.endpoint(endpoint).attention.flags.load(std::memory_order_relaxed);
+  const auto mode =
+      (flags & layout::endpoint_flags::global_order) != 0 ? LaneMode::ordered : LaneMode::cold;
+  head.owner.mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
+}
+
+}  // namespace
+
+LaneWord load_word(const segment::View& view, std::uint32_t lane) noexcept {
+  return {view.lane_word(lane).load(std::memory_order_acquire)};  // SYNC lane.word
+}
+
+bool move_word(const segment::View& view, std::uint32_t lane, LaneWord expected,
+               LaneWord next) noexcept {
+  // SYNC lane.word
+  return view.lane_word(lane).compare_exchange_strong(
+      expected.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+std::optional<std::uint32_t> attach(const Attachment& bus, std::uint32_t endpoint) noexcept {
+  const std::uint32_t lanes = bus.view.capacities().lanes;
+  // Start apart from the other participants, so that newcomers do not fight for the same words.
+  const std::uint32_t start = bus.me.index() * 7U;
+  for (std::uint32_t step = 0; step < lanes; ++step) {
+    const std::uint32_t index = (start + step) % lanes;
+    const LaneWord seen = load_word(bus.view, index);
+    if (seen.state() != LaneState::free) continue;
+    const auto mine = LaneWord::make(seen.gen(), bus.me, endpoint, LaneState::allocating, 0);
+    if (!move_word(bus.view, index, seen, mine)) continue;
+    SHMBUS_TESTPOINT("lane.allocating");
+    initialise(bus.view, index, endpoint);
+    // Nobody but us may move an `allocating` lane of a living caller.
+    (void)move_word(bus.view, index, mine, mine.with_state(LaneState::attached));
+    SHMBUS_TESTPOINT("lane.attached");
+    return index;
+  }
+  return std::nullopt;
+}
+
+void detach(const Attachment& bus, std::uint32_t lane) noexcept {
+  for (;;) {
+    const LaneWord seen = load_word(bus.view, lane);
+    if (seen.state() != LaneState::attached || seen.party() != bus.me) return;
+    if (!move_word(bus.view, lane, seen, seen.with_state(LaneState::orphan))) continue;
+    SHMBUS_TESTPOINT("lane.orphan");
+    if (seen.endpoint() < bus.view.capacities().endpoints) {
+      endpoint::ring(bus.view, seen.endpoint(), lane);
+    }
+    return;
+  }
+}
+
+bool has_queued(const segment::View& view, std::uint32_t lane) noexcept {
+  const auto cursor = effective_cursor(view.lane(lane));
+  if (cursor.cell() >= view.capacities().cells_per_lane) return false;
+  const layout::CellWord word{
+      view.cells(lane)[cursor.cell()].word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
+  return word.seq() == cursor.seq() && (word.phase() == layout::Phase::request ||
+                                        word.phase() == layout::Phase::send);
+}
+
+bool free_unserved_orphan(const segment::View& view, std::uint32_t lane,
+                          bool drop_queued) noexcept {
+  const LaneWord seen = load_word(view, lane);
+  if (seen.state() != LaneState::orphan || seen.served() != 0) return false;
+  if (!drop_queued && has_queued(view, lane)) return false;
+  return move_word(view, lane, seen, seen.freed());
+}
+
+}  // namespace shmbus::lane

@@ -1,0 +1,41 @@
+// The directory of lanes: one word each, moved by CAS.
+//
+//   free(g) ──caller──► allocating(g, me) ──caller──► attached(g, me, ep)
+//   attached ──caller leaves, or anyone who proved it dead──► orphan
+//   attached | orphan, served 0 ──owner of ep adopts──► served = gen of the owner
+//   served = gen of a dead owner ──whoever recovers the endpoint──► served 0
+//   orphan ──the owner that serves it, when nothing is under way──► free(g + 1)
+//   orphan, served 0, nothing queued ──anyone──► free(g + 1)
+//   allocating ──anyone who proved the caller dead──► free(g + 1)
+//
+// `served` is what makes the two ways to free exclusive: a lane that an owner looks at privately is
+// freed by that owner alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "bus/attachment.hpp"
+#include "layout/words.hpp"
+
+namespace shmbus::lane {
+
+layout::LaneWord load_word(const segment::View& view, std::uint32_t lane) noexcept;
+
+/// Moves the word from exactly `expected`.
+bool move_word(const segment::View& view, std::uint32_t lane, layout::LaneWord expected,
+               layout::LaneWord next) noexcept;
+
+/// A fresh lane from this participant to `endpoint`, attached and rung. Nothing when all are taken.
+std::optional<std::uint32_t> attach(const Attachment& bus, std::uint32_t endpoint) noexcept;
+
+/// The caller is done with it. What it published still runs.
+void detach(const Attachment& bus, std::uint32_t lane) noexcept;
+
+/// Whether the next command in order is there, unstarted.
+bool has_queued(const segment::View& view, std::uint32_t lane) noexcept;
+
+/// Frees an orphan that no owner serves. With `drop_queued`, even if commands still wait in it.
+bool free_unserved_orphan(const segment::View& view, std::uint32_t lane, bool drop_queued) noexcept;
+
+}  // namespace shmbus::lane

@@ -1,0 +1,49 @@
+// The name table: text -> name record -> endpoint.
+//
+// Slots are an open-addressed hash table of 8-byte words over records. A record is leased, filled
+// while nobody can see it, and published by the one CAS that puts it into an empty slot. Names are
+// never removed: the index of a record and its text belong together for the life of the segment,
+// so a caller may keep the index, there are no tombstones, and there is no ABA. Only `binding`
+// changes.
+//
+//   lease: 0 ──CAS by a registrant──► party ──the slot CAS succeeded──► published
+//          party ──registrant lost the race, or died──► 0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "layout/lane.hpp"
+#include "layout/limits.hpp"
+
+namespace shmbus::layout {
+
+inline constexpr std::uint64_t lease_published = 1ULL << 32U;
+
+struct alignas(line_bytes) NameRecord {
+  Word64 hash;
+  Word64 binding;      ///< BindingWord
+  Word64 schema_hash;  ///< of the registered types; 0 when none was given
+  Word64 lease;        ///< 0, the bits of a Party, or lease_published
+  Word32 length;       ///< of the text
+  Word32 owner_uid;    ///< who registered it first
+  Word32 request_bytes;
+  Word32 reply_bytes;
+  std::array<std::uint8_t, 16> pad0;
+  std::array<Word64, name_bytes_max / 8> text;  ///< 0x40
+  std::array<std::uint8_t, 64> spare;           ///< 0xC0
+};
+
+/// Two event counts of the whole bus. They are hints: whoever sleeps on one sleeps in slices.
+struct alignas(line_bytes) BusEvents {  // RMW
+  Word32 registrations;                 ///< futex: a name gained or lost its owner
+  Word32 arrivals;                      ///< futex: a participant has joined
+  std::array<std::uint8_t, 56> pad;
+};
+
+static_assert(sizeof(BusEvents) == 64);
+static_assert(sizeof(NameRecord) == 256);
+static_assert(offsetof(NameRecord, binding) == 8 && offsetof(NameRecord, text) == 64);
+
+}  // namespace shmbus::layout

@@ -1,0 +1,235 @@
+// The packed 64-bit words of the format: each is one atomic object whose whole value moves by one
+// store or one CAS, so that a kill can never leave half of a decision behind.
+//
+//   word          bits, from the top                                     who moves it
+//   Party         epoch 12 | index 12                     (24 bits)      -
+//   CellWord      seq 48 | phase 2 | code 14                             caller, then the owner
+//   CursorWord    seq 48 | cell 16                                       owner of the endpoint
+//   ControlWord   holder 24 | standby 24 | gen 12 | slot 1 | state 3     CAS, after proof of death
+//   LaneWord      gen 16 | party 24 | endpoint 10 | state 2 | served 12  CAS
+//   ParticipantWord  epoch 12 | state 4 (low 16 bits)                    CAS
+//   ExtentWord    party 24 | generation 40                               CAS
+//   BindingWord   gen 16 | endpoint 12 x 4                               CAS
+//   NameSlotWord  tag 32 | record + 1                                    CAS, once
+//   TicketWord    turn 32 | lane 16 | tag 16                             CAS (producers), owner
+//
+// Everything here is a plain value: loading, checking and storing happen where the word is used.
+#pragma once
+
+#include <cstdint>
+
+namespace shmbus::layout {
+
+/// A participant and the generation of its slot. The zero value means "nobody".
+struct Party {
+  std::uint32_t bits = 0;
+
+  static constexpr Party make(std::uint32_t index, std::uint32_t epoch) noexcept {
+    return {((epoch & 0xFFFU) << 12U) | (index & 0xFFFU)};
+  }
+  static constexpr Party from_bits(std::uint64_t raw) noexcept {
+    return {static_cast<std::uint32_t>(raw & 0xFFFFFFU)};
+  }
+  [[nodiscard]] constexpr std::uint32_t index() const noexcept { return bits & 0xFFFU; }
+  [[nodiscard]] constexpr std::uint32_t epoch() const noexcept { return bits >> 12U; }
+  [[nodiscard]] constexpr bool nobody() const noexcept { return bits == 0; }
+  friend constexpr bool operator==(Party, Party) noexcept = default;
+};
+
+/// Epochs and served tags are 12 bits wide and skip 0, which means "none".
+constexpr std::uint32_t next_epoch(std::uint32_t epoch) noexcept {
+  const std::uint32_t next = (epoch + 1U) & 0xFFFU;
+  return next == 0 ? 1U : next;
+}
+
+enum class Phase : std::uint32_t {
+  free = 0,     ///< never used in this lease of the lane
+  request = 1,  ///< a call: the owner answers in this line
+  reply = 2,    ///< answered, or told that its handler died
+  send = 3,     ///< a one-way command: retired through the owner's `done`
+};
+
+struct CellWord {
+  std::uint64_t bits = 0;
+
+  static constexpr std::uint64_t code_mask = 0x3FFF;
+  static constexpr std::uint64_t seq_max = (1ULL << 48U) - 1U;
+
+  static constexpr CellWord make(std::uint64_t seq, Phase phase, std::uint32_t code) noexcept {
+    return {(seq << 16U) | (static_cast<std::uint64_t>(phase) << 14U) | (code & code_mask)};
+  }
+  [[nodiscard]] constexpr std::uint64_t seq() const noexcept { return bits >> 16U; }
+  [[nodiscard]] constexpr Phase phase() const noexcept {
+    return static_cast<Phase>((bits >> 14U) & 3U);
+  }
+  [[nodiscard]] constexpr std::uint32_t code() const noexcept {
+    return static_cast<std::uint32_t>(bits & code_mask);
+  }
+};
+
+struct CursorWord {
+  std::uint64_t bits = 0;
+
+  static constexpr CursorWord make(std::uint64_t seq, std::uint32_t cell) noexcept {
+    return {(seq << 16U) | (cell & 0xFFFFU)};
+  }
+  [[nodiscard]] constexpr std::uint64_t seq() const noexcept { return bits >> 16U; }
+  [[nodiscard]] constexpr std::uint32_t cell() const noexcept {
+    return static_cast<std::uint32_t>(bits & 0xFFFFU);
+  }
+};
+
+enum class EndpointState : std::uint32_t { vacant = 0, active = 1 };
+
+struct ControlWord {
+  std::uint64_t bits = 0;
+
+  static constexpr ControlWord make(Party holder, Party standby, std::uint32_t gen,
+                                    std::uint32_t slot, EndpointState state) noexcept {
+    return {(static_cast<std::uint64_t>(holder.bits) << 40U) |
+            (static_cast<std::uint64_t>(standby.bits) << 16U) |
+            (static_cast<std::uint64_t>(gen & 0xFFFU) << 4U) |
+            (static_cast<std::uint64_t>(slot & 1U) << 3U) | static_cast<std::uint64_t>(state)};
+  }
+  [[nodiscard]] constexpr Party holder() const noexcept { return Party::from_bits(bits >> 40U); }
+  [[nodiscard]] constexpr Party standby() const noexcept { return Party::from_bits(bits >> 16U); }
+  [[nodiscard]] constexpr std::uint32_t gen() const noexcept {
+    return static_cast<std::uint32_t>((bits >> 4U) & 0xFFFU);
+  }
+  [[nodiscard]] constexpr std::uint32_t slot() const noexcept {
+    return static_cast<std::uint32_t>((bits >> 3U) & 1U);
+  }
+  [[nodiscard]] constexpr bool active() const noexcept {
+    return (bits & 7U) == static_cast<std::uint64_t>(EndpointState::active);
+  }
+};
+
+enum class LaneState : std::uint32_t {
+  free = 0,
+  allocating = 1,  ///< a caller is initialising it; nobody else looks inside
+  attached = 2,    ///< its caller publishes, the owner of the endpoint serves
+  orphan = 3,      ///< its caller left or died; the owner finishes what was committed
+};
+
+struct LaneWord {
+  std::uint64_t bits = 0;
+
+  static constexpr LaneWord make(std::uint32_t gen, Party party, std::uint32_t endpoint,
+                                 LaneState state, std::uint32_t served) noexcept {
+    return {(static_cast<std::uint64_t>(gen & 0xFFFFU) << 48U) |
+            (static_cast<std::uint64_t>(party.bits) << 24U) |
+            (static_cast<std::uint64_t>(endpoint & 0x3FFU) << 14U) |
+            (static_cast<std::uint64_t>(state) << 12U) | (served & 0xFFFU)};
+  }
+  [[nodiscard]] constexpr std::uint32_t gen() const noexcept {
+    return static_cast<std::uint32_t>(bits >> 48U);
+  }
+  [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits >> 24U); }
+  [[nodiscard]] constexpr std::uint32_t endpoint() const noexcept {
+    return static_cast<std::uint32_t>((bits >> 14U) & 0x3FFU);
+  }
+  [[nodiscard]] constexpr LaneState state() const noexcept {
+    return static_cast<LaneState>((bits >> 12U) & 3U);
+  }
+  /// The gen of the endpoint's owner that serves this lane; 0 when nobody does.
+  [[nodiscard]] constexpr std::uint32_t served() const noexcept {
+    return static_cast<std::uint32_t>(bits & 0xFFFU);
+  }
+  [[nodiscard]] constexpr bool in_use() const noexcept {
+    return state() == LaneState::attached || state() == LaneState::orphan;
+  }
+  [[nodiscard]] constexpr LaneWord with_state(LaneState next) const noexcept {
+    return make(gen(), party(), endpoint(), next, served());
+  }
+  [[nodiscard]] constexpr LaneWord with_served(std::uint32_t tag) const noexcept {
+    return make(gen(), party(), endpoint(), state(), tag);
+  }
+  [[nodiscard]] constexpr LaneWord freed() const noexcept {
+    return make(gen() + 1U, Party{}, 0, LaneState::free, 0);
+  }
+};
+
+enum class ParticipantState : std::uint32_t { free = 0, alive = 1, dead = 2 };
+
+struct ParticipantWord {
+  std::uint64_t bits = 0;
+
+  static constexpr ParticipantWord make(std::uint32_t epoch, ParticipantState state) noexcept {
+    return {(static_cast<std::uint64_t>(epoch & 0xFFFU) << 4U) | static_cast<std::uint64_t>(state)};
+  }
+  [[nodiscard]] constexpr std::uint32_t epoch() const noexcept {
+    return static_cast<std::uint32_t>((bits >> 4U) & 0xFFFU);
+  }
+  [[nodiscard]] constexpr ParticipantState state() const noexcept {
+    return static_cast<ParticipantState>(bits & 0xFU);
+  }
+};
+
+struct ExtentWord {
+  std::uint64_t bits = 0;
+
+  static constexpr ExtentWord make(Party party, std::uint64_t gen) noexcept {
+    return {(static_cast<std::uint64_t>(party.bits) << 40U) | (gen & ((1ULL << 40U) - 1U))};
+  }
+  [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits >> 40U); }
+  [[nodiscard]] constexpr std::uint64_t gen() const noexcept {
+    return bits & ((1ULL << 40U) - 1U);
+  }
+};
+
+/// Where a name leads: up to four endpoints (a group); today at most one is used.
+struct BindingWord {
+  std::uint64_t bits = none_bits;
+
+  static constexpr std::uint32_t none = 0xFFF;
+  static constexpr std::uint64_t none_bits = (1ULL << 48U) - 1U;
+
+  static constexpr BindingWord make(std::uint32_t gen, std::uint32_t endpoint) noexcept {
+    return {(static_cast<std::uint64_t>(gen & 0xFFFFU) << 48U) | (none_bits & ~0xFFFULL) |
+            (endpoint & 0xFFFU)};
+  }
+  [[nodiscard]] constexpr std::uint32_t gen() const noexcept {
+    return static_cast<std::uint32_t>(bits >> 48U);
+  }
+  [[nodiscard]] constexpr std::uint32_t endpoint() const noexcept {
+    return static_cast<std::uint32_t>(bits & 0xFFFU);
+  }
+  [[nodiscard]] constexpr bool bound() const noexcept { return endpoint() != none; }
+};
+
+struct NameSlotWord {
+  std::uint64_t bits = 0;
+
+  static constexpr NameSlotWord make(std::uint64_t hash, std::uint32_t record) noexcept {
+    return {(hash & 0xFFFFFFFF00000000ULL) | (record + 1ULL)};
+  }
+  [[nodiscard]] constexpr bool empty() const noexcept { return bits == 0; }
+  [[nodiscard]] constexpr bool may_hold(std::uint64_t hash) const noexcept {
+    return ((bits ^ hash) >> 32U) == 0;
+  }
+  [[nodiscard]] constexpr std::uint32_t record() const noexcept {
+    return static_cast<std::uint32_t>(bits) - 1U;
+  }
+};
+
+/// One inbox slot. `turn` is 2 * lap while empty for that lap and 2 * lap + 1 while full.
+struct TicketWord {
+  std::uint64_t bits = 0;
+
+  static constexpr TicketWord make(std::uint32_t turn, std::uint32_t lane,
+                                   std::uint32_t tag) noexcept {
+    return {(static_cast<std::uint64_t>(turn) << 32U) | ((lane & 0xFFFFULL) << 16U) |
+            (tag & 0xFFFFU)};
+  }
+  [[nodiscard]] constexpr std::uint32_t turn() const noexcept {
+    return static_cast<std::uint32_t>(bits >> 32U);
+  }
+  [[nodiscard]] constexpr std::uint32_t lane() const noexcept {
+    return static_cast<std::uint32_t>((bits >> 16U) & 0xFFFFU);
+  }
+  [[nodiscard]] constexpr std::uint32_t tag() const noexcept {
+    return static_cast<std::uint32_t>(bits & 0xFFFFU);
+  }
+};
+
+}  // namespace shmbus::layout

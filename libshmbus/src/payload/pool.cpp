@@ -1,0 +1,149 @@
+#include "payload/pool.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "payload/extents.hpp"
+
+namespace shmbus::payload {
+namespace {
+
+constexpr std::uint64_t unit = 64;
+constexpr std::uint64_t rotate_from_bytes = std::uint64_t{16} * 1024;
+constexpr std::uint64_t rotate_below_bytes = std::uint64_t{1024} * 1024;
+constexpr std::uint64_t rotate_through_bytes = std::uint64_t{4} * 1024 * 1024;
+
+constexpr bool rotates(std::uint32_t size_class) noexcept {
+  const std::uint64_t bytes = class_bytes(size_class);
+  return bytes >= rotate_from_bytes && bytes < rotate_below_bytes;
+}
+
+}  // namespace
+
+void FreeBlocks::make_room_for(std::size_t total) {
+  if (total <= ring_.size()) return;
+  std::vector<std::uint32_t> larger(std::max(total, 2 * ring_.size()));
+  for (std::size_t i = 0; i < count_; ++i) larger[i] = ring_[(first_ + i) % ring_.size()];
+  ring_.swap(larger);
+  first_ = 0;
+}
+
+void FreeBlocks::push(std::uint32_t block) noexcept {
+  std::size_t at = first_ + count_;
+  if (at >= ring_.size()) at -= ring_.size();
+  ring_[at] = block;
+  ++count_;
+}
+
+std::uint32_t FreeBlocks::pop_newest() noexcept {
+  std::size_t at = first_ + --count_;
+  if (at >= ring_.size()) at -= ring_.size();
+  return ring_[at];
+}
+
+std::uint32_t FreeBlocks::pop_oldest() noexcept {
+  const std::uint32_t block = ring_[first_];
+  if (++first_ == ring_.size()) first_ = 0;
+  --count_;
+  return block;
+}
+
+Pool::~Pool() {
+  if (!runs_.empty()) trim();
+}
+
+std::optional<detail::Block> Pool::allocate(std::uint64_t bytes) noexcept {
+  const std::uint32_t size_class = class_for(bytes);
+  if (size_class >= class_count) return std::nullopt;
+  auto& free = free_[size_class];
+  if ((free.empty() || should_rotate(size_class)) && !grow(size_class) && free.empty()) {
+    trim();  // another class may sit on what is missing
+    if (!grow(size_class)) return std::nullopt;
+  }
+  const std::uint32_t offset64 = rotates(size_class) ? free.pop_oldest() : free.pop_newest();
+  Run* run = run_of(offset64);
+  ++run->used;
+  ++outstanding_;
+  return detail::Block{bus_->view.extents() + offset64 * unit,
+                       static_cast<std::uint32_t>(class_bytes(size_class)), offset64};
+}
+
+void Pool::release(std::uint32_t offset64) noexcept {
+  Run* run = run_of(offset64);
+  if (run == nullptr) return;
+  --run->used;
+  --outstanding_;
+  free_[run->size_class].push(offset64);
+}
+
+/// Rotating wants many blocks of the class, but no more than a quarter of the bus's memory.
+bool Pool::should_rotate(std::uint32_t size_class) const noexcept {
+  if (!rotates(size_class)) return false;
+  const std::uint64_t quarter = bus_->view.geometry().extents.bytes() / 4;
+  const std::uint64_t wanted = std::min(rotate_through_bytes, quarter);
+  return (blocks_[size_class] + 1) * class_bytes(size_class) <= wanted;
+}
+
+bool Pool::grow(std::uint32_t size_class) noexcept {
+  const std::uint64_t extent_bytes = bus_->view.capacities().extent_bytes;
+  const std::uint64_t block_bytes = class_bytes(size_class);
+  const auto extents = static_cast<std::uint32_t>((block_bytes + extent_bytes - 1) / extent_bytes);
+  const auto blocks = static_cast<std::uint32_t>(extents * extent_bytes / block_bytes);
+  try {
+    // Everything that can fail comes before the lease.
+    run_of_extent_.resize(bus_->view.capacities().extents);
+    runs_.reserve(runs_.size() + 1);
+    free_[size_class].make_room_for(blocks_[size_class] + blocks);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  const auto first = lease(*bus_, extents);
+  if (!first) return false;
+  runs_.push_back({*first, extents, size_class, blocks, 0});
+  for (std::uint32_t i = 0; i < extents; ++i) {
+    run_of_extent_[*first + i] = static_cast<std::uint32_t>(runs_.size());
+  }
+  const std::uint64_t begin = *first * extent_bytes;
+  // Lowest address on top, so that fresh blocks are used in order.
+  for (std::uint32_t i = blocks; i-- > 0;) {
+    free_[size_class].push(static_cast<std::uint32_t>((begin + i * block_bytes) / unit));
+  }
+  blocks_[size_class] += blocks;
+  return true;
+}
+
+Pool::Run* Pool::run_of(std::uint32_t offset64) noexcept {
+  const std::uint64_t extent = offset64 * unit / bus_->view.capacities().extent_bytes;
+  if (extent >= run_of_extent_.size() || run_of_extent_[extent] == 0) return nullptr;
+  return &runs_[run_of_extent_[extent] - 1];
+}
+
+void Pool::forget(Run& run) noexcept {
+  give_back(*bus_, run.first, run.extents);
+  blocks_[run.size_class] -= run.blocks;
+  for (std::uint32_t i = 0; i < run.extents; ++i) run_of_extent_[run.first + i] = 0;
+  const auto index = static_cast<std::size_t>(&run - runs_.data());
+  if (index + 1 != runs_.size()) {
+    run = runs_.back();
+    for (std::uint32_t i = 0; i < run.extents; ++i) {
+      run_of_extent_[run.first + i] = static_cast<std::uint32_t>(index + 1);
+    }
+  }
+  runs_.pop_back();
+}
+
+void Pool::trim() noexcept {
+  for (std::uint32_t size_class = 0; size_class < class_count; ++size_class) {
+    auto& free = free_[size_class];
+    // Keep the blocks of runs that are still in use, drop the others.
+    for (std::size_t left = free.size(); left > 0; --left) {
+      const std::uint32_t block = free.pop_oldest();
+      if (run_of(block)->used != 0) free.push(block);
+    }
+  }
+  for (std::size_t i = runs_.size(); i-- > 0;) {
+    if (runs_[i].used == 0) forget(runs_[i]);
+  }
+}
+
+}  // namespace shmbus::payload

@@ -1,0 +1,24 @@
+// What happens to an endpoint whose owner has died.
+//
+// Anyone who proved the death does it, any number of processes at once, with no lease and no lock:
+// every step is a CAS that moves a word only from what the dead owner left. A recoverer that is
+// stopped or killed half-way holds up nobody, and one that wakes up an hour later can move nothing
+// any more.
+#pragma once
+
+#include <cstdint>
+
+#include "bus/attachment.hpp"
+#include "endpoint/status_code.hpp"
+
+namespace shmbus::recovery {
+
+/// True when this call found the owner dead and saw the endpoint through to vacant.
+bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept;
+
+/// Tells the callers of commands that were started and not answered `why`, and lets go of the
+/// lanes. The owner itself does the same when it leaves.
+void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t owner_gen,
+                   StatusCode why) noexcept;
+
+}  // namespace shmbus::recovery

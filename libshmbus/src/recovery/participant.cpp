@@ -1,0 +1,128 @@
+#include "recovery/participant.hpp"
+
+#include "endpoint/bell.hpp"
+#include "lane/directory.hpp"
+#include "names/table.hpp"
+#include "recovery/endpoint.hpp"
+#include "testpoint.hpp"
+
+namespace shmbus::recovery {
+
+using layout::ControlWord;
+using layout::ExtentWord;
+using layout::LaneState;
+using layout::LaneWord;
+using layout::ParticipantState;
+using layout::ParticipantWord;
+using layout::Party;
+
+namespace {
+
+void recover_endpoints_of(const Attachment& bus, Party party) noexcept {
+  for (std::uint32_t i = 0; i < bus.view.capacities().endpoints; ++i) {
+    const ControlWord seen{
+        bus.view.endpoint(i).control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
+    if (seen.active() && seen.holder() == party) recover_endpoint(bus, i);
+  }
+}
+
+/// attached ──► orphan. Retried, since the owner may be adopting the lane at this moment.
+void orphan_lane(const segment::View& view, std::uint32_t lane, Party party) noexcept {
+  for (;;) {
+    const LaneWord seen = lane::load_word(view, lane);
+    if (seen.party() != party || seen.state() != LaneState::attached) return;
+    if (lane::move_word(view, lane, seen, seen.with_state(LaneState::orphan))) break;
+  }
+  SHMBUS_TESTPOINT("reclaim.orphan");
+}
+
+void ring_owner(const segment::View& view, std::uint32_t lane, LaneWord seen) noexcept {
+  if (seen.endpoint() < view.capacities().endpoints) endpoint::ring(view, seen.endpoint(), lane);
+}
+
+/// One look at every lane of the party; returns how many still name it afterwards.
+std::size_t release_lanes_of(const segment::View& view, Party party) noexcept {
+  std::size_t left = 0;
+  for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
+    const LaneWord seen = lane::load_word(view, lane);
+    if (seen.party() != party || seen.state() == LaneState::free) continue;
+    if (seen.state() == LaneState::allocating) {
+      if (!lane::move_word(view, lane, seen, seen.freed())) ++left;
+      continue;
+    }
+    orphan_lane(view, lane, party);
+    if (lane::free_unserved_orphan(view, lane, false)) continue;
+    ring_owner(view, lane, seen);  // also when it was an orphan before: that ring may be lost
+    ++left;
+  }
+  return left;
+}
+
+void free_extents_of(const segment::View& view, Party party) noexcept {
+  for (std::uint32_t i = 0; i < view.capacities().extents; ++i) {
+    auto& word = view.extent_word(i);
+    ExtentWord seen{word.load(std::memory_order_acquire)};  // SYNC extent.lease
+    if (seen.party() != party) continue;
+    const auto freed = ExtentWord::make({}, seen.gen() + 1);
+    word.compare_exchange_strong(seen.bits, freed.bits, std::memory_order_acq_rel,
+                                 std::memory_order_relaxed);
+  }
+}
+
+/// Everything after the verdict. REQUIRES: the party can no longer act, or is this process itself.
+bool reclaim(const Attachment& bus, Party party) noexcept {
+  const auto& view = bus.view;
+  auto& state = view.participant(party.index()).state;
+  auto alive = ParticipantWord::make(party.epoch(), ParticipantState::alive);
+  const auto dead = ParticipantWord::make(party.epoch(), ParticipantState::dead);
+  state.compare_exchange_strong(alive.bits, dead.bits, std::memory_order_acq_rel,
+                                std::memory_order_relaxed);  // SYNC seat.alive
+  recover_endpoints_of(bus, party);
+  names::return_leases(bus, party);
+  if (release_lanes_of(view, party) != 0) return false;
+  SHMBUS_TESTPOINT("reclaim.lanes");
+  free_extents_of(view, party);
+  SHMBUS_TESTPOINT("reclaim.extents");
+  auto expected = dead;
+  const auto free =
+      ParticipantWord::make(layout::next_epoch(party.epoch()), ParticipantState::free);
+  // SYNC seat.free: pairs with the next joiner.
+  return state.compare_exchange_strong(expected.bits, free.bits, std::memory_order_acq_rel,
+                                       std::memory_order_relaxed);
+}
+
+}  // namespace
+
+bool reclaim_participant(const Attachment& bus, std::uint32_t index) noexcept {
+  const ParticipantWord seen{
+      bus.view.participant(index).state.load(std::memory_order_acquire)};  // SYNC seat.alive
+  if (seen.state() == ParticipantState::free) return false;
+  const Party party = Party::make(index, seen.epoch());
+  return bus.dead(party) && reclaim(bus, party);
+}
+
+std::size_t reclaim_all(const Attachment& bus) noexcept {
+  std::size_t freed = 0;
+  for (std::uint32_t i = 0; i < bus.view.capacities().participants; ++i) {
+    if (reclaim_participant(bus, i)) ++freed;
+  }
+  return freed;
+}
+
+void leave(const Attachment& bus) noexcept { (void)reclaim(bus, bus.me); }
+
+std::size_t drop_stranded_lanes(const Attachment& bus) noexcept {
+  std::size_t freed = 0;
+  for (std::uint32_t lane = 0; lane < bus.view.capacities().lanes; ++lane) {
+    const LaneWord seen = lane::load_word(bus.view, lane);
+    if (seen.state() != LaneState::orphan || seen.endpoint() >= bus.view.capacities().endpoints) {
+      continue;
+    }
+    const ControlWord control{bus.view.endpoint(seen.endpoint())
+                                  .control.control.load(std::memory_order_acquire)};
+    if (!control.active() && lane::free_unserved_orphan(bus.view, lane, true)) ++freed;
+  }
+  return freed;
+}
+
+}  // namespace shmbus::recovery

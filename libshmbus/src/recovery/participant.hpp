@@ -1,0 +1,33 @@
+// Taking back everything that a dead participant held, until its seat is free again. Lock-free,
+// idempotent, and open to everybody: the daemon on a pidfd, whoever opens the bus, a waiting
+// caller, an owner that has just drained an orphaned lane.
+//
+//   alive(e) ─► dead(e)
+//   its endpoints: recover_endpoint
+//   its lanes: allocating ─► free, attached ─► orphan, and the owner is rung to drain them
+//   its unpublished names: back to the table
+//   no lane names it any more: its extents ─► free, dead(e) ─► free(e + 1)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bus/attachment.hpp"
+
+namespace shmbus::recovery {
+
+/// True when the seat was freed by this call. Does nothing for the living.
+bool reclaim_participant(const Attachment& bus, std::uint32_t index) noexcept;
+
+/// All seats; returns how many were freed.
+std::size_t reclaim_all(const Attachment& bus) noexcept;
+
+/// The same for oneself, as the last thing before unmapping. Whatever must wait for an owner to
+/// drain a lane is finished by others, once the kernel has released our token.
+void leave(const Attachment& bus) noexcept;
+
+/// Frees lanes whose caller has gone and whose endpoint has no owner, together with what is still
+/// queued in them. Only when a newcomer would find no lane otherwise.
+std::size_t drop_stranded_lanes(const Attachment& bus) noexcept;
+
+}  // namespace shmbus::recovery

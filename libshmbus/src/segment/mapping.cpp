@@ -1,0 +1,55 @@
+#include "segment/mapping.hpp"
+
+#include <sys/mman.h>
+
+#include <boost/interprocess/exceptions.hpp>
+#include <boost/interprocess/mapped_region.hpp>
+#include <cerrno>
+#include <new>
+
+#include "segment/file_object.hpp"
+
+namespace shmbus::segment {
+
+namespace bip = boost::interprocess;
+
+struct Mapping::Region {
+  bip::mapped_region region;
+};
+
+Mapping::Mapping() noexcept = default;
+Mapping::Mapping(Mapping&& other) noexcept = default;
+Mapping& Mapping::operator=(Mapping&& other) noexcept = default;
+Mapping::~Mapping() = default;
+
+Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, bool writable) noexcept {
+  try {
+    const auto mode = writable ? bip::read_write : bip::read_only;
+    const auto& object = *file.object_;
+    const bool shared = object.shared_memory.get_mapping_handle().handle >= 0;
+    Mapping mapping;
+    mapping.region_ = std::make_unique<Region>();
+    mapping.region_->region = shared ? bip::mapped_region(object.shared_memory, mode, 0, bytes)
+                                     : bip::mapped_region(object.file, mode, 0, bytes);
+    mapping.data_ = static_cast<std::byte*>(mapping.region_->region.get_address());
+    mapping.bytes_ = bytes;
+    if (::madvise(mapping.data_, bytes, MADV_DONTFORK) != 0) {
+      return fail(ErrorKind::bus_unusable, "the kernel refused MADV_DONTFORK", errno);
+    }
+    // A core dump reads memory of the dying for a long time, and death is told only afterwards.
+    (void)::madvise(mapping.data_, bytes, MADV_DONTDUMP);
+    return mapping;
+  } catch (const bip::interprocess_exception& e) {
+    return system_error("cannot map", "the segment", e.get_native_error());
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::bus_unusable, "out of memory while mapping the segment", ENOMEM);
+  }
+}
+
+void Mapping::abandon() noexcept {
+  (void)region_.release();
+  data_ = nullptr;
+  bytes_ = 0;
+}
+
+}  // namespace shmbus::segment

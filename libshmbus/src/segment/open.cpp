@@ -1,0 +1,139 @@
+#include "segment/open.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "layout/participant.hpp"
+#include "liveness/file_lock.hpp"
+#include "segment/create.hpp"
+#include "wait/clock.hpp"
+
+namespace shmbus::segment {
+namespace {
+
+constexpr std::uint64_t patience_ns = 2'000'000'000;
+constexpr std::uint64_t ticks_per_s_min = 1'000'000;
+constexpr std::uint64_t ticks_per_s_max = 100'000'000'000;
+
+// From the first byte that any version locks to the last participant.
+constexpr std::int64_t lock_range_first = layout::replace_lock_offset;
+constexpr std::int64_t lock_range_bytes = 2 + layout::participants_max + 1;
+
+std::string_view describe(Condition condition) noexcept {
+  switch (condition) {
+    case Condition::empty: return "is an empty file";
+    case Condition::foreign: return "is not a bus";
+    case Condition::other_version: return "has another layout version";
+    case Condition::truncated: return "is shorter than the bus it was made as";
+    case Condition::damaged: return "has a damaged header";
+    case Condition::usable: break;
+  }
+  return "is usable";
+}
+
+tl::unexpected<Error> unusable(Condition condition, const OpenFile& opened, std::string_view path,
+                               std::string_view advice) noexcept {
+  Error error{ErrorKind::bus_unusable, 0, 0, {}};
+  error.message.append(path).append(" ").append(describe(condition));
+  if (condition == Condition::other_version) {
+    error.message.append(" (file ")
+        .append(opened.header.layout_major)
+        .append(".")
+        .append(opened.header.layout_minor)
+        .append(", this library ")
+        .append(layout::layout_major)
+        .append(".")
+        .append(layout::layout_minor)
+        .append(")");
+  }
+  error.message.append("; ").append(advice);
+  return tl::unexpected<Error>(error);
+}
+
+/// Takes the name away from a file that nobody has open. Its locks keep every other process from
+/// joining it meanwhile. When killed after the unlink there is simply no bus yet.
+Result<void> discard(const File& file, const Location& location, Condition condition,
+                     const OpenFile& opened) {
+  if (!liveness::try_lock(file.fd(), lock_range_first, lock_range_bytes)) {
+    return unusable(condition, opened, location.path,
+                    "processes still have it open: stop them, or open another name");
+  }
+  const auto status = status_of(file.fd());
+  if (status && status->id == id_of(location.path)) {
+    if (::unlink(location.path.c_str()) != 0 && errno != ENOENT) {
+      return system_error("cannot replace", location.path, errno);
+    }
+  }
+  return {};
+}
+
+/// One attempt. An empty OpenFile means: the world changed meanwhile, look again.
+Result<OpenFile> attempt(const Location& location, const OpenOptions& options) {
+  auto file = File::open(location);
+  if (!file) return tl::unexpected<Error>(file.error());
+  if (!file->valid()) {
+    if (!options.create) {
+      Error error{ErrorKind::bus_unusable, ENOENT, 0, {}};
+      error.message.append("there is no bus at ").append(location.path);
+      return tl::unexpected<Error>(error);
+    }
+    const auto created = create(location, options);
+    if (!created) return tl::unexpected<Error>(created.error());
+    return OpenFile{};
+  }
+  const auto status = status_of(file->fd());
+  if (!status) return tl::unexpected<Error>(status.error());
+  if (!status->regular) {
+    return unusable(Condition::foreign, {}, location.path, "a bus is a regular file");
+  }
+  OpenFile opened;
+  opened.id = status->id;
+  const Condition condition = examine(file->fd(), status->bytes, opened);
+  if (condition == Condition::usable) {
+    opened.file = std::move(*file);
+    return opened;
+  }
+  if (condition == Condition::foreign || !options.create) {
+    return unusable(condition, opened, location.path, "choose another name or path");
+  }
+  if (auto done = discard(*file, location, condition, opened); !done) {
+    return tl::unexpected<Error>(done.error());
+  }
+  return OpenFile{};
+}
+
+}  // namespace
+
+Condition examine(int fd, std::uint64_t file_bytes, OpenFile& out) noexcept {
+  if (file_bytes == 0) return Condition::empty;
+  ssize_t got = 0;
+  do {
+    got = ::pread(fd, &out.header, sizeof out.header, 0);
+  } while (got < 0 && errno == EINTR);
+  const auto& header = out.header;
+  if (got < 8 || header.magic != layout::magic) return Condition::foreign;
+  if (got < static_cast<ssize_t>(sizeof out.header)) return Condition::truncated;
+  if (header.layout_major != layout::layout_major) return Condition::other_version;
+  if (!layout::first_bad_capacity(header.capacities).empty()) return Condition::damaged;
+  const auto geometry = layout::compute_geometry(header.capacities);
+  if (!geometry || geometry->segment_bytes != header.segment_bytes) return Condition::damaged;
+  if (header.ticks_per_s < ticks_per_s_min || header.ticks_per_s > ticks_per_s_max) {
+    return Condition::damaged;
+  }
+  if (file_bytes < header.segment_bytes) return Condition::truncated;
+  out.geometry = *geometry;
+  return Condition::usable;
+}
+
+Result<OpenFile> open_or_create(const Location& location, const OpenOptions& options) {
+  const std::uint64_t give_up = wait::monotonic_ns() + patience_ns;
+  do {
+    auto opened = attempt(location, options);
+    if (!opened || opened->file.valid()) return opened;
+  } while (wait::monotonic_ns() < give_up);
+  return fail(ErrorKind::bus_unusable,
+              "the file keeps being replaced by other processes; try again");
+}
+
+}  // namespace shmbus::segment

@@ -1,0 +1,289 @@
+#include "serve/owned_endpoint.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "lane/directory.hpp"
+#include "layout/text.hpp"
+#include "recovery/endpoint.hpp"
+#include "recovery/participant.hpp"
+#include "stats/histogram.hpp"
+#include "testpoint.hpp"
+#include "wait/fence.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::serve {
+
+using layout::Attention;
+using layout::ControlWord;
+using layout::EndpointState;
+using layout::LaneMode;
+using layout::LaneState;
+using layout::LaneWord;
+using layout::TicketWord;
+
+namespace {
+
+constexpr std::size_t lane_batch = 16;               // commands of one lane before the next's turn
+constexpr std::uint32_t long_idle_sweeps = 2'000;    // may lose its hot place to one that rings
+constexpr std::uint32_t very_idle_sweeps = 200'000;  // loses it anyway
+
+}  // namespace
+
+std::unique_ptr<OwnedEndpoint> OwnedEndpoint::acquire(const Attachment& bus, std::uint32_t index,
+                                                      const ServeOptions& options,
+                                                      std::string_view label) {
+  auto& control = bus.view.endpoint(index).control.control;
+  ControlWord seen{control.load(std::memory_order_acquire)};  // SYNC endpoint.control
+  if (seen.active()) return nullptr;
+  const auto mine = ControlWord::make(bus.me, {}, layout::next_epoch(seen.gen()), 1 - seen.slot(),
+                                      EndpointState::active);
+  std::unique_ptr<OwnedEndpoint> owned(new OwnedEndpoint(bus, index, mine, options));
+  // SYNC endpoint.control
+  if (!control.compare_exchange_strong(seen.bits, mine.bits, std::memory_order_acq_rel,
+                                       std::memory_order_relaxed)) {
+    return nullptr;
+  }
+  SHMBUS_TESTPOINT("endpoint.acquired");
+  auto& shared = *owned->shared_;
+  shared.attention.flags.store(owned->ordered_ ? layout::endpoint_flags::global_order : 0,
+                               std::memory_order_relaxed);
+  layout::store_text(shared.label.text, label);
+  owned->announce_awake();
+  owned->inbox_ = inbox::Consumer(bus.view.inbox(index), shared.owner);
+  for (std::uint32_t lane = 0; lane < bus.view.capacities().lanes; ++lane) {
+    if (OwnerLane* adopted = owned->adopt(lane)) owned->queue_again(*adopted);
+  }
+  return owned;
+}
+
+OwnedEndpoint::OwnedEndpoint(const Attachment& bus, std::uint32_t index, ControlWord control,
+                             const ServeOptions& options)
+    : bus_(&bus),
+      shared_(&bus.view.endpoint(index)),
+      index_(index),
+      control_(control),
+      ordered_(options.order == Order::global),
+      hot_max_(ordered_ ? 0 : options.hot_lanes),
+      lanes_(bus.view.capacities().lanes) {
+  hot_.reserve(hot_max_);
+  backlog_.reserve(lanes_.size());
+  orphans_.reserve(lanes_.size());
+}
+
+bool OwnedEndpoint::still_owned() const noexcept {
+  return shared_->control.control.load(std::memory_order_relaxed) == control_.bits;
+}
+
+std::size_t OwnedEndpoint::poll(CommandRunner& runner, std::size_t budget) noexcept {
+  std::size_t ran = serve_hot(runner, budget);
+  if (ran < budget) ran += serve_inbox(runner, budget - ran);
+  if (!backlog_.empty() && ran < budget) ran += serve_backlog(runner, budget - ran);
+  for (std::size_t i = orphans_.size(); i-- > 0;) drop_if_drained(*orphans_[i]);
+  if (ran != 0) add_commands(ran);
+  return ran;
+}
+
+void OwnedEndpoint::add_commands(std::size_t ran) noexcept {
+  stats::add(shared_->owner.commands, ran);
+}
+
+std::size_t OwnedEndpoint::serve(OwnerLane& lane, CommandRunner& runner,
+                                 std::size_t limit) noexcept {
+  Taken taken;
+  std::size_t ran = 0;
+  while (ran < limit && lane.take(taken) == TakeResult::taken) {
+    runner.run(lane, taken);
+    ++ran;
+  }
+  return ran;
+}
+
+std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) noexcept {
+  std::size_t ran = 0;
+  OwnerLane* tired = nullptr;
+  for (OwnerLane* lane : hot_) {
+    const std::size_t n = serve(*lane, runner, std::min(lane_batch, budget - ran));
+    ran += n;
+    lane->idle_sweeps = n != 0 ? 0 : lane->idle_sweeps + 1;
+    if (lane->idle_sweeps > very_idle_sweeps && hot_.size() > 1) tired = lane;
+  }
+  if (tired != nullptr) demote(*tired);
+  return ran;
+}
+
+std::size_t OwnedEndpoint::serve_inbox(CommandRunner& runner, std::size_t budget) noexcept {
+  std::size_t ran = 0;
+  // Bounded by tickets as well: a flood of forged ones must not starve the hot lanes.
+  for (std::size_t tickets = 0; tickets < lane_batch && ran < budget; ++tickets) {
+    const auto ticket = inbox_.peek();
+    if (!ticket) break;
+    ran += serve_ticket(*ticket, runner);
+    // After the start of its command: a successor finds the ticket again, and the cursor tells it
+    // that the command was started.
+    inbox_.release();
+  }
+  return ran;
+}
+
+std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner) noexcept {
+  OwnerLane* lane = adopt(ticket.lane());
+  if (lane == nullptr) return 0;
+  if (ordered_ && ticket.tag() != inbox::any_command) {
+    const auto ahead = inbox::tag_ahead(ticket.tag(), lane->next_seq());
+    return ahead ? serve(*lane, runner, *ahead + 1U) : 0;
+  }
+  lane->clear_rung();
+  if (!ordered_ && !lane->hot && !lane->orphan) promote(*lane);
+  const std::size_t ran = ordered_ && !lane->orphan ? 0 : serve(*lane, runner, lane_batch);
+  if (!lane->hot && ran == lane_batch) queue_again(*lane);
+  return ran;
+}
+
+std::size_t OwnedEndpoint::serve_backlog(CommandRunner& runner, std::size_t budget) noexcept {
+  std::size_t ran = 0;
+  for (std::size_t turns = backlog_.size(); turns > 0 && ran < budget; --turns) {
+    OwnerLane* lane = backlog_.front();
+    backlog_.erase(backlog_.begin());
+    lane->queued_again = false;
+    const std::size_t n = serve(*lane, runner, std::min(lane_batch, budget - ran));
+    ran += n;
+    if (n != 0) queue_again(*lane);
+  }
+  return ran;
+}
+
+std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
+  std::size_t ran = 0;
+  const bool alone = !bus_->prober->daemon_present();
+  for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+    OwnerLane* lane = adopt(index);
+    if (lane == nullptr) continue;
+    lane->clear_rung();
+    ran += serve(*lane, runner, lane_batch);
+    // Without a daemon it falls to us to notice that a caller has died.
+    if (alone && !lane->orphan && bus_->dead(lane->party())) {
+      recovery::reclaim_participant(*bus_, lane->party().index());
+    }
+  }
+  if (!inbox_.peek()) inbox_.repair_tail(shared_->inbox_tail);
+  if (ran != 0) add_commands(ran);
+  return ran;
+}
+
+OwnerLane* OwnedEndpoint::adopt(std::uint32_t index) noexcept {
+  if (index >= lanes_.size()) return nullptr;
+  for (;;) {
+    const LaneWord seen = lane::load_word(bus_->view, index);
+    if (!seen.in_use() || seen.endpoint() != index_) return nullptr;
+    if (auto& known = lanes_[index]; known && seen.served() == control_.gen()) {
+      if (seen.state() == LaneState::orphan && !known->orphan) {
+        known->orphan = true;
+        orphans_.push_back(known.get());
+      }
+      return known.get();
+    }
+    if (seen.served() != 0 && seen.served() != control_.gen()) return nullptr;
+    const LaneWord mine = seen.with_served(control_.gen());
+    if (seen.bits != mine.bits && !lane::move_word(bus_->view, index, seen, mine)) continue;
+    SHMBUS_TESTPOINT("lane.adopted");
+    auto* lane = new (std::nothrow) OwnerLane(bus_->view, index, mine, control_.slot());
+    if (lane == nullptr) return nullptr;
+    lanes_[index].reset(lane);
+    lane->set_mode(ordered_ ? LaneMode::ordered : LaneMode::cold);
+    lane->clear_rung();
+  }
+}
+
+void OwnedEndpoint::promote(OwnerLane& lane) noexcept {
+  if (hot_.size() >= hot_max_ && !make_room_among_hot()) return;
+  lane.hot = true;
+  lane.idle_sweeps = 0;
+  lane.set_mode(LaneMode::hot);
+  hot_.push_back(&lane);
+}
+
+bool OwnedEndpoint::make_room_among_hot() noexcept {
+  const auto idlest = std::max_element(
+      hot_.begin(), hot_.end(),
+      [](const OwnerLane* a, const OwnerLane* b) { return a->idle_sweeps < b->idle_sweeps; });
+  if (idlest == hot_.end() || (*idlest)->idle_sweeps < long_idle_sweeps) return false;
+  demote(**idlest);
+  return true;
+}
+
+/// hot -> cold. A caller that still read "hot" rings nobody, so look once more after the fence.
+void OwnedEndpoint::demote(OwnerLane& lane) noexcept {
+  std::erase(hot_, &lane);
+  lane.hot = false;
+  lane.set_mode(LaneMode::cold);
+  (void)wait::sleeper_fence();  // SYNC lane.notice
+  queue_again(lane);
+}
+
+void OwnedEndpoint::queue_again(OwnerLane& lane) noexcept {
+  if (lane.queued_again) return;
+  lane.queued_again = true;
+  backlog_.push_back(&lane);
+}
+
+/// An orphan goes free once everything that its caller committed has been answered.
+void OwnedEndpoint::drop_if_drained(OwnerLane& lane) noexcept {
+  if (lane.deferred && lane.deferred->load(std::memory_order_acquire) != 0) return;  // SYNC deferred
+  if (!lane.poisoned() && lane::has_queued(bus_->view, lane.index())) {
+    queue_again(lane);
+    return;
+  }
+  forget(lane);
+}
+
+void OwnedEndpoint::forget(OwnerLane& lane) noexcept {
+  const std::uint32_t index = lane.index();
+  const std::uint32_t participant = lane.party().index();
+  std::erase(hot_, &lane);
+  std::erase(backlog_, &lane);
+  std::erase(orphans_, &lane);
+  lanes_[index].reset();
+  const LaneWord seen = lane::load_word(bus_->view, index);
+  if (seen.state() == LaneState::orphan && seen.served() == control_.gen()) {
+    (void)lane::move_word(bus_->view, index, seen, seen.freed());
+  }
+  SHMBUS_TESTPOINT("lane.freed");
+  // It may have been the last thing that kept a dead participant's seat.
+  recovery::reclaim_participant(*bus_, participant);
+}
+
+std::uint32_t OwnedEndpoint::announce_sleep() noexcept {
+  const std::uint32_t seen = shared_->events.count.load(std::memory_order_acquire);  // SYNC wait.event
+  shared_->attention.attention.store(static_cast<std::uint32_t>(Attention::parked),
+                                     std::memory_order_relaxed);
+  return seen;
+}
+
+void OwnedEndpoint::announce_awake() noexcept {
+  shared_->attention.attention.store(static_cast<std::uint32_t>(Attention::awake),
+                                     std::memory_order_relaxed);
+}
+
+void OwnedEndpoint::vacate(CommandRunner& runner) noexcept {
+  for (auto& lane : lanes_) {
+    if (!lane) continue;
+    (void)serve(*lane, runner, bus_->view.capacities().cells_per_lane);
+  }
+  recovery::release_lanes(*bus_, index_, control_.gen(), StatusCode::abandoned);
+  SHMBUS_TESTPOINT("endpoint.released");
+  shared_->attention.attention.store(static_cast<std::uint32_t>(Attention::vacant),
+                                     std::memory_order_relaxed);
+  const auto vacant =
+      ControlWord::make({}, {}, control_.gen(), control_.slot(), EndpointState::vacant);
+  std::uint64_t expected = control_.bits;
+  // SYNC endpoint.control
+  (void)shared_->control.control.compare_exchange_strong(
+      expected, vacant.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    const LaneWord seen = lane::load_word(bus_->view, lane);
+    if (seen.endpoint() == index_) (void)lane::free_unserved_orphan(bus_->view, lane, false);
+  }
+}
+
+}  // namespace shmbus::serve

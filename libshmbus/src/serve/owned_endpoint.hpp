@@ -1,0 +1,94 @@
+// An endpoint while this process owns it: which lanes it serves, in which order it looks at them,
+// and when it goes to sleep.
+//
+//   hot lanes    polled directly, a few (ServeOptions::hot_lanes): no ticket, no bell
+//   cold lanes   announce themselves by one ticket in the inbox
+//   global order every command has its ticket; lanes are served in ticket order alone
+//
+// A lane that rings becomes hot while there is room, or in place of one that has long been idle.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "bus/attachment.hpp"
+#include "inbox/inbox.hpp"
+#include "serve/owner_lane.hpp"
+#include "shmbus/options.hpp"
+
+namespace shmbus::serve {
+
+/// Runs one command that was just started. Implemented by the server.
+class CommandRunner {
+ public:
+  virtual void run(OwnerLane& lane, const Taken& taken) noexcept = 0;
+
+ protected:
+  ~CommandRunner() = default;
+};
+
+class OwnedEndpoint {
+ public:
+  /// CAS vacant -> active for this participant. Null when somebody else has it. May throw
+  /// std::bad_alloc, before anything has changed.
+  static std::unique_ptr<OwnedEndpoint> acquire(const Attachment& bus, std::uint32_t index,
+                                                const ServeOptions& options,
+                                                std::string_view label);
+  OwnedEndpoint(const OwnedEndpoint&) = delete;
+  OwnedEndpoint& operator=(const OwnedEndpoint&) = delete;
+
+  /// Runs up to `budget` commands; returns how many.
+  std::size_t poll(CommandRunner& runner, std::size_t budget) noexcept;
+  /// Looks at every lane of the endpoint, whatever the hints say; returns how many commands ran.
+  std::size_t sweep(CommandRunner& runner) noexcept;
+
+  /// About to sleep: say so. The caller fences and polls once more before it does.
+  std::uint32_t announce_sleep() noexcept;
+  void announce_awake() noexcept;
+
+  /// Takes everything that is queued and runs it (the runner refuses unregistered names), lets go
+  /// of the lanes, makes the endpoint vacant.
+  void vacate(CommandRunner& runner) noexcept;
+
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  [[nodiscard]] layout::Endpoint& shared() const noexcept { return *shared_; }
+  /// Still ours in the segment. False only after somebody scribbled there.
+  [[nodiscard]] bool still_owned() const noexcept;
+
+ private:
+  OwnedEndpoint(const Attachment& bus, std::uint32_t index, layout::ControlWord control,
+                const ServeOptions& options);
+
+  std::size_t serve(OwnerLane& lane, CommandRunner& runner, std::size_t limit) noexcept;
+  std::size_t serve_hot(CommandRunner& runner, std::size_t budget) noexcept;
+  std::size_t serve_inbox(CommandRunner& runner, std::size_t budget) noexcept;
+  std::size_t serve_ticket(layout::TicketWord ticket, CommandRunner& runner) noexcept;
+  std::size_t serve_backlog(CommandRunner& runner, std::size_t budget) noexcept;
+
+  OwnerLane* adopt(std::uint32_t lane) noexcept;
+  void promote(OwnerLane& lane) noexcept;
+  bool make_room_among_hot() noexcept;
+  void demote(OwnerLane& lane) noexcept;
+  void queue_again(OwnerLane& lane) noexcept;
+  void drop_if_drained(OwnerLane& lane) noexcept;
+  void forget(OwnerLane& lane) noexcept;
+  void add_commands(std::size_t ran) noexcept;
+
+  const Attachment* bus_;
+  layout::Endpoint* shared_;
+  std::uint32_t index_;
+  layout::ControlWord control_;
+  bool ordered_;
+  std::uint32_t hot_max_;
+  inbox::Consumer inbox_;
+  std::vector<std::unique_ptr<OwnerLane>> lanes_;  ///< by lane index
+  std::vector<OwnerLane*> hot_;
+  std::vector<OwnerLane*> backlog_;
+  std::vector<OwnerLane*> orphans_;
+};
+
+}  // namespace shmbus::serve

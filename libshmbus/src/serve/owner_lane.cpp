@@ -1,0 +1,23 @@
+#include "serve/owner_lane.hpp"
+
+#include "lane/journal.hpp"
+
+namespace shmbus::serve {
+
+OwnerLane::OwnerLane(const segment::View& view, std::uint32_t index, layout::LaneWord word,
+                     std::uint32_t slot) noexcept
+    : head_(&view.lane(index)),
+      journal_(&head_->journal[slot]),
+      cells_(view.cells(index)),
+      next_seq_(1),
+      next_cell_(0),
+      index_(index),
+      word_(word) {
+  const auto cursor = lane::effective_cursor(*head_);
+  next_seq_ = cursor.seq();
+  next_cell_ = cursor.cell();
+  poisoned_ = next_cell_ >= cells_.size();
+  if (poisoned_) next_cell_ = 0;
+}
+
+}  // namespace shmbus::serve

@@ -1,0 +1,108 @@
+// The owner's end of a lane. Like the caller's, it decides by private memory alone: which cell
+// comes next, with which sequence number. The journal in the segment is written, never read back,
+// by a living owner.
+//
+// take: copy the cell, check it, store the cursor: started. That one plain store, in a line that
+// nobody else writes, is what tells a successor that this command must not run again.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "lane/request.hpp"
+#include "layout/lane.hpp"
+#include "layout/words.hpp"
+#include "segment/view.hpp"
+
+namespace shmbus::serve {
+
+/// A command that was just started.
+struct Taken {
+  lane::CellWords words{};
+  layout::CellWord word;
+  lane::RequestHead head;
+  std::uint32_t cell = 0;
+};
+
+enum class TakeResult : std::uint8_t { nothing, taken, poisoned };
+
+class OwnerLane {
+ public:
+  OwnerLane(const segment::View& view, std::uint32_t index, layout::LaneWord word,
+            std::uint32_t slot) noexcept;
+
+  TakeResult take(Taken& out) noexcept;
+  /// A one-way command has finished: its cell and memory are the caller's again.
+  void mark_done(std::uint64_t seq) noexcept {
+    journal_->done.store(seq + 1, std::memory_order_release);  // SYNC lane.done
+  }
+
+  [[nodiscard]] bool cancel_asked(std::uint32_t cell) const noexcept {
+    // SYNC lane.cancel
+    return ((head_->caller.cancel[cell / 64].load(std::memory_order_acquire) >> (cell % 64)) & 1U) !=
+           0;
+  }
+  void set_mode(layout::LaneMode mode) noexcept {
+    head_->owner.mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
+  }
+  /// From now on a caller that rings puts a new ticket.
+  void clear_rung() noexcept {
+    head_->events.rung.exchange(0, std::memory_order_acq_rel);  // SYNC lane.rung
+  }
+
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  [[nodiscard]] layout::Party party() const noexcept { return word_.party(); }
+  [[nodiscard]] layout::LaneWord adopted_word() const noexcept { return word_; }
+  [[nodiscard]] layout::LaneHead& head() const noexcept { return *head_; }
+  [[nodiscard]] layout::Cell& cell(std::uint32_t i) const noexcept { return cells_[i]; }
+  [[nodiscard]] std::uint64_t next_seq() const noexcept { return next_seq_; }
+  [[nodiscard]] bool poisoned() const noexcept { return poisoned_; }
+
+  /// Commands of this lane that are deferred: answered later, perhaps by other threads.
+  std::shared_ptr<std::atomic<std::uint32_t>> deferred;
+  bool hot = false;
+  bool queued_again = false;  ///< in the endpoint's backlog
+  bool orphan = false;        ///< its caller has gone
+  std::uint32_t idle_sweeps = 0;
+
+ private:
+  layout::LaneHead* head_;
+  layout::LaneJournal* journal_;
+  std::span<layout::Cell> cells_;
+  std::uint64_t next_seq_;
+  std::uint32_t next_cell_;
+  std::uint32_t index_;
+  layout::LaneWord word_;
+  bool poisoned_ = false;
+};
+
+inline TakeResult OwnerLane::take(Taken& out) noexcept {
+  const layout::Cell& cell = cells_[next_cell_];
+  // SYNC lane.publish
+  const layout::CellWord word{cell.word[0].load(std::memory_order_acquire)};
+  if (word.seq() != next_seq_) return TakeResult::nothing;
+  if (word.phase() != layout::Phase::request && word.phase() != layout::Phase::send) {
+    return TakeResult::nothing;
+  }
+  out.words = lane::copy_cell(cell, word.bits);
+  out.word = word;
+  out.head = lane::RequestHead::unpack(out.words[1]);
+  out.cell = next_cell_;
+  if (poisoned_ || out.head.next >= cells_.size()) {
+    poisoned_ = true;  // no correct caller links beyond its lane: leave it alone from here on
+    return TakeResult::poisoned;
+  }
+  ++next_seq_;
+  next_cell_ = out.head.next;
+  // SYNC lane.cursor: started. Before any effect of the command, in program order, which is all
+  // that a kill respects and all that is needed: see docs/architecture.md.
+  journal_->cursor.store(layout::CursorWord::make(next_seq_, next_cell_).bits,
+                         std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return TakeResult::taken;
+}
+
+}  // namespace shmbus::serve

@@ -1,0 +1,84 @@
+#include "serve/reply_target.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lane/request.hpp"
+#include "testpoint.hpp"
+#include "wait/fence.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::serve {
+
+using layout::CellWord;
+using layout::Phase;
+
+namespace {
+
+void store_inline(layout::Cell& cell, const std::byte* from, std::size_t bytes) noexcept {
+  constexpr std::size_t first_word = lane::reply_inline_offset / 8;
+  for (std::size_t at = 0; at < bytes; at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from + at, 8);
+    cell.word[first_word + at / 8].store(word, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace
+
+std::span<std::byte> ReplyTarget::buffer(std::size_t bytes) noexcept {
+  if (bytes <= small.size()) {
+    size = static_cast<std::uint32_t>(bytes);
+    return {small.data(), bytes};
+  }
+  if (block != nullptr && bytes <= capacity) {
+    size = static_cast<std::uint32_t>(bytes);
+    return {block, bytes};
+  }
+  needed = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, ~0U));
+  return {};
+}
+
+void ReplyTarget::commit() noexcept {
+  if (needed != 0) {
+    commit_code(StatusCode::reply_too_large, needed);
+    return;
+  }
+  if (size <= small.size()) store_inline(*cell, small.data(), size);
+  const auto code = static_cast<std::uint32_t>(StatusCode::ok);
+  cell->word[1].store(lane::ReplyHead{size, 0}.pack(), std::memory_order_relaxed);
+  SHMBUS_TESTPOINT("reply.filled");
+  // SYNC lane.reply: the answer is committed.
+  cell->word[0].store(CellWord::make(seq, Phase::reply, code).bits, std::memory_order_release);
+  SHMBUS_TESTPOINT("reply.committed");
+  wait::publisher_fence();  // SYNC lane.park: the answer, then "does somebody sleep?"
+  if (lane->caller.park.load(std::memory_order_relaxed) != 0) {
+    wait::bump_and_wake(lane->events.count);
+  }
+}
+
+void ReplyTarget::commit_status(const Status& status) noexcept {
+  if (status.is_ok()) {
+    commit();
+  } else {
+    commit_code(StatusCode::rejected, static_cast<std::uint32_t>(status.code()), status.message());
+  }
+}
+
+void ReplyTarget::commit_code(StatusCode code, std::uint32_t detail,
+                              std::string_view text) noexcept {
+  const std::size_t bytes = std::min(text.size(), small.size());
+  std::copy_n(reinterpret_cast<const std::byte*>(text.data()), bytes, small.data());
+  store_inline(*cell, small.data(), bytes);
+  cell->word[1].store(lane::ReplyHead{static_cast<std::uint32_t>(bytes), detail}.pack(),
+                      std::memory_order_relaxed);
+  // SYNC lane.reply
+  cell->word[0].store(CellWord::make(seq, Phase::reply, static_cast<std::uint32_t>(code)).bits,
+                      std::memory_order_release);
+  wait::publisher_fence();  // SYNC lane.park
+  if (lane->caller.park.load(std::memory_order_relaxed) != 0) {
+    wait::bump_and_wake(lane->events.count);
+  }
+}
+
+}  // namespace shmbus::serve

@@ -1,0 +1,193 @@
+// The public classes of the handler's side: thin handles on ServerCore.
+#include "shmbus/server.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "layout/participant.hpp"
+#include "layout/text.hpp"
+#include "lane/directory.hpp"
+#include "names/table.hpp"
+#include "serve/server_core.hpp"
+
+namespace shmbus {
+
+namespace {
+
+Error empty_handle() noexcept {
+  return {ErrorKind::invalid_argument, 0, 0, "this handle is empty: it was moved from or used up"};
+}
+
+}  // namespace
+
+// --- Context ---------------------------------------------------------------------------------
+
+std::string_view Context::name() const noexcept {
+  // Published names never change, so the view may point at a copy made once for each thread.
+  thread_local names::NameText text;
+  text = names::text_of(invocation_->server->attachment().view, invocation_->taken->word.code());
+  return text.view();
+}
+
+bool Context::one_way() const noexcept { return invocation_->one_way; }
+
+Duration Context::remaining() const noexcept {
+  if (invocation_->deadline_ticks == 0) return forever;
+  const std::uint64_t now = wait::ticks();
+  if (now >= invocation_->deadline_ticks) return Duration::zero();
+  const auto& rate = invocation_->server->attachment().rate;
+  return Duration(static_cast<std::int64_t>(rate.to_ns(invocation_->deadline_ticks - now)));
+}
+
+bool Context::cancelled() const noexcept {
+  const auto& lane = *invocation_->lane;
+  if (lane.cancel_asked(invocation_->taken->cell)) return true;
+  const auto word = lane::load_word(invocation_->server->attachment().view, lane.index());
+  return word.state() != layout::LaneState::attached;
+}
+
+CallerInfo Context::caller() const noexcept {
+  const auto& view = invocation_->server->attachment().view;
+  const std::uint32_t index = invocation_->lane->party().index();
+  if (index >= view.capacities().participants) return {};
+  const auto& caller = view.participant(index);
+  layout::TextBuffer<8> buffer{};
+  return {caller.pid.load(std::memory_order_relaxed), caller.uid.load(std::memory_order_relaxed),
+          layout::load_text(caller.label, buffer)};
+}
+
+std::span<const std::byte> Context::request() const noexcept { return invocation_->request; }
+
+std::span<std::byte> Context::reply_buffer(std::size_t bytes) noexcept {
+  return invocation_->reply.buffer(bytes);
+}
+
+Responder Context::defer() noexcept {
+  if (invocation_->one_way || invocation_->deferred) return {};
+  std::unique_ptr<detail::DeferredReply> state(new (std::nothrow) detail::DeferredReply());
+  if (!state) return {};
+  auto& lane = *invocation_->lane;
+  auto counted = detail::without_throwing([&]() -> Result<void> {
+    if (!lane.deferred) lane.deferred = std::make_shared<std::atomic<std::uint32_t>>(0);
+    return {};
+  });
+  if (!counted) return {};
+  lane.deferred->fetch_add(1, std::memory_order_relaxed);
+  state->bus = invocation_->server->bus();
+  state->gate = invocation_->server->gate();
+  state->lane_deferred = lane.deferred;
+  state->target = invocation_->reply;
+  state->cell = invocation_->taken->cell;
+  invocation_->deferred = true;
+  return Responder(std::move(state));
+}
+
+// --- Responder -------------------------------------------------------------------------------
+
+namespace {
+
+/// Commits through the gate; the handler's process may have left the endpoint meanwhile.
+template <class Commit>
+Result<void> answer(detail::DeferredReply* state, Commit commit) noexcept {
+  if (state == nullptr || state->answered) return tl::unexpected<Error>(empty_handle());
+  if (state->bus->attachment().forked()) return detail::BusCore::forked_error();
+  state->answered = true;
+  const std::scoped_lock lock(state->gate->mutex);
+  if (!state->gate->open) {
+    return fail(ErrorKind::abandoned, "the server has left: its caller was told so");
+  }
+  commit(state->target);
+  // SYNC deferred: the lane may go free after this.
+  state->lane_deferred->fetch_sub(1, std::memory_order_release);
+  return {};
+}
+
+}  // namespace
+
+Responder::Responder(std::unique_ptr<detail::DeferredReply> state) noexcept
+    : state_(state.release()) {}
+
+Responder& Responder::operator=(Responder&& other) noexcept {
+  if (this != &other) {
+    Responder old(std::move(*this));
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+Responder::~Responder() {
+  if (state_ && !state_->answered) {
+    (void)answer(state_.get(), [](serve::ReplyTarget& target) {
+      target.commit_code(StatusCode::abandoned);
+    });
+  }
+}
+
+void Responder::Delete::operator()(detail::DeferredReply* state) const noexcept { delete state; }
+
+std::span<std::byte> Responder::buffer(std::size_t bytes) noexcept {
+  if (!state_ || state_->answered) return {};
+  return state_->target.buffer(bytes);
+}
+
+Result<void> Responder::reply() noexcept {
+  return answer(state_.get(), [](serve::ReplyTarget& target) { target.commit(); });
+}
+
+Result<void> Responder::reply(std::span<const std::byte> bytes) noexcept {
+  const auto memory = buffer(bytes.size());
+  if (!memory.empty()) std::memcpy(memory.data(), bytes.data(), memory.size());
+  return reply();
+}
+
+Result<void> Responder::reject(std::int32_t code, std::string_view message) noexcept {
+  return answer(state_.get(), [&](serve::ReplyTarget& target) {
+    target.commit_status(Status::reject(code, message));
+  });
+}
+
+bool Responder::cancelled() const noexcept {
+  if (!state_ || state_->bus->attachment().forked()) return true;
+  const auto& bits = state_->target.lane->caller.cancel[state_->cell / 64];
+  return ((bits.load(std::memory_order_acquire) >> (state_->cell % 64)) & 1U) != 0;  // SYNC lane.cancel
+}
+
+// --- Server ----------------------------------------------------------------------------------
+
+Server& Server::operator=(Server&& other) noexcept = default;
+Server::~Server() = default;
+
+Result<void> Server::add(CommandName name, detail::Handler handler, std::uint32_t request_bytes,
+                         std::uint32_t reply_bytes) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  return detail::without_throwing(
+      [&] { return core_->add(name, std::move(handler), request_bytes, reply_bytes); });
+}
+
+Result<void> Server::off(std::string_view name) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  return core_->remove(name);
+}
+
+Result<std::size_t> Server::poll(std::size_t budget) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  return core_->poll(budget);
+}
+
+Result<void> Server::run(const std::stop_token& stop) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  return core_->run(stop);
+}
+
+Result<std::size_t> Server::run_for(Duration timeout) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  return core_->run_for(timeout);
+}
+
+Result<int> Server::fd() noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  return detail::without_throwing([&] { return core_->fd(); });
+}
+
+}  // namespace shmbus

@@ -1,0 +1,272 @@
+#include "serve/server_core.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "payload/extents.hpp"
+#include "stats/histogram.hpp"
+#include "testpoint.hpp"
+#include "wait/fence.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::detail {
+
+using layout::CellWord;
+using layout::Phase;
+
+namespace {
+
+constexpr std::uint64_t sleep_slice_ns = 500'000'000;      // then sweep all lanes, in case
+constexpr std::uint64_t inexact_slice_ns = 1'000'000;      // without membarrier
+constexpr std::uint64_t sweep_interval_ns = 100'000'000;   // while busy
+constexpr std::uint32_t polls_between_clocks = 64;
+constexpr std::uint32_t sample_every = 32;                 // commands, for the service histogram
+constexpr std::size_t poll_budget = 256;
+
+}  // namespace
+
+ServerCore::ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options)
+    : bus_(std::move(bus)),
+      options_(options),
+      label_(options.label.empty() ? bus_->label() : std::string(options.label)),
+      handlers_(bus_->view().capacities().names),
+      spin_(options.wait, bus_->attachment().rate.from_ns(wait::spin_max_ns)) {
+  options_.label = {};  // the caller's text need not outlive the call
+}
+
+ServerCore::~ServerCore() {
+  if (fd_ >= 0) ::close(fd_);
+  if (attachment().forked()) return;
+  bridges_.clear();
+  for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
+    if (handlers_.find(record) == nullptr) continue;
+    unbind(record);
+    handlers_.clear(record);
+  }
+  {
+    const std::scoped_lock lock(gate_->mutex);
+    gate_->open = false;
+  }
+  for (auto& endpoint : endpoints_) endpoint->vacate(*this);
+  wait::bump_and_wake(bus_->view().bus_events().registrations);
+}
+
+// --- running one command ---------------------------------------------------------------------
+
+void ServerCore::run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept {
+  Invocation call;
+  call.server = this;
+  call.lane = &lane;
+  call.taken = &taken;
+  call.one_way = taken.word.phase() == Phase::send;
+  call.reply.lane = &lane.head();
+  call.reply.cell = &lane.cell(taken.cell);
+  call.reply.seq = taken.word.seq();
+  SHMBUS_TESTPOINT("command.started");
+  if (refuse(lane, taken, call)) return;
+
+  auto& stats = bus_->view().name_stats(taken.word.code());
+  const bool sampled = ++sample_clock_ % sample_every == 0;
+  const std::uint64_t began = sampled ? wait::ticks() : 0;
+  Context context(call);
+  const Status status = (*handlers_.find(taken.word.code()))(context);
+  SHMBUS_TESTPOINT("command.ran");
+  if (sampled) {
+    stats::record(stats.service_ns, attachment().rate.to_ns(wait::ticks() - began));
+    stats::add(stats.sampled, 1);
+  }
+  stats::add(stats.commands, 1);
+  stats::add(stats.bytes_in, call.request.size());
+  if (!status.is_ok()) stats::add(stats.errors, 1);
+  answer(lane, taken, call, status);
+}
+
+void ServerCore::answer(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
+                        const Status& status) noexcept {
+  if (call.one_way) {
+    lane.mark_done(taken.word.seq());
+    return;
+  }
+  if (call.deferred) return;
+  if (status.is_ok()) {
+    stats::add(bus_->view().name_stats(taken.word.code()).bytes_out, call.reply.size);
+  }
+  call.reply.commit_status(status);
+}
+
+/// Answers commands that are not run at all: unknown, too late, cancelled, or malformed.
+bool ServerCore::refuse(serve::OwnerLane& lane, const serve::Taken& taken,
+                        Invocation& call) noexcept {
+  StatusCode code = StatusCode::ok;
+  const std::uint32_t record = taken.word.code();
+  if (handlers_.find(record) == nullptr) {
+    code = StatusCode::not_registered;
+  } else if (taken.head.has(layout::cell_flags::deadline) && wait::ticks() >= taken.words[2]) {
+    code = StatusCode::expired;
+  } else if (lane.cancel_asked(taken.cell)) {
+    code = StatusCode::cancelled;
+  } else if (!locate_memory(lane, taken, call)) {
+    code = StatusCode::malformed;
+  }
+  if (code == StatusCode::ok) {
+    call.deadline_ticks = taken.head.has(layout::cell_flags::deadline) ? taken.words[2] : 0;
+    return false;
+  }
+  if (record < handlers_.size()) stats::add(bus_->view().name_stats(record).expired, 1);
+  call.reply.commit_code(code);
+  if (call.one_way) lane.mark_done(taken.word.seq());
+  return true;
+}
+
+/// Turns what the cell claims about memory into spans, or refuses.
+bool ServerCore::locate_memory(serve::OwnerLane& lane, const serve::Taken& taken,
+                               Invocation& call) noexcept {
+  const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
+  lane::BlockNames names;
+  std::size_t at = lane::inline_offset;
+  std::size_t room = layout::inline_request_bytes;
+  if (taken.head.names_block()) {
+    std::memcpy(&names, cell + lane::inline_offset, sizeof names);
+    at = lane::inline_beside_block_offset;
+    room = layout::inline_request_beside_block_bytes;
+  }
+  const auto& view = bus_->view();
+  if (taken.head.has(layout::cell_flags::reply_block)) {
+    call.reply.block = payload::resolve(view, {names.reply_offset64, names.reply_capacity},
+                                        lane.party());
+    call.reply.capacity = names.reply_capacity;
+    if (call.reply.block == nullptr) return false;
+  }
+  if (taken.head.has(layout::cell_flags::request_block)) {
+    const auto* data =
+        payload::resolve(view, {names.request_offset64, taken.head.bytes}, lane.party());
+    call.request = {data, taken.head.bytes};
+    return data != nullptr;
+  }
+  if (taken.head.bytes > room) return false;
+  call.request = {cell + at, taken.head.bytes};
+  return true;
+}
+
+// --- polling, spinning, sleeping -------------------------------------------------------------
+
+std::size_t ServerCore::poll_all(std::size_t budget) noexcept {
+  std::size_t ran = 0;
+  for (auto& endpoint : endpoints_) ran += endpoint->poll(*this, budget);
+  return ran;
+}
+
+std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
+  if (now < next_sweep_) return 0;
+  next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
+  std::size_t ran = 0;
+  for (auto& endpoint : endpoints_) ran += endpoint->sweep(*this);
+  return ran;
+}
+
+std::size_t ServerCore::sleep(std::uint64_t limit_ns) noexcept {
+  std::array<wait::FutexWaiter, wait::futex_waiters_max> waiters{};
+  std::size_t count = 0;
+  for (auto& endpoint : endpoints_) {
+    const std::uint32_t seen = endpoint->announce_sleep();
+    if (count < waiters.size()) waiters[count++] = {&endpoint->shared().events.count, seen};
+  }
+  // SYNC lane.notice: "I sleep", then look once more; callers publish, then look whether we do.
+  const bool exact = wait::sleeper_fence();
+  const std::size_t ran = poll_all(poll_budget);
+  if (ran == 0) {
+    const bool all_watched = count == endpoints_.size();
+    wait::futex_wait_any({waiters.data(), count},
+                         exact && all_watched ? limit_ns : std::min(limit_ns, inexact_slice_ns));
+  }
+  for (auto& endpoint : endpoints_) {
+    endpoint->announce_awake();
+    if (ran == 0) stats::add(endpoint->shared().owner.parks, 1);
+  }
+  return ran;
+}
+
+/// The loop behind run() and run_for(): spin while it pays, then sleep.
+std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* stop) noexcept {
+  const auto& rate = attachment().rate;
+  std::size_t total = 0;
+  std::uint64_t idle_since = wait::ticks();
+  while (stop == nullptr || !stop->stop_requested()) {
+    if (const std::size_t ran = poll_all(poll_budget); ran != 0) {
+      total += ran;
+      idle_since = 0;
+      if (++polls_ % polls_between_clocks == 0) total += sweep_if_due(wait::ticks());
+      continue;
+    }
+    wait::cpu_relax();
+    const std::uint64_t now = wait::ticks();
+    if (now >= until) break;
+    if (idle_since == 0) {
+      idle_since = now;
+      continue;
+    }
+    if (now - idle_since < spin_.ticks()) continue;
+    spin_.had_to_sleep();
+    const std::uint64_t left_ns = until == ~0ULL ? sleep_slice_ns : rate.to_ns(until - now);
+    total += sleep(std::min(left_ns, sleep_slice_ns));
+    const std::uint64_t woke = wait::ticks();
+    spin_.slept_for(woke - idle_since);
+    total += sweep_if_due(woke);
+    idle_since = woke;
+  }
+  return total;
+}
+
+Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
+  if (attachment().forked()) return BusCore::forked_error();
+  for (auto& endpoint : endpoints_) {
+    if (!endpoint->still_owned()) {
+      return fail(ErrorKind::corrupted,
+                  "somebody took this endpoint without asking: open the bus again");
+    }
+  }
+  std::size_t ran = poll_all(budget);
+  if (++polls_ % polls_between_clocks == 0) ran += sweep_if_due(wait::ticks());
+  if (ran != 0 || bridges_.empty()) return ran;
+  // Nothing left: arm fd(). Whatever arrives from here on makes it readable.
+  for (auto& bridge : bridges_) bridge->clear();
+  for (auto& endpoint : endpoints_) (void)endpoint->announce_sleep();
+  (void)wait::sleeper_fence();  // SYNC lane.notice
+  return poll_all(budget);
+}
+
+Result<void> ServerCore::run(const std::stop_token& stop) noexcept {
+  if (attachment().forked()) return BusCore::forked_error();
+  const std::stop_callback wake(stop, [this] {
+    for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
+  });
+  (void)serve_until(~0ULL, &stop);
+  return {};
+}
+
+Result<std::size_t> ServerCore::run_for(Duration timeout) noexcept {
+  if (attachment().forked()) return BusCore::forked_error();
+  if (timeout == forever) return serve_until(~0ULL, nullptr);
+  const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));
+  return serve_until(wait::ticks() + attachment().rate.from_ns(ns), nullptr);
+}
+
+Result<int> ServerCore::fd() {
+  if (attachment().forked()) return BusCore::forked_error();
+  if (fd_ < 0) fd_ = ::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd_ < 0) return fail(ErrorKind::overloaded, "cannot make an eventfd", errno);
+  while (bridges_.size() < endpoints_.size()) {
+    auto& word = endpoints_[bridges_.size()]->shared().events.count;
+    auto bridge = wait::FdBridge::watch(word, *attachment().fork_guard, ::dup(fd_));
+    if (!bridge) return tl::unexpected<Error>(bridge.error());
+    bridges_.push_back(std::move(*bridge));
+  }
+  return fd_;
+}
+
+}  // namespace shmbus::detail

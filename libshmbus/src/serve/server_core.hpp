@@ -1,0 +1,109 @@
+// What stands behind Server: the handlers of this process, the endpoints it owns, and the loop that
+// runs commands and sleeps.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "bus/core.hpp"
+#include "serve/handler_table.hpp"
+#include "serve/owned_endpoint.hpp"
+#include "serve/reply_target.hpp"
+#include "shmbus/server.hpp"
+#include "wait/fd_bridge.hpp"
+#include "wait/spin.hpp"
+
+namespace shmbus::detail {
+
+/// Deferred answers may come from any thread, and after the server has gone: they pass through
+/// this gate, which closes when the server leaves its endpoint.
+struct ReplyGate {
+  std::mutex mutex;
+  bool open = true;
+};
+
+/// One command being run; lives on the stack of the thread that polls.
+struct Invocation {
+  ServerCore* server = nullptr;
+  serve::OwnerLane* lane = nullptr;
+  const serve::Taken* taken = nullptr;
+  std::span<const std::byte> request;
+  serve::ReplyTarget reply;
+  bool one_way = false;
+  bool deferred = false;
+  std::uint64_t deadline_ticks = 0;
+};
+
+struct DeferredReply {
+  std::shared_ptr<BusCore> bus;
+  std::shared_ptr<ReplyGate> gate;
+  std::shared_ptr<std::atomic<std::uint32_t>> lane_deferred;
+  serve::ReplyTarget target;
+  std::uint32_t cell = 0;
+  bool answered = false;
+};
+
+class ServerCore final : private serve::CommandRunner {
+ public:
+  ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options);
+  ServerCore(const ServerCore&) = delete;
+  ServerCore& operator=(const ServerCore&) = delete;
+  ~ServerCore();
+
+  // server_register.cpp
+  Result<void> add(const CommandName& name, Handler handler, std::uint32_t request_bytes,
+                   std::uint32_t reply_bytes);
+  Result<void> remove(const CommandName& name) noexcept;
+
+  // server_core.cpp
+  Result<std::size_t> poll(std::size_t budget) noexcept;
+  Result<void> run(const std::stop_token& stop) noexcept;
+  Result<std::size_t> run_for(Duration timeout) noexcept;
+  Result<int> fd();
+
+  [[nodiscard]] const std::shared_ptr<BusCore>& bus() const noexcept { return bus_; }
+  [[nodiscard]] const std::shared_ptr<ReplyGate>& gate() const noexcept { return gate_; }
+  [[nodiscard]] const Attachment& attachment() const noexcept { return bus_->attachment(); }
+
+ private:
+  void run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept override;
+  bool refuse(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call) noexcept;
+  bool locate_memory(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call) noexcept;
+  void answer(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
+              const Status& status) noexcept;
+
+  std::size_t poll_all(std::size_t budget) noexcept;
+  std::size_t sweep_if_due(std::uint64_t now) noexcept;
+  /// Sleeps until rung, at most `limit_ns`; returns how many commands ran instead.
+  std::size_t sleep(std::uint64_t limit_ns) noexcept;
+  std::size_t serve_until(std::uint64_t until, const std::stop_token* stop) noexcept;
+
+  // server_register.cpp
+  [[nodiscard]] serve::OwnedEndpoint* owned(std::uint32_t endpoint) noexcept;
+  Result<serve::OwnedEndpoint*> own_seat();
+  Result<bool> try_bind(std::uint32_t record, layout::BindingWord seen);
+  Result<bool> take_over_vacant(std::uint32_t record, std::uint32_t endpoint);
+  [[nodiscard]] tl::unexpected<Error> already_registered(std::uint32_t record,
+                                                         layout::ControlWord control) const;
+  Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
+  void unbind(std::uint32_t record) noexcept;
+
+  std::shared_ptr<BusCore> bus_;
+  ServeOptions options_;
+  std::string label_;
+  std::shared_ptr<ReplyGate> gate_ = std::make_shared<ReplyGate>();
+  serve::HandlerTable handlers_;
+  std::vector<std::unique_ptr<serve::OwnedEndpoint>> endpoints_;
+  std::vector<std::unique_ptr<wait::FdBridge>> bridges_;
+  int fd_ = -1;
+  wait::SpinBudget spin_;
+  std::uint64_t next_sweep_ = 0;
+  std::uint32_t polls_ = 0;
+  std::uint32_t sample_clock_ = 0;
+};
+
+}  // namespace shmbus::detail

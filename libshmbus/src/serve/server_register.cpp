@@ -1,0 +1,187 @@
+// Registering and giving up names. Lock-free: a name is bound by one CAS of its binding word, an
+// endpoint is taken by one CAS of its control word, and each is retried from what was seen.
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+
+#include "layout/participant.hpp"
+#include "layout/text.hpp"
+#include "names/table.hpp"
+#include "recovery/endpoint.hpp"
+#include "recovery/participant.hpp"
+#include "serve/server_core.hpp"
+#include "testpoint.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::detail {
+
+using layout::BindingWord;
+using layout::ControlWord;
+using serve::OwnedEndpoint;
+
+namespace {
+
+ControlWord load_control(const segment::View& view, std::uint32_t endpoint) noexcept {
+  // SYNC endpoint.control
+  return {view.endpoint(endpoint).control.control.load(std::memory_order_acquire)};
+}
+
+BindingWord load_binding(const segment::View& view, std::uint32_t record) noexcept {
+  // SYNC names.binding
+  return {view.name(record).binding.load(std::memory_order_acquire)};
+}
+
+bool bind(const segment::View& view, std::uint32_t record, BindingWord seen,
+          std::uint32_t endpoint) noexcept {
+  const auto next = BindingWord::make(seen.gen() + 1, endpoint);
+  // SYNC names.binding
+  return view.name(record).binding.compare_exchange_strong(
+      seen.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+/// Endpoints that no name leads to and nobody owns, never-used ones first.
+std::vector<std::uint32_t> free_endpoints(const segment::View& view) {
+  std::vector<bool> named(view.capacities().endpoints);
+  for (std::uint32_t record = 0; record < view.capacities().names; ++record) {
+    if (view.name(record).lease.load(std::memory_order_acquire) == 0) continue;
+    const BindingWord binding = load_binding(view, record);
+    if (binding.bound() && binding.endpoint() < named.size()) named[binding.endpoint()] = true;
+  }
+  std::vector<std::uint32_t> free;
+  for (std::uint32_t i = 0; i < named.size(); ++i) {
+    if (!named[i] && !load_control(view, i).active()) free.push_back(i);
+  }
+  std::stable_sort(free.begin(), free.end(), [&view](std::uint32_t a, std::uint32_t b) {
+    return load_control(view, a).gen() < load_control(view, b).gen();
+  });
+  return free;
+}
+
+bool may_own(const layout::NameRecord& record) noexcept {
+  const std::uint32_t uid = ::geteuid();
+  return uid == 0 || record.owner_uid.load(std::memory_order_relaxed) == uid;
+}
+
+}  // namespace
+
+Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint32_t request_bytes,
+                             std::uint32_t reply_bytes) {
+  if (attachment().forked()) return BusCore::forked_error();
+  if (!handler) return fail(ErrorKind::overloaded, "out of memory for the handler");
+  const auto record = names::intern(attachment(), name);
+  if (!record) return tl::unexpected<Error>(record.error());
+  if (handlers_.find(*record) != nullptr) {
+    return fail(ErrorKind::already_registered, "this server has that name already");
+  }
+  if (!may_own(bus_->view().name(*record))) {
+    return fail(ErrorKind::not_permitted, "another user registered this name first");
+  }
+  // Before the name leads here: a command may follow at once.
+  handlers_.set(*record, std::make_unique<Handler>(std::move(handler)));
+  for (;;) {
+    const auto done = try_bind(*record, load_binding(bus_->view(), *record));
+    if (!done) {
+      handlers_.clear(*record);
+      return tl::unexpected<Error>(done.error());
+    }
+    if (*done) break;
+  }
+  auto& shared = bus_->view().name(*record);
+  shared.request_bytes.store(request_bytes, std::memory_order_relaxed);
+  shared.reply_bytes.store(reply_bytes, std::memory_order_relaxed);
+  wait::bump_and_wake(bus_->view().bus_events().registrations);
+  SHMBUS_TESTPOINT("name.registered");
+  return {};
+}
+
+/// True when the name leads to an endpoint of ours, false when the world moved: look again.
+Result<bool> ServerCore::try_bind(std::uint32_t record, BindingWord seen) {
+  const auto& view = bus_->view();
+  if (seen.bound() && seen.endpoint() < view.capacities().endpoints) {
+    if (owned(seen.endpoint()) != nullptr) return true;
+    return take_over_vacant(record, seen.endpoint());
+  }
+  const auto seat = own_seat();
+  if (!seat) return tl::unexpected<Error>(seat.error());
+  return bind(view, record, seen, (*seat)->index());
+}
+
+/// The name leads to an endpoint whose owner is gone, with commands that may still wait there: sit
+/// down in that very seat.
+Result<bool> ServerCore::take_over_vacant(std::uint32_t record, std::uint32_t endpoint) {
+  recovery::recover_endpoint(attachment(), endpoint);
+  const ControlWord control = load_control(bus_->view(), endpoint);
+  if (control.active()) return already_registered(record, control);
+  auto taken = OwnedEndpoint::acquire(attachment(), endpoint, options_, label_);
+  if (!taken) return false;
+  if (auto kept = keep(std::move(taken)); !kept) return tl::unexpected<Error>(kept.error());
+  return true;
+}
+
+tl::unexpected<Error> ServerCore::already_registered(std::uint32_t record,
+                                                     ControlWord control) const {
+  const auto& view = bus_->view();
+  Error error{ErrorKind::already_registered, 0, 0, {}};
+  error.message.append("'").append(names::text_of(view, record).view()).append("' belongs to ");
+  const std::uint32_t index = control.holder().index();
+  if (index < view.capacities().participants) {
+    const auto& owner = view.participant(index);
+    layout::TextBuffer<8> buffer{};
+    error.message.append(layout::load_text(owner.label, buffer))
+        .append(", pid ")
+        .append(owner.pid.load(std::memory_order_relaxed));
+  }
+  error.message.append(", which is alive: stop it first");
+  return tl::unexpected<Error>(error);
+}
+
+OwnedEndpoint* ServerCore::owned(std::uint32_t endpoint) noexcept {
+  for (auto& mine : endpoints_) {
+    if (mine->index() == endpoint) return mine.get();
+  }
+  return nullptr;
+}
+
+Result<OwnedEndpoint*> ServerCore::own_seat() {
+  if (!endpoints_.empty()) return endpoints_.front().get();
+  for (int round = 0; round < 2; ++round) {
+    for (const std::uint32_t index : free_endpoints(bus_->view())) {
+      auto taken = OwnedEndpoint::acquire(attachment(), index, options_, label_);
+      if (taken) return keep(std::move(taken));
+    }
+    recovery::reclaim_all(attachment());
+  }
+  return fail(ErrorKind::limit_reached,
+              "no free endpoint: create the bus with larger capacities.endpoints");
+}
+
+Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint) {
+  endpoints_.push_back(std::move(endpoint));
+  if (fd_ >= 0) {
+    if (auto watched = fd(); !watched) return tl::unexpected<Error>(watched.error());
+  }
+  return endpoints_.back().get();
+}
+
+Result<void> ServerCore::remove(const CommandName& name) noexcept {
+  if (attachment().forked()) return BusCore::forked_error();
+  const auto record = names::find(bus_->view(), name);
+  if (!record || handlers_.find(*record) == nullptr) {
+    return fail(ErrorKind::not_registered, "this server does not have that name");
+  }
+  unbind(*record);
+  handlers_.clear(*record);
+  wait::bump_and_wake(bus_->view().bus_events().registrations);
+  return {};
+}
+
+void ServerCore::unbind(std::uint32_t record) noexcept {
+  for (;;) {
+    const BindingWord seen = load_binding(bus_->view(), record);
+    if (!seen.bound() || owned(seen.endpoint()) == nullptr) return;
+    if (bind(bus_->view(), record, seen, BindingWord::none)) return;
+  }
+}
+
+}  // namespace shmbus::detail

@@ -1,0 +1,84 @@
+#include "wait/fd_bridge.hpp"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <new>
+#include <system_error>
+
+#include "wait/futex.hpp"
+
+namespace shmbus::wait {
+namespace {
+
+constexpr std::uint64_t slice_ns = 1'000'000'000;
+
+/// Signals are for the application's own threads.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FdBridge>> FdBridge::watch(layout::Word32& word,
+                                                  const liveness::ForkGuard& guard, int fd) {
+  if (fd < 0) fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0) return fail(ErrorKind::overloaded, "cannot make an eventfd", errno);
+  std::unique_ptr<FdBridge> bridge(new FdBridge(fd, word, guard));
+  try {
+    const AllSignalsBlocked blocked;
+    bridge->thread_ = std::thread([raw = bridge.get()] { raw->run(); });
+  } catch (const std::system_error& e) {
+    return fail(ErrorKind::overloaded, "cannot start the thread behind fd()", e.code().value());
+  }
+  return bridge;
+}
+
+FdBridge::~FdBridge() {
+  if (guard_->forked()) {
+    // The thread is the parent's; there is nothing here to join.
+    if (thread_.joinable()) thread_.detach();
+    ::close(fd_);
+    return;
+  }
+  stopping_.store(true, std::memory_order_release);  // SYNC bridge.stop
+  if (thread_.joinable()) {
+    bump_and_wake(*word_);
+    thread_.join();
+  }
+  ::close(fd_);
+}
+
+void FdBridge::run() noexcept {
+  std::uint32_t seen = word_->load(std::memory_order_acquire);  // SYNC wait.event
+  while (!stopping_.load(std::memory_order_acquire)) {          // SYNC bridge.stop
+    futex_wait(*word_, seen, slice_ns);
+    const std::uint32_t now = word_->load(std::memory_order_acquire);  // SYNC wait.event
+    if (now == seen) continue;
+    seen = now;
+    signal();
+  }
+}
+
+void FdBridge::clear() noexcept {
+  eventfd_t count = 0;
+  (void)::eventfd_read(fd_, &count);
+}
+
+void FdBridge::signal() noexcept { (void)::eventfd_write(fd_, 1); }
+
+}  // namespace shmbus::wait

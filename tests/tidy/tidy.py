@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""House rules for the C++ sources: tidy.py <repository> prints each breach and exits 1 if any.
+
+1. A line has at most 100 columns, a file at most 400 lines.
+2. Every name in a `// SYNC name: ...` comment stands at two places or more in libshmbus: a release
+   store and the acquire load it pairs with are found from one another by that name.
+3. Each dependency stays where it belongs (INCLUDES below).
+4. libshmbus knows nothing of the daemon and the tool.
+5. Public headers include no private ones.
+"""
+import pathlib
+import re
+import sys
+import tempfile
+
+MAX_COLUMNS = 100
+MAX_LINES = 400
+# A file may stand here with its present length while it awaits its split; the number only falls.
+LONG_FILES: dict[str, int] = {}
+
+ROOTS = ("libshmbus", "daemon", "cli", "tests", "bench", "examples")
+
+# (what is included, who may include it, why)
+INCLUDES = (
+    (r"boost/", ("libshmbus/src/segment/", "bench/peers/"), "Boost maps memory and does no more"),
+    (r"CLI/", ("daemon/", "cli/", "bench/"), "only programs have command lines"),
+    (r"fmt/", ("daemon/", "cli/", "bench/", "tests/"), "the library prints nothing"),
+    (r"(concurrentqueue/)?(blocking)?concurrentqueue\.h", ("daemon/", "bench/"),
+     "the bus has its own queues"),
+    (r"nlohmann/", ("cli/", "examples/", "tests/", "bench/"), "the library knows no JSON"),
+    (r"(daemon|cli|tests|bench)/", ("daemon/", "cli/", "tests/", "bench/"),
+     "the library knows nothing of its users"),
+)
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
+SYNC = re.compile(r"//\s*SYNC\s+([A-Za-z0-9_.\-]+)")
+
+
+def sources(root):
+    for top in ROOTS:
+        for path in sorted((root / top).rglob("*")):
+            if path.suffix in (".hpp", ".cpp") and path.is_file():
+                yield path, path.relative_to(root).as_posix()
+
+
+def check_size(name, lines):
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_COLUMNS:
+            yield f"{name}:{number}: {len(line)} columns, at most {MAX_COLUMNS}"
+    limit = LONG_FILES.get(name, MAX_LINES)
+    if len(lines) > limit:
+        yield f"{name}: {len(lines)} lines, at most {limit}: split it"
+
+
+def check_includes(root, path, name, lines):
+    public = name.startswith("libshmbus/include/")
+    for number, line in enumerate(lines, 1):
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        included = found[1]
+        for pattern, allowed, why in INCLUDES:
+            if re.match(pattern, included) and not name.startswith(allowed):
+                yield f"{name}:{number}: {included} belongs in {', '.join(allowed)}: {why}"
+        # A relative include leads out of the library as well as a rooted one does.
+        target = (path.parent / included).resolve()
+        if name.startswith("libshmbus/") and target.is_file() and root in target.parents:
+            if not target.is_relative_to(root / "libshmbus"):
+                yield f"{name}:{number}: {included} is outside the library"
+        if public and (root / "libshmbus/src" / included).is_file():
+            yield f"{name}:{number}: {included} is private, and this header is installed"
+
+
+def check(root):
+    root = root.resolve()
+    problems = []
+    syncs = {}
+    for path, name in sources(root):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            problems.append(f"{name}: not UTF-8")
+            continue
+        problems += check_size(name, lines)
+        problems += check_includes(root, path, name, lines)
+        if name.startswith("libshmbus/"):
+            for number, line in enumerate(lines, 1):
+                for sync in SYNC.findall(line):
+                    syncs.setdefault(sync.rstrip("."), []).append(f"{name}:{number}")
+    for sync, places in sorted(syncs.items()):
+        if len(places) < 2:
+            problems.append(f"{places[0]}: SYNC {sync} stands only here: name its counterpart too")
+    for name in LONG_FILES:
+        if not (root / name).is_file():
+            problems.append(f"LONG_FILES names {name}, which does not exist")
+    return problems
+
+
+def self_test():
+    """Each fault below must be reported, and only that one; the clean file must pass."""
+    faults = {
+        "libshmbus/src/wide.cpp": ("x" * 101, "101 columns"),
+        "libshmbus/src/long.cpp": ("\n" * 400, "401 lines"),
+        "libshmbus/src/sync.cpp": ("// SYNC a.b: half", "SYNC a.b stands only here"),
+        "libshmbus/src/lane/boost.cpp": ("#include <boost/interprocess/x.hpp>", "boost/"),
+        "libshmbus/src/cli.cpp": ("#include <CLI/CLI.hpp>", "CLI/"),
+        "examples/fmt.cpp": ("#include <fmt/format.h>", "fmt/"),
+        "libshmbus/src/up.cpp": ('#include "daemon/a.hpp"', "knows nothing"),
+        "libshmbus/src/rel.cpp": ('#include "../../daemon/a.hpp"', "outside the library"),
+        "libshmbus/include/shmbus/priv.hpp": ('#include "lane/l.hpp"', "is private"),
+        "tests/unit/q_test.cpp": ("#include <concurrentqueue.h>", "its own queues"),
+    }
+    clean = {
+        "libshmbus/src/segment/a.cpp": "#include <boost/x.hpp>\n// SYNC c.d: one\n// SYNC c.d: two",
+        "libshmbus/src/lane/l.hpp": '#include "lane/m.hpp"',
+        "daemon/a.hpp": "#include <fmt/format.h>\n#include <CLI/CLI.hpp>",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        for name, text in [*clean.items(), *((n, t) for n, (t, _) in faults.items())]:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text + "\n", encoding="utf-8")
+        problems = check(root)
+    failures = [f"missed: {name} ({text})" for name, (_, text) in faults.items()
+                if not any(p.startswith(name) and text in p for p in problems)]
+    failures += [f"unexpected: {p}" for p in problems if not p.startswith(tuple(faults))]
+    return failures
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    problems = self_test() if sys.argv[1] == "--self-test" else check(pathlib.Path(sys.argv[1]))
+    print("\n".join(problems) if problems else "tidy")
+    sys.exit(1 if problems else 0)
+
+
+main()
