@@ -24,6 +24,13 @@ tl::unexpected<Error> no_seat() noexcept {
               "no free participant: create the bus with larger capacities.participants");
 }
 
+constexpr std::int32_t replaced_code = ESTALE;
+
+tl::unexpected<Error> replaced() noexcept {
+  return fail(ErrorKind::bus_unusable, "the bus was replaced while it was being opened: try again",
+              replaced_code);
+}
+
 /// A seat on the description that `mapping` was made from.
 Result<layout::Party> join(const segment::OpenFile& file, const segment::View& view,
                            const std::string& path, const JoinOptions& options,
@@ -35,9 +42,7 @@ Result<layout::Party> join(const segment::OpenFile& file, const segment::View& v
       options.as_daemon ? layout::participant_role::daemon : layout::participant_role::client;
   const auto seat = liveness::take_seat(view, file.file.fd(), {label, role});
   if (!seat) return no_seat();
-  if (segment::id_of(path) != file.id) {
-    return fail(ErrorKind::bus_unusable, "the bus was replaced while it was being opened");
-  }
+  if (segment::id_of(path) != file.id) return replaced();
   return *seat;
 }
 
@@ -60,6 +65,15 @@ ErrorKind kind_of(StatusCode code) noexcept {
 
 Result<std::shared_ptr<BusCore>> BusCore::open(std::string_view name_or_path,
                                                const JoinOptions& options) {
+  constexpr int attempts = 10;
+  for (int i = 1;; ++i) {
+    auto core = open_once(name_or_path, options);
+    if (core || core.error().code != replaced_code || i == attempts) return core;
+  }
+}
+
+Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_path,
+                                                    const JoinOptions& options) {
   wait::prepare_fences();
   const auto* guard = liveness::ForkGuard::instance();
   if (guard == nullptr) {

@@ -40,6 +40,9 @@ class BusCore {
   [[nodiscard]] static tl::unexpected<Error> forked_error() noexcept;
 
  private:
+  static Result<std::shared_ptr<BusCore>> open_once(std::string_view name_or_path,
+                                                    const JoinOptions& options);
+
   std::string path_;
   std::string label_;
   segment::Mapping mapping_;

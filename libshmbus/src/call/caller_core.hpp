@@ -89,7 +89,7 @@ class CallerCore {
   CallerOptions options_;
   std::optional<std::uint32_t> record_;
   std::uint64_t binding_ = 0;  ///< as it was when lane_ was chosen
-  PortLane* lane_ = nullptr;
+  std::shared_ptr<PortLane> lane_;
   wait::SpinBudget spin_;
   std::unique_ptr<wait::FdBridge> bridge_;
 };

@@ -1,6 +1,7 @@
 // How a caller finds the lane to publish into: name -> record -> binding -> endpoint -> lane. The
 // fast path is two loads of words that change only when a registration does.
 #include <algorithm>
+#include <utility>
 
 #include "call/caller_core.hpp"
 #include "bus/core.hpp"
@@ -23,7 +24,7 @@ constexpr std::uint64_t room_slice_ns = 1'000'000;
 
 /// Two loads that hit: the binding has not moved, and the endpoint does not say "vacant".
 bool CallerCore::resolved_and_owned() const noexcept {
-  if (lane_ == nullptr) return false;
+  if (lane_ == nullptr || lane_->retired) return false;
   // SYNC names.binding
   if (bus().view.name(*record_).binding.load(std::memory_order_acquire) != binding_) return false;
   return lane_->lane.endpoint().attention.attention.load(std::memory_order_relaxed) !=
@@ -40,7 +41,7 @@ Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
       return tl::unexpected<Error>(room.error());
     }
   }
-  return lane_;
+  return lane_.get();
 }
 
 Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
@@ -58,11 +59,11 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
             view.endpoint(endpoint).control.control.load(std::memory_order_acquire)};
         // At a vacant endpoint commands queue up for the next owner, if the caller wants that.
         if (control.active() || options_.when_vacant == WhenVacant::wait) {
-          const auto lane = port_->lane_to(endpoint);
-          if (!lane) return lane;
-          lane_ = *lane;
+          auto lane = port_->lane_to(endpoint);
+          if (!lane) return tl::unexpected<Error>(lane.error());
+          lane_ = std::move(*lane);
           binding_ = binding.bits;
-          return lane_;
+          return lane_.get();
         }
       }
     }

@@ -24,6 +24,14 @@ constexpr std::uint64_t slice_under_daemon_ns = 100'000'000;  // the daemon wake
 constexpr std::uint64_t inexact_slice_ns = 1'000'000;        // without membarrier
 constexpr std::uint64_t slow_call_ns = 10'000;               // always recorded
 
+/// Returns the event count to sleep at.
+std::uint32_t say_asleep(layout::LaneHead& head) noexcept {
+  const std::uint32_t seen = head.events.count.load(std::memory_order_acquire);  // SYNC wait.event
+  head.caller.parked_at.store(seen, std::memory_order_release);  // SYNC wait.parked
+  head.caller.park.store(1, std::memory_order_release);
+  return seen;
+}
+
 }  // namespace
 
 bool CallerCore::await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept {
@@ -78,8 +86,7 @@ bool CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& dea
 
 void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept {
   auto& head = lane.lane.head();
-  const std::uint32_t seen = head.events.count.load(std::memory_order_acquire);  // SYNC wait.event
-  head.caller.park.store(1, std::memory_order_relaxed);
+  const std::uint32_t seen = say_asleep(head);
   // SYNC lane.park: "I sleep", then look; the owner answers, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
   if (!lane.lane.replied(ticket)) {
@@ -151,7 +158,7 @@ Result<void> CallerCore::poll() noexcept {
   if (!bridge_ || lane_ == nullptr) return {};
   bridge_->clear();
   // From here on every answer bumps the event count; what came before is found by ready().
-  lane_->lane.head().caller.park.store(1, std::memory_order_relaxed);
+  (void)say_asleep(lane_->lane.head());
   (void)wait::sleeper_fence();  // SYNC lane.park
   port_->collect(*lane_);
   return {};

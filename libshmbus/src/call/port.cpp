@@ -47,10 +47,23 @@ Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore
   return port;
 }
 
-Result<PortLane*> Port::lane_to(std::uint32_t endpoint) noexcept {
+void Port::retire_idle_lanes() noexcept {
+  std::erase_if(lanes_, [this](const std::shared_ptr<PortLane>& lane) {
+    const layout::ControlWord control{
+        lane->lane.endpoint().control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
+    collect(*lane);
+    if (control.active() || lane->lane.outstanding() != 0) return false;
+    lane->retired = true;
+    lane::detach(bus_->attachment(), lane->lane.index());
+    return true;
+  });
+}
+
+Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept {
   for (const auto& lane : lanes_) {
-    if (lane->lane.endpoint_index() == endpoint) return lane.get();
+    if (lane->lane.endpoint_index() == endpoint) return lane;
   }
+  retire_idle_lanes();
   const auto& bus = bus_->attachment();
   auto index = lane::attach(bus, endpoint);
   if (!index) {
@@ -63,8 +76,8 @@ Result<PortLane*> Port::lane_to(std::uint32_t endpoint) noexcept {
                 "no free lane: create the bus with larger capacities.lanes, or use fewer threads");
   }
   try {
-    lanes_.push_back(std::make_unique<PortLane>(bus, *index, endpoint));
-    return lanes_.back().get();
+    lanes_.push_back(std::make_shared<PortLane>(bus, *index, endpoint));
+    return lanes_.back();
   } catch (const std::bad_alloc&) {
     lane::detach(bus, *index);
     return fail(ErrorKind::overloaded, "out of memory for a lane");

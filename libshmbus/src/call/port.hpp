@@ -25,6 +25,7 @@ struct PortLane {
   OnLost on_lost = nullptr;
   void* on_lost_user = nullptr;
   std::uint32_t sample_clock = 0;  ///< counts calls between two timed ones
+  bool retired = false;            ///< detached: look for another
 };
 
 class Port {
@@ -38,7 +39,7 @@ class Port {
   static Result<std::shared_ptr<Port>> of_this_thread(const std::shared_ptr<BusCore>& bus);
 
   /// The lane to an endpoint, attached when there is none.
-  Result<PortLane*> lane_to(std::uint32_t endpoint) noexcept;
+  Result<std::shared_ptr<PortLane>> lane_to(std::uint32_t endpoint) noexcept;
 
   /// Takes back finished cells and blocks of one lane, or of all of them.
   void collect(PortLane& lane) noexcept;
@@ -53,15 +54,15 @@ class Port {
 
   [[nodiscard]] bool of_calling_thread() const noexcept;
   [[nodiscard]] BusCore& bus() const noexcept { return *bus_; }
-  [[nodiscard]] const std::vector<std::unique_ptr<PortLane>>& lanes() const noexcept {
-    return lanes_;
-  }
 
  private:
+  /// Lets go of lanes to endpoints that nobody owns any more.
+  void retire_idle_lanes() noexcept;
+
   std::shared_ptr<BusCore> bus_;
   const void* thread_;
   payload::Pool pool_;
-  std::vector<std::unique_ptr<PortLane>> lanes_;
+  std::vector<std::shared_ptr<PortLane>> lanes_;
 };
 
 }  // namespace shmbus::detail

@@ -6,7 +6,9 @@
 
 namespace shmbus::endpoint {
 
-void wake_owner(layout::Endpoint& target) noexcept { wait::bump_and_wake(target.events.count); }
+void wake_owner(layout::Endpoint& target) noexcept { 
+  wait::wake_sleeper(target.events.count, target.attention.parked_at);
+}
 
 void ring(const segment::View& view, std::uint32_t endpoint, std::uint32_t lane) noexcept {
   auto& target = view.endpoint(endpoint);

@@ -11,7 +11,7 @@ namespace shmbus::endpoint {
 
 /// Wakes the owner when it said that it sleeps.
 inline bool must_wake(const layout::Endpoint& target) noexcept {
-  return target.attention.attention.load(std::memory_order_relaxed) ==
+  return target.attention.attention.load(std::memory_order_acquire) ==  // SYNC wait.parked
          static_cast<std::uint32_t>(layout::Attention::parked);
 }
 void wake_owner(layout::Endpoint& target) noexcept;

@@ -96,7 +96,7 @@ void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t nex
 bool CallerLane::needs_notice() const noexcept {
   wait::publisher_fence();  // SYNC lane.notice: the command, then "must I wake?"
   const auto mode = head_->owner.mode.load(std::memory_order_relaxed);
-  const auto attention = target_->attention.attention.load(std::memory_order_relaxed);
+  const auto attention = target_->attention.attention.load(std::memory_order_acquire);
   return (mode == static_cast<std::uint32_t>(LaneMode::cold)) ||
          attention == static_cast<std::uint32_t>(Attention::parked);
 }
@@ -107,7 +107,9 @@ void CallerLane::ring() noexcept {
     // SYNC lane.rung: whoever sets it puts the ticket; the owner clears it before it looks.
     if (head_->events.rung.exchange(1, std::memory_order_acq_rel) == 0) {
       SHMBUS_TESTPOINT("lane.rung");
-      (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::any_command);
+      if (!inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::any_command)) {
+        head_->events.rung.store(0, std::memory_order_relaxed);  // the next command rings again
+      }
     }
     wait::detail::full_fence();
   }

@@ -45,7 +45,8 @@ inline constexpr std::uint32_t global_order = 1;
 struct alignas(line_bytes) EndpointAttention {  // E1
   Word32 attention;                             ///< Attention
   Word32 flags;                                 ///< endpoint_flags
-  std::array<std::uint8_t, 56> pad;
+  Word32 parked_at;                             ///< the event count that the owner sleeps at
+  std::array<std::uint8_t, 52> pad;
 };
 
 struct alignas(line_bytes) EndpointEvents {  // E2

@@ -45,7 +45,7 @@ enum class LaneMode : std::uint32_t {
 
 struct alignas(line_bytes) LaneCaller {  // L0
   Word32 park;                           ///< 1 while the caller sleeps on `LaneEvents::count`
-  Word32 pad0;
+  Word32 parked_at;                      ///< the count it sleeps at: bumped already, no need again
   std::array<Word64, cells_per_lane_max / 64> cancel;  ///< bit i: do not start cell i any more
   std::array<std::uint8_t, 24> pad;
 };

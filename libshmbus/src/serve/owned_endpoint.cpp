@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "lane/directory.hpp"
 #include "layout/text.hpp"
@@ -52,7 +53,9 @@ std::unique_ptr<OwnedEndpoint> OwnedEndpoint::acquire(const Attachment& bus, std
   owned->announce_awake();
   owned->inbox_ = inbox::Consumer(bus.view.inbox(index), shared.owner);
   for (std::uint32_t lane = 0; lane < bus.view.capacities().lanes; ++lane) {
-    if (OwnerLane* adopted = owned->adopt(lane)) owned->queue_again(*adopted);
+    OwnerLane* adopted = owned->adopt(lane);
+    // Under global order the predecessor's tickets say what comes first.
+    if (adopted != nullptr && !owned->ordered_) owned->queue_again(*adopted);
   }
   return owned;
 }
@@ -135,7 +138,7 @@ std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner
   }
   lane->clear_rung();
   if (!ordered_ && !lane->hot && !lane->orphan) promote(*lane);
-  const std::size_t ran = ordered_ && !lane->orphan ? 0 : serve(*lane, runner, lane_batch);
+  const std::size_t ran = serve(*lane, runner, lane_batch);
   if (!lane->hot && ran == lane_batch) queue_again(*lane);
   return ran;
 }
@@ -160,7 +163,7 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
     OwnerLane* lane = adopt(index);
     if (lane == nullptr) continue;
     lane->clear_rung();
-    ran += serve(*lane, runner, lane_batch);
+    if (!ordered_ || lost_its_ticket(*lane)) ran += serve(*lane, runner, lane_batch);
     // Without a daemon it falls to us to notice that a caller has died.
     if (alone && !lane->orphan && bus_->dead(lane->party())) {
       recovery::reclaim_participant(*bus_, lane->party().index());
@@ -169,6 +172,14 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
   if (!inbox_.peek()) inbox_.repair_tail(shared_->inbox_tail);
   if (ran != 0) add_commands(ran);
   return ran;
+}
+
+/// Global order: a command is waiting since the last sweep though no ticket is. Its caller died
+/// before it could put one, or the ticket was scribbled over.
+bool OwnedEndpoint::lost_its_ticket(OwnerLane& lane) noexcept {
+  const bool waiting = !inbox_.peek() && lane::has_queued(bus_->view, lane.index());
+  const std::uint64_t seq = waiting ? lane.next_seq() : 0;
+  return std::exchange(lane.waiting_at_sweep, seq) == seq && waiting;
 }
 
 OwnerLane* OwnedEndpoint::adopt(std::uint32_t index) noexcept {
@@ -189,6 +200,7 @@ OwnerLane* OwnedEndpoint::adopt(std::uint32_t index) noexcept {
     SHMBUS_TESTPOINT("lane.adopted");
     auto* lane = new (std::nothrow) OwnerLane(bus_->view, index, mine, control_.slot());
     if (lane == nullptr) return nullptr;
+    if (lanes_[index]) drop_pointers(*lanes_[index]);
     lanes_[index].reset(lane);
     lane->set_mode(ordered_ ? LaneMode::ordered : LaneMode::cold);
     lane->clear_rung();
@@ -237,12 +249,16 @@ void OwnedEndpoint::drop_if_drained(OwnerLane& lane) noexcept {
   forget(lane);
 }
 
-void OwnedEndpoint::forget(OwnerLane& lane) noexcept {
-  const std::uint32_t index = lane.index();
-  const std::uint32_t participant = lane.party().index();
+void OwnedEndpoint::drop_pointers(OwnerLane& lane) noexcept {
   std::erase(hot_, &lane);
   std::erase(backlog_, &lane);
   std::erase(orphans_, &lane);
+}
+
+void OwnedEndpoint::forget(OwnerLane& lane) noexcept {
+  const std::uint32_t index = lane.index();
+  const std::uint32_t participant = lane.party().index();
+  drop_pointers(lane);
   lanes_[index].reset();
   const LaneWord seen = lane::load_word(bus_->view, index);
   if (seen.state() == LaneState::orphan && seen.served() == control_.gen()) {
@@ -255,8 +271,9 @@ void OwnedEndpoint::forget(OwnerLane& lane) noexcept {
 
 std::uint32_t OwnedEndpoint::announce_sleep() noexcept {
   const std::uint32_t seen = shared_->events.count.load(std::memory_order_acquire);  // SYNC wait.event
+  shared_->attention.parked_at.store(seen, std::memory_order_release);  // SYNC wait.parked
   shared_->attention.attention.store(static_cast<std::uint32_t>(Attention::parked),
-                                     std::memory_order_relaxed);
+                                     std::memory_order_release);
   return seen;
 }
 

@@ -76,6 +76,8 @@ class OwnedEndpoint {
   void queue_again(OwnerLane& lane) noexcept;
   void drop_if_drained(OwnerLane& lane) noexcept;
   void forget(OwnerLane& lane) noexcept;
+  void drop_pointers(OwnerLane& lane) noexcept;
+  [[nodiscard]] bool lost_its_ticket(OwnerLane& lane) noexcept;
   void add_commands(std::size_t ran) noexcept;
 
   const Attachment* bus_;

@@ -67,6 +67,7 @@ class OwnerLane {
   bool queued_again = false;  ///< in the endpoint's backlog
   bool orphan = false;        ///< its caller has gone
   std::uint32_t idle_sweeps = 0;
+  std::uint64_t waiting_at_sweep = 0;  ///< global order: seen queued, without a ticket
 
  private:
   layout::LaneHead* head_;

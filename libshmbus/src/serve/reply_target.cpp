@@ -24,6 +24,13 @@ void store_inline(layout::Cell& cell, const std::byte* from, std::size_t bytes) 
   }
 }
 
+void wake_caller(layout::LaneHead& lane) noexcept {
+  wait::publisher_fence();  // SYNC lane.park: the answer, then "does somebody sleep?"
+  if (lane.caller.park.load(std::memory_order_acquire) != 0) {  // SYNC wait.parked
+    wait::wake_sleeper(lane.events.count, lane.caller.parked_at);
+  }
+}
+
 }  // namespace
 
 std::span<std::byte> ReplyTarget::buffer(std::size_t bytes) noexcept {
@@ -51,10 +58,7 @@ void ReplyTarget::commit() noexcept {
   // SYNC lane.reply: the answer is committed.
   cell->word[0].store(CellWord::make(seq, Phase::reply, code).bits, std::memory_order_release);
   SHMBUS_TESTPOINT("reply.committed");
-  wait::publisher_fence();  // SYNC lane.park: the answer, then "does somebody sleep?"
-  if (lane->caller.park.load(std::memory_order_relaxed) != 0) {
-    wait::bump_and_wake(lane->events.count);
-  }
+  wake_caller(*lane);
 }
 
 void ReplyTarget::commit_status(const Status& status) noexcept {
@@ -75,10 +79,7 @@ void ReplyTarget::commit_code(StatusCode code, std::uint32_t detail,
   // SYNC lane.reply
   cell->word[0].store(CellWord::make(seq, Phase::reply, static_cast<std::uint32_t>(code)).bits,
                       std::memory_order_release);
-  wait::publisher_fence();  // SYNC lane.park
-  if (lane->caller.park.load(std::memory_order_relaxed) != 0) {
-    wait::bump_and_wake(lane->events.count);
-  }
+  wake_caller(*lane);
 }
 
 }  // namespace shmbus::serve

@@ -40,7 +40,8 @@ bool bind(const segment::View& view, std::uint32_t record, BindingWord seen,
       seen.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-/// Endpoints that no name leads to and nobody owns, never-used ones first.
+/// Endpoints that no name leads to and nobody owns. The lowest first: a server that is restarted
+/// gets its old seat, and its callers keep their lanes.
 std::vector<std::uint32_t> free_endpoints(const segment::View& view) {
   std::vector<bool> named(view.capacities().endpoints);
   for (std::uint32_t record = 0; record < view.capacities().names; ++record) {
@@ -52,9 +53,6 @@ std::vector<std::uint32_t> free_endpoints(const segment::View& view) {
   for (std::uint32_t i = 0; i < named.size(); ++i) {
     if (!named[i] && !load_control(view, i).active()) free.push_back(i);
   }
-  std::stable_sort(free.begin(), free.end(), [&view](std::uint32_t a, std::uint32_t b) {
-    return load_control(view, a).gen() < load_control(view, b).gen();
-  });
   return free;
 }
 

@@ -47,8 +47,12 @@ bool register_for_membarrier() noexcept {
 }  // namespace
 
 void prepare_fences() noexcept {
-  static const bool registered = register_for_membarrier();
-  detail::publisher_must_fence.store(!registered, std::memory_order_relaxed);
+  // Once for each process; a forked child counts as a new one.
+  static std::atomic<pid_t> prepared{0};
+  const pid_t self = ::getpid();
+  if (prepared.load(std::memory_order_relaxed) == self) return;
+  detail::publisher_must_fence.store(!register_for_membarrier(), std::memory_order_relaxed);
+  prepared.store(self, std::memory_order_relaxed);
 }
 
 bool sleeper_fence() noexcept {

@@ -61,8 +61,14 @@ void futex_wait_any(std::span<const FutexWaiter> waiters, std::uint64_t limit_ns
   }
 }
 
-void futex_wake(layout::Word32& word, int count) noexcept {
-  (void)::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0);
+void bump_and_wake(layout::Word32& count) noexcept {
+  constexpr long everybody = 1 << 30;
+  // SYNC wait.event: count += 1, then wake all; the second word's condition (old < 0) is idle.
+  const long result = ::syscall(SYS_futex, &count, FUTEX_WAKE_OP, everybody, 0L, &count,
+                                FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_LT, 0));
+  if (result >= 0) return;
+  count.fetch_add(1, std::memory_order_seq_cst);  // SYNC wait.event
+  (void)::syscall(SYS_futex, &count, FUTEX_WAKE, everybody, nullptr, nullptr, 0);
 }
 
 }  // namespace shmbus::wait

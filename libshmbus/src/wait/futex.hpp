@@ -24,12 +24,16 @@ inline constexpr std::size_t futex_waiters_max = 16;
 /// sleeps on the first word for at most a millisecond instead.
 void futex_wait_any(std::span<const FutexWaiter> waiters, std::uint64_t limit_ns) noexcept;
 
-void futex_wake(layout::Word32& word, int count) noexcept;
+/// The only way to wake: change the word and wake, so that "re-check, then sleep" cannot miss it.
+/// One system call does both, so that no kill can come between them.
+void bump_and_wake(layout::Word32& count) noexcept;
 
-/// The only way to wake: first change the word, so that "re-check, then sleep" cannot miss it.
-inline void bump_and_wake(layout::Word32& count) noexcept {
-  count.fetch_add(1, std::memory_order_seq_cst);  // SYNC wait.event: pairs with the sleeper's load
-  futex_wake(count, 1 << 30);
+/// The same for somebody who fell asleep at `parked_at`: when the count has moved on since, another
+/// waker has been there, and no call is made.
+inline void wake_sleeper(layout::Word32& count, const layout::Word32& parked_at) noexcept {
+  // SYNC wait.parked: the sleeper stored parked_at before it said that it sleeps.
+  const std::uint32_t slept_at = parked_at.load(std::memory_order_acquire);
+  if (count.load(std::memory_order_relaxed) == slept_at) bump_and_wake(count);
 }
 
 }  // namespace shmbus::wait

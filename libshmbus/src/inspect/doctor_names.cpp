@@ -1,0 +1,81 @@
+// The name table: where names lead, and whether the table leads to them.
+#include <map>
+
+#include "inspect/doctor_parts.hpp"
+#include "layout/names.hpp"
+
+namespace shmbus::inspect {
+namespace {
+
+std::string subject_of(const NameInfo& name) {
+  return "name " + std::to_string(name.record) + " '" + name.name + "'";
+}
+
+Finding error_at(const NameInfo& name, std::string_view id, std::string what) {
+  return {Severity::error, std::string(id), subject_of(name), std::move(what),
+          std::string(mend_corruption)};
+}
+
+/// A registrant that is about to publish holds a lease for a moment; for longer only a dead one.
+void check_lease(const NameInfo& name, const Snapshot& snapshot, std::vector<Finding>& out) {
+  if ((name.lease >> 24U) != 0) {
+    out.push_back(error_at(name, "name-lease", "has a lease that nobody can have written"));
+    return;
+  }
+  const auto party = layout::Party::from_bits(name.lease);
+  switch (snapshot.standing(party)) {
+    case Standing::living: return;
+    case Standing::dead:
+      out.push_back({Severity::warning, "name-lease", subject_of(name),
+                     "is half registered by " + party_text(party) + ", who has died",
+                     std::string(mend_dead)});
+      return;
+    case Standing::nobody:
+    case Standing::gone:
+    case Standing::impossible: break;
+  }
+  out.push_back(error_at(name, "name-lease",
+                         "is leased to " + party_text(party) + ", who is no participant"));
+}
+
+void check_published(const NameInfo& name, const Snapshot& snapshot, std::vector<Finding>& out) {
+  if (!name.in_table) {
+    out.push_back(error_at(name, "name-unreachable", "is published and not in the hash table"));
+  }
+  if (name.length == 0 || name.length > layout::name_bytes_max || !name.hash_fits) {
+    out.push_back(error_at(name, "name-text", "has a text that does not fit its length or hash"));
+  }
+  const layout::BindingWord binding{name.binding_bits};
+  if (binding.bound() && binding.endpoint() >= snapshot.endpoints.size()) {
+    out.push_back(error_at(name, "name-binding",
+                           "leads to endpoint " + std::to_string(binding.endpoint()) +
+                               ", which does not exist"));
+  }
+}
+
+}  // namespace
+
+void check_names(const Snapshot& snapshot, std::vector<Finding>& out) {
+  std::map<std::string_view, const NameInfo*> seen;
+  for (const auto& name : snapshot.names) {
+    if (name.lease != layout::lease_published) {
+      check_lease(name, snapshot, out);
+      continue;
+    }
+    check_published(name, snapshot, out);
+    if (!seen.emplace(name.name, &name).second) {
+      out.push_back(error_at(name, "name-twice", "stands in the table twice"));
+    }
+  }
+  for (const std::uint64_t slot : snapshot.bad_name_slots) {
+    out.push_back({Severity::error, "name-slot", "name slot " + std::to_string(slot),
+                   "leads to a record that does not exist", std::string(mend_corruption)});
+  }
+  if (snapshot.names.size() == snapshot.bus.header.capacities.names) {
+    out.push_back({Severity::warning, "names-exhausted", "",
+                   "the name table is full: new names are refused",
+                   "create the bus with more (capacities.names)"});
+  }
+}
+
+}  // namespace shmbus::inspect

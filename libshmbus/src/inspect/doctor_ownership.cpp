@@ -1,0 +1,122 @@
+// Who holds what: seats, endpoints and extents. The dead whom nobody has reclaimed yet are a
+// warning, since any participant may do it at any time; a word that names a generation which has
+// already been freed is an error, since nobody would ever find it.
+#include "inspect/doctor_parts.hpp"
+#include "layout/endpoint.hpp"
+
+namespace shmbus::inspect {
+namespace {
+
+using layout::ControlWord;
+using layout::ParticipantState;
+
+std::string subject_of(const EndpointInfo& endpoint) {
+  return "endpoint " + std::to_string(endpoint.index) + "." + std::to_string(endpoint.gen);
+}
+
+std::string holdings(const ParticipantInfo& info) {
+  std::string text;
+  const auto add = [&](std::uint32_t count, std::string_view noun) {
+    if (count == 0) return;
+    text.append(text.empty() ? "; it still holds " : ", ").append(counted(count, noun));
+  };
+  add(info.endpoints, "endpoint");
+  add(info.lanes, "lane");
+  add(info.extents, "extent");
+  return text;
+}
+
+std::string who(const ParticipantInfo& info) {
+  return "'" + info.label + "' (pid " + std::to_string(info.pid) + ")";
+}
+
+void check_control(const EndpointInfo& endpoint, std::vector<Finding>& out) {
+  const ControlWord control{endpoint.control_bits};
+  const auto state = control.bits & 7U;
+  if (state > static_cast<std::uint64_t>(layout::EndpointState::active)) {
+    out.push_back({Severity::error, "endpoint-state", subject_of(endpoint),
+                   "is in state " + std::to_string(state) + ", which does not exist",
+                   std::string(mend_corruption)});
+    return;
+  }
+  if (!endpoint.active) {
+    if (!endpoint.holder.nobody()) {
+      out.push_back({Severity::error, "endpoint-holder", subject_of(endpoint),
+                     "is vacant and yet names " + party_text(endpoint.holder),
+                     std::string(mend_corruption)});
+    }
+    return;
+  }
+  // An owner that has died is told with its seat.
+  if (endpoint.standing == Standing::living || endpoint.standing == Standing::dead) return;
+  out.push_back({Severity::error, "endpoint-holder", subject_of(endpoint),
+                 "is owned by " + party_text(endpoint.holder) + ", who is no participant",
+                 std::string(mend_corruption)});
+}
+
+void check_inbox(const EndpointInfo& endpoint, std::vector<Finding>& out) {
+  const auto& inbox = endpoint.inbox;
+  if (inbox.implausible_turns != 0) {
+    out.push_back({Severity::error, "inbox-turns", subject_of(endpoint),
+                   "has " + counted(inbox.implausible_turns, "ticket slot") +
+                       " whose turn nobody can have written",
+                   "commands still run, later and out of order; " + std::string(mend_corruption)});
+  }
+  if (inbox.lanes_out_of_range != 0) {
+    out.push_back({Severity::error, "inbox-lanes", subject_of(endpoint),
+                   "has " + counted(inbox.lanes_out_of_range, "ticket") +
+                       " for lanes that do not exist",
+                   std::string(mend_corruption)});
+  }
+}
+
+}  // namespace
+
+void check_seats(const Snapshot& snapshot, std::vector<Finding>& out) {
+  for (const auto& info : snapshot.participants) {
+    const std::string subject = party_text(layout::Party::make(info.index, info.epoch));
+    const auto state = static_cast<ParticipantState>(info.state);
+    if (state != ParticipantState::alive && state != ParticipantState::dead) {
+      out.push_back({Severity::error, "seat-state", subject,
+                     "is in state " + std::to_string(info.state) + ", which does not exist",
+                     std::string(mend_corruption)});
+      continue;
+    }
+    if (!info.process_alive) {
+      out.push_back({Severity::warning, "dead-participant", subject,
+                     who(info) + " has died and was not reclaimed" + holdings(info),
+                     std::string(mend_dead)});
+    } else if (state == ParticipantState::dead) {
+      // Leaving takes a moment; being called dead for longer needs somebody to write it.
+      out.push_back({Severity::error, "living-called-dead", subject,
+                     who(info) + " is alive, and its seat says dead",
+                     std::string(mend_corruption)});
+    }
+  }
+}
+
+void check_endpoints(const Snapshot& snapshot, std::vector<Finding>& out) {
+  for (const auto& endpoint : snapshot.endpoints) {
+    check_control(endpoint, out);
+    check_inbox(endpoint, out);
+  }
+}
+
+void check_extents(const Snapshot& snapshot, std::vector<Finding>& out) {
+  const auto& usage = snapshot.extents;
+  for (std::size_t i = 0; i < usage.holder.size(); ++i) {
+    const auto standing = snapshot.standing(usage.holder[i]);
+    if (standing != Standing::gone && standing != Standing::impossible) continue;
+    out.push_back({Severity::error, "extent-holder", "extent " + std::to_string(i),
+                   "is leased to " + party_text(usage.holder[i]) + ", who is no participant",
+                   "this memory is lost to the bus; " + std::string(mend_corruption)});
+  }
+  if (usage.total != 0 && usage.leased == usage.total) {
+    out.push_back({Severity::warning, "extents-exhausted", "",
+                   "all " + counted(usage.total, "extent") + " are leased: large payloads must wait",
+                   "`shmbus ps` shows who holds them; create the bus with more "
+                   "(capacities.extents)"});
+  }
+}
+
+}  // namespace shmbus::inspect

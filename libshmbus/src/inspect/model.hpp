@@ -1,0 +1,171 @@
+// What an inspection saw, as plain values: every shared word was loaded once, checked against the
+// capacities of the bus, and copied. Nothing here points into the segment, so a snapshot outlives
+// it, and no peer can change it under the eyes of whoever judges it.
+//
+// Words were loaded one after the other while others may have worked. Two values can be a moment
+// apart; what only looks odd for a moment is gone in the next snapshot (see doctor.hpp).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "layout/header.hpp"
+#include "layout/words.hpp"
+#include "stats/histogram.hpp"
+
+namespace shmbus::inspect {
+
+/// Whether the party that some word names can still act.
+enum class Standing : std::uint8_t {
+  nobody,     ///< the word names no one
+  living,     ///< its seat is taken by this generation, and the kernel says it lives
+  dead,       ///< its seat still is this generation's, but the process has gone
+  gone,       ///< the seat is free, or another generation's: no word may name it any more
+  impossible  ///< there is no such seat
+};
+
+struct BusInfo {
+  std::string path;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t resident_bytes = 0;  ///< what the file system has set aside for it
+  layout::Header header{};
+  bool daemon_present = false;
+  bool replaced = false;  ///< the path leads to another file by now, or to none
+  std::uint32_t file_uid = 0;
+  std::uint32_t file_mode = 0;
+  std::uint64_t taken_at_ns = 0;  ///< monotonic clock
+};
+
+/// The daemon's last pass.
+struct PublishedInfo {
+  std::uint64_t age_ns = 0;
+  std::uint64_t commands_per_s = 0;
+  std::uint64_t p50_ns = 0;
+  std::uint64_t p99_ns = 0;
+  std::uint64_t deaths = 0;
+  std::uint64_t passes = 0;
+  std::uint64_t daemon_pid = 0;
+  bool fresh = false;
+};
+
+struct ParticipantInfo {
+  std::uint32_t index = 0;
+  std::uint32_t epoch = 0;
+  std::uint32_t state = 0;  ///< layout::ParticipantState, or a value that it does not have
+  bool process_alive = false;
+  std::uint32_t pid = 0;
+  std::uint32_t uid = 0;
+  bool same_pid_namespace = false;
+  std::uint32_t role = 0;
+  std::string label;
+  std::uint64_t age_ns = 0;
+  std::uint32_t lanes = 0;
+  std::uint32_t extents = 0;
+  std::uint32_t endpoints = 0;
+};
+
+/// One ring of tickets. Turns are judged with some slack: see snapshot_parts.hpp.
+struct InboxInfo {
+  std::uint64_t head = 0;
+  std::uint64_t tail = 0;
+  std::uint32_t waiting = 0;
+  std::uint32_t implausible_turns = 0;
+  std::uint32_t lanes_out_of_range = 0;
+};
+
+struct EndpointInfo {
+  std::uint32_t index = 0;
+  std::uint64_t control_bits = 0;
+  bool active = false;
+  layout::Party holder;
+  Standing standing = Standing::nobody;
+  std::uint32_t gen = 0;
+  std::uint32_t attention = 0;
+  bool global_order = false;
+  std::uint64_t commands = 0;
+  std::uint64_t parks = 0;
+  std::uint64_t wakes = 0;
+  std::uint64_t died = 0;
+  std::string label;
+  InboxInfo inbox;
+};
+
+struct LaneInfo {
+  std::uint32_t index = 0;
+  layout::LaneWord word;
+  Standing standing = Standing::nobody;
+  std::uint32_t mode = 0;
+  std::uint64_t cursor_seq = 0;
+  std::uint32_t cursor_cell = 0;
+  std::uint32_t queued = 0;              ///< published, not started
+  std::uint32_t started_unanswered = 0;  ///< under way, or left behind by an owner that died
+  std::uint32_t bad_links = 0;           ///< queued cells that lead out of the lane
+  std::uint32_t bad_sequences = 0;       ///< numbers that no caller can have reached
+  std::uint64_t calls = 0;
+  std::uint64_t sends = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t timeouts = 0;
+  std::uint64_t lost = 0;
+  stats::Counts round_trip;
+};
+
+enum class NameState : std::uint8_t {
+  active,        ///< a living process owns its endpoint
+  dead,          ///< its owner has died and was not reclaimed yet
+  vacant,        ///< its owner has gone; commands may queue for a successor
+  unregistered,  ///< known, but nobody registered it, or it was taken back
+};
+
+struct NameInfo {
+  std::uint32_t record = 0;
+  std::string name;
+  NameState state = NameState::unregistered;
+  std::uint64_t binding_bits = 0;
+  std::optional<std::uint32_t> endpoint;
+  std::string owner_label;
+  std::uint32_t owner_pid = 0;
+  std::uint32_t owner_uid = 0;
+  std::uint64_t schema_hash = 0;
+  std::uint32_t request_bytes = 0;
+  std::uint32_t reply_bytes = 0;
+  std::uint64_t commands = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint32_t depth = 0;  ///< published and not answered, in all lanes
+  stats::Counts service;
+  std::uint64_t published_per_s = 0;  ///< by the daemon; see PublishedInfo::fresh
+  // For the judge:
+  std::uint64_t lease = 0;
+  std::uint32_t length = 0;
+  bool hash_fits = false;
+  bool in_table = false;
+};
+
+struct ExtentUsage {
+  std::uint32_t total = 0;
+  std::uint32_t leased = 0;
+  std::vector<layout::Party> holder;  ///< by extent
+};
+
+struct Snapshot {
+  BusInfo bus;
+  PublishedInfo published;
+  std::vector<ParticipantInfo> participants;  ///< all seats that are not free
+  std::vector<NameInfo> names;                ///< all records that somebody leased
+  std::vector<EndpointInfo> endpoints;        ///< all
+  std::vector<LaneInfo> lanes;                ///< all that are not free
+  std::vector<std::uint32_t> bad_free_lanes;  ///< "free", and yet somebody's
+  ExtentUsage extents;
+  std::vector<std::uint64_t> bad_name_slots;  ///< slots that name no record
+
+  /// Judged by the seats of this very snapshot.
+  [[nodiscard]] Standing standing(layout::Party party) const noexcept;
+  [[nodiscard]] const ParticipantInfo* participant(layout::Party party) const noexcept;
+  [[nodiscard]] const NameInfo* name(std::string_view text) const noexcept;
+};
+
+}  // namespace shmbus::inspect

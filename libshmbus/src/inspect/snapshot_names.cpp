@@ -1,0 +1,158 @@
+// Endpoints, their inboxes, and names of a snapshot.
+#include <algorithm>
+
+#include "inspect/snapshot_parts.hpp"
+#include "layout/text.hpp"
+#include "names/table.hpp"
+
+namespace shmbus::inspect {
+namespace {
+
+using layout::BindingWord;
+using layout::ControlWord;
+using layout::NameSlotWord;
+using layout::TicketWord;
+
+/// How far a turn lies from the one that position `head + distance` would have.
+std::uint32_t turn_distance(std::uint32_t turn, std::uint32_t expected) noexcept {
+  return std::min(turn - expected, expected - turn);  // turns wrap
+}
+
+InboxInfo read_inbox(const segment::View& view, std::uint32_t endpoint) {
+  InboxInfo info;
+  const auto ring = view.inbox(endpoint);
+  const auto& target = view.endpoint(endpoint);
+  info.head = target.owner.head.load(std::memory_order_relaxed);
+  info.tail = target.inbox_tail.tail.load(std::memory_order_relaxed);
+  for (std::uint64_t i = 0; i < ring.size(); ++i) {
+    const TicketWord seen{ring[i].load(std::memory_order_acquire)};  // SYNC inbox.ticket
+    const std::uint64_t position = info.head + ((i - info.head) & (ring.size() - 1));
+    const auto empty = static_cast<std::uint32_t>(2 * (position / ring.size()));
+    if (turn_distance(seen.turn(), empty) > 2 * inbox_slack_laps) {
+      ++info.implausible_turns;
+    } else if ((seen.turn() & 1U) != 0) {
+      ++info.waiting;
+      if (seen.lane() >= view.capacities().lanes) ++info.lanes_out_of_range;
+    }
+  }
+  return info;
+}
+
+EndpointInfo read_endpoint(const Reader& reader, const Snapshot& so_far, std::uint32_t index) {
+  const auto& from = reader.view().endpoint(index);
+  // SYNC endpoint.control
+  const ControlWord control{from.control.control.load(std::memory_order_acquire)};
+  layout::TextBuffer<8> label{};
+  EndpointInfo info;
+  info.index = index;
+  info.control_bits = control.bits;
+  info.active = control.active();
+  info.holder = control.holder();
+  info.standing = so_far.standing(control.holder());
+  info.gen = control.gen();
+  info.attention = from.attention.attention.load(std::memory_order_relaxed);
+  info.global_order = (from.attention.flags.load(std::memory_order_relaxed) &
+                       layout::endpoint_flags::global_order) != 0;
+  info.commands = from.owner.commands.load(std::memory_order_relaxed);
+  info.parks = from.owner.parks.load(std::memory_order_relaxed);
+  info.wakes = from.owner.wakes.load(std::memory_order_relaxed);
+  info.died = from.owner.died.load(std::memory_order_relaxed);
+  info.label = std::string(layout::load_text(from.label.text, label));
+  info.inbox = read_inbox(reader.view(), index);
+  return info;
+}
+
+NameState state_of(const EndpointInfo& endpoint) noexcept {
+  if (!endpoint.active) return NameState::vacant;
+  return endpoint.standing == Standing::living ? NameState::active : NameState::dead;
+}
+
+void follow_binding(const Snapshot& so_far, NameInfo& info) {
+  const BindingWord binding{info.binding_bits};
+  if (!binding.bound()) return;
+  info.endpoint = binding.endpoint();
+  info.state = NameState::vacant;
+  if (binding.endpoint() >= so_far.endpoints.size()) return;  // the doctor tells
+  const auto& endpoint = so_far.endpoints[binding.endpoint()];
+  info.state = state_of(endpoint);
+  info.owner_label = endpoint.label;
+  if (const auto* owner = so_far.participant(endpoint.holder)) info.owner_pid = owner->pid;
+}
+
+void read_counters(const segment::View& view, NameInfo& info) {
+  const auto& from = view.name_stats(info.record);
+  info.commands = from.commands.load(std::memory_order_relaxed);
+  info.errors = from.errors.load(std::memory_order_relaxed);
+  info.expired = from.expired.load(std::memory_order_relaxed);
+  info.bytes_in = from.bytes_in.load(std::memory_order_relaxed);
+  info.bytes_out = from.bytes_out.load(std::memory_order_relaxed);
+  info.service.add(from.service_ns);
+  info.published_per_s =
+      view.published_name(info.record).commands_per_s.load(std::memory_order_relaxed);
+}
+
+NameInfo read_name(const Reader& reader, const Snapshot& so_far, std::uint32_t record,
+                   std::uint64_t lease) {
+  const auto& view = reader.view();
+  const auto& from = view.name(record);
+  NameInfo info;
+  info.record = record;
+  info.lease = lease;
+  info.name = std::string(names::text_of(view, record).view());
+  info.length = from.length.load(std::memory_order_relaxed);
+  info.hash_fits =
+      from.hash.load(std::memory_order_relaxed) == shmbus::detail::hash_name(info.name);
+  info.binding_bits = from.binding.load(std::memory_order_acquire);  // SYNC names.binding
+  info.schema_hash = from.schema_hash.load(std::memory_order_relaxed);
+  info.owner_uid = from.owner_uid.load(std::memory_order_relaxed);
+  info.request_bytes = from.request_bytes.load(std::memory_order_relaxed);
+  info.reply_bytes = from.reply_bytes.load(std::memory_order_relaxed);
+  follow_binding(so_far, info);
+  read_counters(view, info);
+  return info;
+}
+
+/// Which records the hash table leads to.
+std::vector<bool> read_slots(const Reader& reader, Snapshot& out) {
+  const auto& view = reader.view();
+  std::vector<bool> in_table(view.capacities().names);
+  for (std::uint64_t i = 0; i < view.geometry().name_slots.count; ++i) {
+    // SYNC names.publish
+    const NameSlotWord slot{view.name_slot(i).load(std::memory_order_acquire)};
+    if (slot.empty()) continue;
+    if (slot.record() < in_table.size()) {
+      in_table[slot.record()] = true;
+    } else {
+      out.bad_name_slots.push_back(i);
+    }
+  }
+  return in_table;
+}
+
+}  // namespace
+
+void read_endpoints(const Reader& reader, Snapshot& out) {
+  for (std::uint32_t i = 0; i < reader.view().capacities().endpoints; ++i) {
+    out.endpoints.push_back(read_endpoint(reader, out, i));
+  }
+}
+
+void read_names(const Reader& reader, Snapshot& out,
+                const std::vector<std::uint32_t>& depth_by_name) {
+  // Leases before slots: a record that says "published" stands in the table by then.
+  std::vector<std::uint64_t> leases(depth_by_name.size());
+  for (std::uint32_t i = 0; i < leases.size(); ++i) {
+    // SYNC names.lease
+    leases[i] = reader.view().name(i).lease.load(std::memory_order_acquire);
+  }
+  const auto in_table = read_slots(reader, out);
+  for (std::uint32_t i = 0; i < leases.size(); ++i) {
+    if (leases[i] == 0) continue;
+    NameInfo info = read_name(reader, out, i, leases[i]);
+    info.in_table = in_table[i];
+    info.depth = depth_by_name[i];
+    out.names.push_back(std::move(info));
+  }
+}
+
+}  // namespace shmbus::inspect
