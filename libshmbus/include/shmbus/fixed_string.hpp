@@ -22,7 +22,7 @@ struct FixedString {
 template <std::size_t N>
 class FixedText {
  public:
-  constexpr FixedText() noexcept = default;
+  constexpr FixedText() noexcept {}  // NOLINT: the bytes stay as they are until written
   // NOLINTNEXTLINE: implicit on purpose, a text is a text
   constexpr FixedText(std::string_view text) noexcept { append(text); }
   // NOLINTNEXTLINE
@@ -50,7 +50,7 @@ class FixedText {
 
  private:
   std::size_t size_ = 0;
-  std::array<char, N> bytes_{};
+  std::array<char, N> bytes_;
 };
 
 }  // namespace shmbus

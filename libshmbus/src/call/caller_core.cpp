@@ -32,22 +32,22 @@ tl::unexpected<Error> reply_out_of_bounds() noexcept {
 
 CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
                        const CallerOptions& options)
-    : port_(std::move(port)), name_text_(name.text), name_(name), options_(options) {
+    : port_(std::move(port)),
+      bus_(&port_->bus().attachment()),
+      name_text_(name.text),
+      name_(name),
+      options_(options) {
   name_.text = name_text_;
   spin_ = wait::SpinBudget(options.wait, bus().rate.from_ns(wait::spin_max_ns));
 }
 
 CallerCore::~CallerCore() = default;
 
-const Attachment& CallerCore::bus() const noexcept { return port_->bus().attachment(); }
-
-std::optional<Error> CallerCore::misuse() const noexcept {
-  if (bus().forked()) return BusCore::forked_error().value();
-  if (!port_->of_calling_thread()) {
-    return Error{ErrorKind::wrong_thread, 0, 0,
-                 "a caller belongs to the thread that made it: make one in this thread"};
-  }
-  return std::nullopt;
+/// REQUIRES: !usable().
+tl::unexpected<Error> CallerCore::misuse() const noexcept {
+  if (bus().forked()) return BusCore::forked_error();
+  return fail(ErrorKind::wrong_thread,
+              "a caller belongs to the thread that made it: make one in this thread");
 }
 
 Result<Block> CallerCore::block_for(std::span<const std::byte> bytes) noexcept {
@@ -86,14 +86,38 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
 
 Result<std::size_t> CallerCore::call(std::span<const std::byte> request,
                                      std::span<std::byte> reply, Duration timeout) noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) [[unlikely]] return misuse();
+  if (reply.size() <= layout::inline_reply_bytes && fast(request.size(), timeout)) [[likely]] {
+    return call_fast(request, reply);
+  }
+  return call_slow(request, reply, timeout);
+}
+
+/// Request and reply in one line, the lane at hand, no clock.
+Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
+                                          std::span<std::byte> reply) noexcept {
+  PortLane& lane = *lane_;
+  const bool sampled = ++lane.sample_clock % sample_every == 0;
+  const std::uint64_t began = sampled ? wait::ticks() : 0;
+  const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request, 0);
+  lane.lane.notify();
+  auto& counters = lane.lane.head().counters;
+  stats::add(counters.calls, 1);
+  stats::add(counters.bytes_out, request.size());
+  Deadline deadline(bus(), std::uint64_t{0});
+  if (!await(lane, ticket, deadline)) return tl::unexpected<Error>(timed_out(lane, ticket));
+  if (sampled) record_round_trip(lane, began);
+  return finish_call(lane, ticket, {}, {}, reply);
+}
+
+Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
+                                          std::span<std::byte> reply, Duration timeout) noexcept {
   Deadline deadline(bus(), timeout);
   const auto ready = lane_for_publish(deadline);
   if (!ready) return tl::unexpected<Error>(ready.error());
   PortLane& lane = **ready;
   const bool sampled = ++lane.sample_clock % sample_every == 0;
   const std::uint64_t began = sampled ? wait::ticks() : 0;
-
   Outgoing out;
   const auto ticket = publish(lane, out, request, reply.size(), deadline);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
@@ -102,11 +126,13 @@ Result<std::size_t> CallerCore::call(std::span<const std::byte> request,
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, request.size());
   if (!await(lane, *ticket, deadline)) return tl::unexpected<Error>(timed_out(lane, *ticket));
-  if (sampled) {
-    stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns,
-                  bus().rate.to_ns(wait::ticks() - began));
-  }
+  if (sampled) record_round_trip(lane, began);
   return finish_call(lane, *ticket, out.request, out.reply, reply);
+}
+
+void CallerCore::record_round_trip(PortLane& lane, std::uint64_t began) noexcept {
+  stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns,
+                bus().rate.to_ns(wait::ticks() - began));
 }
 
 Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const Block& request,
@@ -150,7 +176,7 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& rep
 
 Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_t reply_capacity,
                                   Duration timeout) noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) [[unlikely]] return misuse();
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -165,7 +191,18 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
 
 Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notify notify,
                                        Duration timeout) noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) [[unlikely]] return misuse();
+  if (!fast(request.size(), timeout)) [[unlikely]] return send_slow(request, notify, timeout);
+  auto& lane = lane_->lane;
+  const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request, 0);
+  if (notify == Notify::now) lane.notify();
+  stats::add(lane.head().counters.sends, 1);
+  stats::add(lane.head().counters.bytes_out, request.size());
+  return ticket.seq;
+}
+
+Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, Notify notify,
+                                            Duration timeout) noexcept {
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -180,7 +217,7 @@ Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notif
 }
 
 Result<void> CallerCore::flush() noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) [[unlikely]] return misuse();
   if (lane_ == nullptr) return {};
   lane_->lane.notify();
   port_->collect(*lane_);
@@ -188,7 +225,7 @@ Result<void> CallerCore::flush() noexcept {
 }
 
 Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) [[unlikely]] return misuse();
   auto request = port_->allocate(bytes);
   if (!request) return tl::unexpected<Error>(request.error());
   Loan loan;
@@ -208,7 +245,7 @@ Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noe
 }
 
 Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) [[unlikely]] return misuse();
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -228,7 +265,7 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
 }
 
 Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) [[unlikely]] return misuse();
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -247,7 +284,7 @@ Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
 }
 
 Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) [[unlikely]] return misuse();
   PortLane& lane = *static_cast<PortLane*>(pending.lane_);
   const Ticket ticket{pending.cell_, pending.seq_};
   Deadline deadline(bus(), pending.deadline_ticks_);
@@ -283,32 +320,32 @@ Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
 }
 
 bool CallerCore::ready(const Pending& pending) const noexcept {
-  if (misuse() || pending.lane_ == nullptr) return true;
+  if (!usable() || pending.lane_ == nullptr) return true;
   const auto& lane = static_cast<PortLane*>(pending.lane_)->lane;
   return lane.replied({pending.cell_, pending.seq_});
 }
 
 void CallerCore::cancel(Pending& pending) noexcept {
-  if (misuse() || pending.lane_ == nullptr) return;
+  if (!usable() || pending.lane_ == nullptr) return;
   static_cast<PortLane*>(pending.lane_)->lane.ask_to_cancel({pending.cell_, pending.seq_});
 }
 
 /// Nobody will ask for the answer: let the cell and its memory come back when it is there.
 void CallerCore::give_up(Pending& pending) noexcept {
-  if (pending.lane_ == nullptr || misuse()) return;
+  if (pending.lane_ == nullptr || !usable()) return;
   auto& lane = *static_cast<PortLane*>(std::exchange(pending.lane_, nullptr));
   lane.lane.quarantine({pending.cell_, pending.seq_});
   port_->collect(lane);
 }
 
 void CallerCore::give_back(Block& block) noexcept {
-  if (block.data == nullptr || misuse()) return;
+  if (block.data == nullptr || !usable()) return;
   port_->release(block);
   block = {};
 }
 
 void CallerCore::on_lost(OnLost callback, void* user) noexcept {
-  if (misuse()) return;
+  if (!usable()) return;
   Deadline now(bus(), Duration::zero());
   if (const auto lane = lane_for_publish(now)) {
     (*lane)->on_lost = callback;

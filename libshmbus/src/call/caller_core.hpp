@@ -49,13 +49,22 @@ class CallerCore {
   Result<int> fd() noexcept;
   Result<void> poll() noexcept;
 
-  /// Whether the calling thread and process may use this caller at all.
-  [[nodiscard]] std::optional<Error> misuse() const noexcept;
+  /// The calling thread and process may use this caller.
+  [[nodiscard]] bool usable() const noexcept {
+    return !bus_->forked() && port_->of_calling_thread();
+  }
 
  private:
   // Resolving (caller_resolve.cpp)
   Result<PortLane*> lane_for_publish(Deadline& deadline) noexcept;
-  [[nodiscard]] bool resolved_and_owned() const noexcept;
+  /// Two loads that hit: the binding has not moved, and the endpoint does not say "vacant".
+  [[nodiscard]] bool resolved_and_owned() const noexcept {
+    if (lane_ == nullptr || lane_->retired) return false;
+    // SYNC names.binding
+    if (binding_word_->load(std::memory_order_acquire) != binding_) return false;
+    return lane_->lane.endpoint().attention.attention.load(std::memory_order_relaxed) !=
+           static_cast<std::uint32_t>(layout::Attention::vacant);
+  }
   Result<PortLane*> resolve(Deadline& deadline) noexcept;
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
@@ -80,10 +89,25 @@ class CallerCore {
                                   const Block& reply, std::span<std::byte> into) noexcept;
   Pending make_pending(PortLane& lane, lane::Ticket ticket, const Block& reply,
                        const Deadline& deadline) noexcept;
-  [[nodiscard]] const Attachment& bus() const noexcept;
+  [[nodiscard]] const Attachment& bus() const noexcept { return *bus_; }
+  [[nodiscard]] tl::unexpected<Error> misuse() const noexcept;
+  /// A caller whose lane is at hand and whose request fits the cell needs nothing else.
+  [[nodiscard]] bool fast(std::size_t request_bytes, Duration timeout) const noexcept {
+    return timeout == default_timeout && resolved_and_owned() &&
+           lane_->lane.can_publish_small(request_bytes);
+  }
+  Result<std::size_t> call_fast(std::span<const std::byte> request,
+                                std::span<std::byte> reply) noexcept;
+  Result<std::size_t> call_slow(std::span<const std::byte> request, std::span<std::byte> reply,
+                                Duration timeout) noexcept;
+  Result<std::uint64_t> send_slow(std::span<const std::byte> request, Notify notify,
+                                  Duration timeout) noexcept;
+  void record_round_trip(PortLane& lane, std::uint64_t began) noexcept;
   [[nodiscard]] CallerRef self() noexcept { return {this, &count}; }
 
   std::shared_ptr<Port> port_;
+  const Attachment* bus_;
+  const layout::Word64* binding_word_ = nullptr;
   std::string name_text_;
   CommandName name_;
   CallerOptions options_;

@@ -11,7 +11,6 @@
 
 namespace shmbus::detail {
 
-using layout::Attention;
 using layout::BindingWord;
 using layout::ControlWord;
 
@@ -21,15 +20,6 @@ constexpr std::uint64_t registration_slice_ns = 50'000'000;
 constexpr std::uint64_t room_slice_ns = 1'000'000;
 
 }  // namespace
-
-/// Two loads that hit: the binding has not moved, and the endpoint does not say "vacant".
-bool CallerCore::resolved_and_owned() const noexcept {
-  if (lane_ == nullptr || lane_->retired) return false;
-  // SYNC names.binding
-  if (bus().view.name(*record_).binding.load(std::memory_order_acquire) != binding_) return false;
-  return lane_->lane.endpoint().attention.attention.load(std::memory_order_relaxed) !=
-         static_cast<std::uint32_t>(Attention::vacant);
-}
 
 Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
   if (!resolved_and_owned()) [[unlikely]] {
@@ -63,6 +53,7 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
           if (!lane) return tl::unexpected<Error>(lane.error());
           lane_ = std::move(*lane);
           binding_ = binding.bits;
+          binding_word_ = &view.name(*record_).binding;
           return lane_.get();
         }
       }

@@ -16,7 +16,7 @@ using layout::ControlWord;
 
 namespace {
 
-constexpr int first_look_spins = 200;                        // without looking at the clock
+constexpr int first_look_spins = 400;                        // eager: no pause, no clock
 constexpr int spins_between_clocks = 32;
 constexpr std::uint64_t probe_interval_ns = 1'000'000;       // of a spinning caller
 constexpr std::uint64_t first_slice_ns = 10'000'000;         // alone: death is told within this
@@ -38,7 +38,6 @@ bool CallerCore::await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) 
   if (options_.wait != WaitMode::blocking) {
     for (int i = 0; i < first_look_spins; ++i) {
       if (lane.lane.replied(ticket)) return true;
-      wait::cpu_relax();
     }
   }
   return await_slowly(lane, ticket, deadline);
@@ -139,7 +138,7 @@ Error CallerCore::timed_out(PortLane& lane, lane::Ticket ticket) noexcept {
 }
 
 Result<int> CallerCore::fd() noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) return misuse();
   if (bridge_) return bridge_->fd();
   Deadline now(bus(), Duration::zero());
   const auto lane = lane_for_publish(now);
@@ -154,7 +153,7 @@ Result<int> CallerCore::fd() noexcept {
 }
 
 Result<void> CallerCore::poll() noexcept {
-  if (const auto error = misuse()) return tl::unexpected<Error>(*error);
+  if (!usable()) return misuse();
   if (!bridge_ || lane_ == nullptr) return {};
   bridge_->clear();
   // From here on every answer bumps the event count; what came before is found by ready().

@@ -11,9 +11,6 @@
 namespace shmbus::detail {
 namespace {
 
-/// Its address tells threads apart, for the price of no call.
-thread_local char thread_mark = 0;
-
 struct Entry {
   const BusCore* bus;
   std::weak_ptr<Port> port;
@@ -33,8 +30,6 @@ Port::~Port() {
   collect_all();
   for (const auto& lane : lanes_) lane::detach(bus_->attachment(), lane->lane.index());
 }
-
-bool Port::of_calling_thread() const noexcept { return thread_ == &thread_mark; }
 
 Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore>& bus) {
   std::erase_if(ports_of_thread, [](const Entry& entry) { return entry.port.expired(); });

@@ -16,6 +16,9 @@ namespace shmbus::detail {
 
 class BusCore;
 
+/// Its address tells threads apart, for the price of no call.
+inline thread_local constinit char thread_mark = 0;
+
 /// A lane and what the thread wants to know of it.
 struct PortLane {
   PortLane(const Attachment& bus, std::uint32_t index, std::uint32_t endpoint) noexcept
@@ -52,7 +55,7 @@ class Port {
   }
   void release_offset(std::uint32_t offset64) noexcept { pool_.release(offset64); }
 
-  [[nodiscard]] bool of_calling_thread() const noexcept;
+  [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &thread_mark; }
   [[nodiscard]] BusCore& bus() const noexcept { return *bus_; }
 
  private:

@@ -83,8 +83,11 @@ void check_seats(const Snapshot& snapshot, std::vector<Finding>& out) {
       continue;
     }
     if (!info.process_alive) {
-      out.push_back({Severity::warning, "dead-participant", subject,
-                     who(info) + " has died and was not reclaimed" + holdings(info),
+      const std::string held = holdings(info);
+      // One that left in good order may have left the freeing of its seat to whoever comes next.
+      const bool only_the_seat = state == ParticipantState::dead && held.empty();
+      out.push_back({only_the_seat ? Severity::note : Severity::warning, "dead-participant", subject,
+                     who(info) + " has gone and was not reclaimed" + held,
                      std::string(mend_dead)});
     } else if (state == ParticipantState::dead) {
       // Leaving takes a moment; being called dead for longer needs somebody to write it.

@@ -11,7 +11,6 @@
 
 namespace shmbus::lane {
 
-using layout::Attention;
 using layout::CellWord;
 using layout::LaneMode;
 using layout::Phase;
@@ -53,12 +52,7 @@ Ticket CallerLane::publish(const Outgoing& out) noexcept {
     (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::tag_of(seq));
     SHMBUS_TESTPOINT("lane.ticketed");
   }
-  if (out.one_way) {
-    sends_[(sends_first_ + sends_count_) & mask_] = static_cast<std::uint16_t>(cell);
-    ++sends_count_;
-  } else {
-    ++calls_;
-  }
+  note_outstanding(cell, phase);
   return {cell, seq};
 }
 
@@ -93,14 +87,6 @@ void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t nex
   for (std::size_t i = 1; i < 8; ++i) cell.word[i].store(words[i], std::memory_order_relaxed);
 }
 
-bool CallerLane::needs_notice() const noexcept {
-  wait::publisher_fence();  // SYNC lane.notice: the command, then "must I wake?"
-  const auto mode = head_->owner.mode.load(std::memory_order_relaxed);
-  const auto attention = target_->attention.attention.load(std::memory_order_acquire);
-  return (mode == static_cast<std::uint32_t>(LaneMode::cold)) ||
-         attention == static_cast<std::uint32_t>(Attention::parked);
-}
-
 void CallerLane::ring() noexcept {
   if (head_->owner.mode.load(std::memory_order_relaxed) ==
       static_cast<std::uint32_t>(LaneMode::cold)) {
@@ -118,18 +104,6 @@ void CallerLane::ring() noexcept {
 
 bool CallerLane::maybe_started(Ticket ticket) const noexcept {
   return effective_cursor(*head_).seq() > ticket.seq;
-}
-
-CellWords CallerLane::take_reply(Ticket ticket) const noexcept {
-  return copy_cell(cells_[ticket.cell], word(ticket.cell));
-}
-
-void CallerLane::release(Ticket ticket) noexcept {
-  CellUse& use = use_[ticket.cell];
-  if (use.cancel_asked) clear_cancel(ticket.cell);
-  use.request_offset64 = use.reply_offset64 = none;
-  --calls_;
-  push_free(ticket.cell);
 }
 
 void CallerLane::quarantine(Ticket ticket) noexcept {
@@ -153,18 +127,6 @@ void CallerLane::clear_cancel(std::uint32_t cell) noexcept {
   auto& bits = head_->caller.cancel[cell / 64];
   bits.store(bits.load(std::memory_order_relaxed) & ~(1ULL << (cell % 64)),
              std::memory_order_release);  // SYNC lane.cancel
-}
-
-void CallerLane::push_free(std::uint32_t cell) noexcept {
-  free_[(free_first_ + free_count_) & mask_] = static_cast<std::uint16_t>(cell);
-  ++free_count_;
-}
-
-std::uint32_t CallerLane::pop_free() noexcept {
-  const std::uint32_t cell = free_[free_first_];
-  free_first_ = (free_first_ + 1) & mask_;
-  --free_count_;
-  return cell;
 }
 
 }  // namespace shmbus::lane

@@ -7,6 +7,7 @@
 // for the owner to hear of it sooner.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,8 @@
 #include "lane/request.hpp"
 #include "layout/words.hpp"
 #include "shmbus/caller.hpp"
+#include "testpoint.hpp"
+#include "wait/fence.hpp"
 
 namespace shmbus::lane {
 
@@ -58,6 +61,16 @@ class CallerLane {
   [[nodiscard]] bool has_room() noexcept;
   /// REQUIRES: has_room(). Does not notify.
   Ticket publish(const Outgoing& out) noexcept;
+
+  /// The usual case in a few dozen instructions: room is there, the lane is not ordered, and the
+  /// request fits the cell.
+  [[nodiscard]] bool can_publish_small(std::size_t bytes) const noexcept {
+    return free_count_ != 0 && bytes <= layout::inline_request_bytes && !ordered();
+  }
+  /// REQUIRES: can_publish_small(request.size()). Does not notify.
+  Ticket publish_small(std::uint32_t command, layout::Phase phase,
+                       std::span<const std::byte> request,
+                       std::uint64_t deadline_ticks) noexcept;
   /// Makes sure that the owner hears of what was published.
   void notify() noexcept {
     if (needs_notice()) ring();
@@ -69,9 +82,19 @@ class CallerLane {
   /// The owner may have started it; false is certain.
   [[nodiscard]] bool maybe_started(Ticket ticket) const noexcept;
   /// REQUIRES: replied(ticket). One copy of the answer.
-  [[nodiscard]] CellWords take_reply(Ticket ticket) const noexcept;
+  [[nodiscard]] CellWords take_reply(Ticket ticket) const noexcept {
+    CellWords words;
+    copy_cell(words, cells_[ticket.cell], word(ticket.cell));
+    return words;
+  }
   /// The cell may be used again. REQUIRES: replied(ticket).
-  void release(Ticket ticket) noexcept;
+  void release(Ticket ticket) noexcept {
+    CellUse& use = use_[ticket.cell];
+    if (use.cancel_asked) [[unlikely]] clear_cancel(ticket.cell);
+    use.request_offset64 = use.reply_offset64 = none;
+    --calls_;
+    push_free(ticket.cell);
+  }
   /// Hands the command's blocks to `on_block`, all but `keep`. REQUIRES: replied(ticket).
   template <class OnBlock>
   void release_blocks(Ticket ticket, std::uint32_t keep, OnBlock on_block) noexcept {
@@ -115,7 +138,15 @@ class CallerLane {
     const layout::CellWord seen{bits};
     return seen.seq() == seq && seen.phase() == layout::Phase::reply;
   }
-  [[nodiscard]] bool needs_notice() const noexcept;
+  [[nodiscard]] bool needs_notice() const noexcept {
+    wait::publisher_fence();  // SYNC lane.notice: the command, then "must I wake?"
+    const auto mode = head_->owner.mode.load(std::memory_order_relaxed);
+    // SYNC wait.parked
+    const auto attention = target_->attention.attention.load(std::memory_order_acquire);
+    return mode == static_cast<std::uint32_t>(layout::LaneMode::cold) ||
+           attention == static_cast<std::uint32_t>(layout::Attention::parked);
+  }
+  void note_outstanding(std::uint32_t cell, layout::Phase phase) noexcept;
   void ring() noexcept;
   [[nodiscard]] bool ordered() const noexcept {
     return head_->owner.mode.load(std::memory_order_relaxed) ==
@@ -123,8 +154,16 @@ class CallerLane {
   }
   void fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next) noexcept;
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
-  void push_free(std::uint32_t cell) noexcept;
-  std::uint32_t pop_free() noexcept;
+  void push_free(std::uint32_t cell) noexcept {
+    free_[(free_first_ + free_count_) & mask_] = static_cast<std::uint16_t>(cell);
+    ++free_count_;
+  }
+  std::uint32_t pop_free() noexcept {
+    const std::uint32_t cell = free_[free_first_];
+    free_first_ = (free_first_ + 1) & mask_;
+    --free_count_;
+    return cell;
+  }
   void clear_cancel(std::uint32_t cell) noexcept;
   template <class OnBlock>
   void free_blocks(CellUse& use, OnBlock& on_block) noexcept;
@@ -151,6 +190,41 @@ class CallerLane {
   std::array<std::uint16_t, layout::cells_per_lane_max> quarantined_{};
   std::array<CellUse, layout::cells_per_lane_max> use_{};
 };
+
+inline void CallerLane::note_outstanding(std::uint32_t cell, layout::Phase phase) noexcept {
+  if (phase == layout::Phase::send) {
+    sends_[(sends_first_ + sends_count_) & mask_] = static_cast<std::uint16_t>(cell);
+    ++sends_count_;
+  } else {
+    ++calls_;
+  }
+}
+
+inline Ticket CallerLane::publish_small(std::uint32_t command, layout::Phase phase,
+                                        std::span<const std::byte> request,
+                                        std::uint64_t deadline_ticks) noexcept {
+  const std::uint32_t at = next_cell_;
+  const std::uint32_t next = pop_free();
+  const std::uint64_t seq = next_seq_;
+  layout::Cell& cell = cells_[at];
+  RequestHead head{next, 0, static_cast<std::uint32_t>(request.size())};
+  if (deadline_ticks != 0) {
+    head.flags = layout::cell_flags::deadline;
+    cell.word[2].store(deadline_ticks, std::memory_order_relaxed);
+  }
+  store_words(cell, inline_offset / 8, request);
+  cell.word[1].store(head.pack(), std::memory_order_relaxed);
+  use_[at].seq = seq;
+  SHMBUS_TESTPOINT("lane.filled");
+  // SYNC lane.publish: the commit point.
+  cell.word[0].store(layout::CellWord::make(seq, phase, command).bits, std::memory_order_release);
+  SHMBUS_TESTPOINT("lane.published");
+  next_cell_ = next;
+  next_seq_ = seq + 1;
+  head_->counters.published.store(seq, std::memory_order_relaxed);
+  note_outstanding(at, phase);
+  return {at, seq};
+}
 
 template <class OnBlock>
 void CallerLane::free_blocks(CellUse& use, OnBlock& on_block) noexcept {

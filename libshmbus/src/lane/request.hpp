@@ -16,11 +16,43 @@ namespace shmbus::lane {
 using CellWords = std::array<std::uint64_t, 8>;
 
 /// One copy of a whole cell; word 0 was loaded and checked before.
-inline CellWords copy_cell(const layout::Cell& cell, std::uint64_t word0) noexcept {
-  CellWords words{};
+inline void copy_cell(CellWords& words, const layout::Cell& cell, std::uint64_t word0) noexcept {
   words[0] = word0;
   for (std::size_t i = 1; i < 8; ++i) words[i] = cell.word[i].load(std::memory_order_relaxed);
-  return words;
+}
+
+/// Bytes into the words of a cell from `first_word` on. Whole words, the last one padded with zeros.
+inline void store_words(layout::Cell& cell, std::size_t first_word,
+                        std::span<const std::byte> bytes) noexcept {
+  const std::byte* from = bytes.data();
+  std::size_t left = bytes.size();
+  std::size_t at = first_word;
+  for (; left >= 8; left -= 8, from += 8, ++at) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from, 8);
+    cell.word[at].store(word, std::memory_order_relaxed);
+  }
+  if (left != 0) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from, left);
+    cell.word[at].store(word, std::memory_order_relaxed);
+  }
+}
+
+/// The way back, at most `bytes.size()` of them.
+inline void load_words(const layout::Cell& cell, std::size_t first_word,
+                       std::span<std::byte> bytes) noexcept {
+  std::byte* to = bytes.data();
+  std::size_t left = bytes.size();
+  std::size_t at = first_word;
+  for (; left >= 8; left -= 8, to += 8, ++at) {
+    const std::uint64_t word = cell.word[at].load(std::memory_order_relaxed);
+    std::memcpy(to, &word, 8);
+  }
+  if (left != 0) {
+    const std::uint64_t word = cell.word[at].load(std::memory_order_relaxed);
+    std::memcpy(to, &word, left);
+  }
 }
 
 struct RequestHead {

@@ -11,6 +11,7 @@ OwnerLane::OwnerLane(const segment::View& view, std::uint32_t index, layout::Lan
       cells_(view.cells(index)),
       next_seq_(1),
       next_cell_(0),
+      mask_(static_cast<std::uint32_t>(cells_.size()) - 1),
       index_(index),
       word_(word) {
   const auto cursor = lane::effective_cursor(*head_);

@@ -21,7 +21,7 @@ namespace shmbus::serve {
 
 /// A command that was just started.
 struct Taken {
-  lane::CellWords words{};
+  lane::CellWords words;  // filled by take()
   layout::CellWord word;
   lane::RequestHead head;
   std::uint32_t cell = 0;
@@ -75,6 +75,7 @@ class OwnerLane {
   std::span<layout::Cell> cells_;
   std::uint64_t next_seq_;
   std::uint32_t next_cell_;
+  std::uint32_t mask_;
   std::uint32_t index_;
   layout::LaneWord word_;
   bool poisoned_ = false;
@@ -88,7 +89,7 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   if (word.phase() != layout::Phase::request && word.phase() != layout::Phase::send) {
     return TakeResult::nothing;
   }
-  out.words = lane::copy_cell(cell, word.bits);
+  lane::copy_cell(out.words, cell, word.bits);
   out.word = word;
   out.head = lane::RequestHead::unpack(out.words[1]);
   out.cell = next_cell_;
@@ -97,7 +98,15 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
     return TakeResult::poisoned;
   }
   ++next_seq_;
-  next_cell_ = out.head.next;
+  // Streams walk the cells in order. Taking the neighbour's address from here instead of from the
+  // line lets the processor fetch the next cell before this one has arrived.
+  std::uint32_t neighbour = (next_cell_ + 1) & mask_;
+  if (out.head.next == neighbour) {
+    asm volatile("" : "+r"(neighbour));  // keep the compiler from using head.next here after all
+    next_cell_ = neighbour;
+  } else {
+    next_cell_ = out.head.next;
+  }
   // SYNC lane.cursor: started. Before any effect of the command, in program order, which is all
   // that a kill respects and all that is needed: see docs/architecture.md.
   journal_->cursor.store(layout::CursorWord::make(next_seq_, next_cell_).bits,

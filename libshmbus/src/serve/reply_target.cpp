@@ -1,7 +1,6 @@
 #include "serve/reply_target.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "lane/request.hpp"
 #include "testpoint.hpp"
@@ -15,14 +14,7 @@ using layout::Phase;
 
 namespace {
 
-void store_inline(layout::Cell& cell, const std::byte* from, std::size_t bytes) noexcept {
-  constexpr std::size_t first_word = lane::reply_inline_offset / 8;
-  for (std::size_t at = 0; at < bytes; at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, from + at, 8);
-    cell.word[first_word + at / 8].store(word, std::memory_order_relaxed);
-  }
-}
+constexpr std::size_t first_inline_word = lane::reply_inline_offset / 8;
 
 void wake_caller(layout::LaneHead& lane) noexcept {
   wait::publisher_fence();  // SYNC lane.park: the answer, then "does somebody sleep?"
@@ -51,7 +43,7 @@ void ReplyTarget::commit() noexcept {
     commit_code(StatusCode::reply_too_large, needed);
     return;
   }
-  if (size <= small.size()) store_inline(*cell, small.data(), size);
+  if (size <= small.size()) lane::store_words(*cell, first_inline_word, {small.data(), size});
   const auto code = static_cast<std::uint32_t>(StatusCode::ok);
   cell->word[1].store(lane::ReplyHead{size, 0}.pack(), std::memory_order_relaxed);
   SHMBUS_TESTPOINT("reply.filled");
@@ -73,7 +65,7 @@ void ReplyTarget::commit_code(StatusCode code, std::uint32_t detail,
                               std::string_view text) noexcept {
   const std::size_t bytes = std::min(text.size(), small.size());
   std::copy_n(reinterpret_cast<const std::byte*>(text.data()), bytes, small.data());
-  store_inline(*cell, small.data(), bytes);
+  lane::store_words(*cell, first_inline_word, {small.data(), bytes});
   cell->word[1].store(lane::ReplyHead{static_cast<std::uint32_t>(bytes), detail}.pack(),
                       std::memory_order_relaxed);
   // SYNC lane.reply

@@ -24,7 +24,8 @@ struct ReplyTarget {
   std::uint32_t capacity = 0;  ///< of the block
   std::uint32_t size = 0;
   std::uint32_t needed = 0;    ///< set when the caller made too little room
-  alignas(8) std::array<std::byte, layout::inline_reply_bytes> small{};
+  /// Left uninitialised: only the `size` bytes that a handler asked for are ever sent.
+  alignas(8) std::array<std::byte, layout::inline_reply_bytes> small;
 
   /// Empty when `bytes` do not fit what the caller made room for.
   std::span<std::byte> buffer(std::size_t bytes) noexcept;

@@ -24,7 +24,8 @@ namespace {
 constexpr std::uint64_t sleep_slice_ns = 500'000'000;      // then sweep all lanes, in case
 constexpr std::uint64_t inexact_slice_ns = 1'000'000;      // without membarrier
 constexpr std::uint64_t sweep_interval_ns = 100'000'000;   // while busy
-constexpr std::uint32_t polls_between_clocks = 64;
+constexpr std::uint32_t polls_between_clocks = 64;         // of a busy server
+constexpr std::uint32_t looks_between_clocks = 16;         // of an idle one
 constexpr std::uint32_t sample_every = 32;                 // commands, for the service histogram
 constexpr std::size_t poll_budget = 256;
 
@@ -59,68 +60,64 @@ ServerCore::~ServerCore() {
 // --- running one command ---------------------------------------------------------------------
 
 void ServerCore::run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept {
-  Invocation call;
-  call.server = this;
-  call.lane = &lane;
-  call.taken = &taken;
-  call.one_way = taken.word.phase() == Phase::send;
-  call.reply.lane = &lane.head();
-  call.reply.cell = &lane.cell(taken.cell);
-  call.reply.seq = taken.word.seq();
   SHMBUS_TESTPOINT("command.started");
-  if (refuse(lane, taken, call)) return;
-
+  Invocation call(*this, lane, taken);
+  const Handler* handler = handlers_.find(taken.word.code());
+  const StatusCode why = why_not(lane, taken, handler, call);
+  if (why != StatusCode::ok) [[unlikely]] {
+    refuse(lane, taken, call, why);
+    return;
+  }
   auto& stats = bus_->view().name_stats(taken.word.code());
   const bool sampled = ++sample_clock_ % sample_every == 0;
   const std::uint64_t began = sampled ? wait::ticks() : 0;
   Context context(call);
-  const Status status = (*handlers_.find(taken.word.code()))(context);
+  const Status status = (*handler)(context);
   SHMBUS_TESTPOINT("command.ran");
+  answer(lane, taken, call, status);
+  // After the answer: nobody waits for what follows.
   if (sampled) {
     stats::record(stats.service_ns, attachment().rate.to_ns(wait::ticks() - began));
     stats::add(stats.sampled, 1);
   }
   stats::add(stats.commands, 1);
   stats::add(stats.bytes_in, call.request.size());
+  stats::add(stats.bytes_out, call.reply.size);
   if (!status.is_ok()) stats::add(stats.errors, 1);
-  answer(lane, taken, call, status);
 }
 
 void ServerCore::answer(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
                         const Status& status) noexcept {
   if (call.one_way) {
     lane.mark_done(taken.word.seq());
-    return;
+  } else if (!call.deferred) {
+    call.reply.commit_status(status);
   }
-  if (call.deferred) return;
-  if (status.is_ok()) {
-    stats::add(bus_->view().name_stats(taken.word.code()).bytes_out, call.reply.size);
-  }
-  call.reply.commit_status(status);
 }
 
-/// Answers commands that are not run at all: unknown, too late, cancelled, or malformed.
-bool ServerCore::refuse(serve::OwnerLane& lane, const serve::Taken& taken,
-                        Invocation& call) noexcept {
-  StatusCode code = StatusCode::ok;
+/// Why a command is not run at all, or ok.
+StatusCode ServerCore::why_not(serve::OwnerLane& lane, const serve::Taken& taken,
+                               const Handler* handler, Invocation& call) noexcept {
+  if (handler == nullptr) return StatusCode::not_registered;
+  if (lane.cancel_asked(taken.cell)) return StatusCode::cancelled;
+  if (taken.head.flags == 0 && taken.head.bytes <= layout::inline_request_bytes) [[likely]] {
+    const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
+    call.request = {cell + lane::inline_offset, taken.head.bytes};
+    return StatusCode::ok;
+  }
+  if (taken.head.has(layout::cell_flags::deadline)) {
+    if (wait::ticks() >= taken.words[2]) return StatusCode::expired;
+    call.deadline_ticks = taken.words[2];
+  }
+  return locate_memory(lane, taken, call) ? StatusCode::ok : StatusCode::malformed;
+}
+
+void ServerCore::refuse(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
+                        StatusCode why) noexcept {
   const std::uint32_t record = taken.word.code();
-  if (handlers_.find(record) == nullptr) {
-    code = StatusCode::not_registered;
-  } else if (taken.head.has(layout::cell_flags::deadline) && wait::ticks() >= taken.words[2]) {
-    code = StatusCode::expired;
-  } else if (lane.cancel_asked(taken.cell)) {
-    code = StatusCode::cancelled;
-  } else if (!locate_memory(lane, taken, call)) {
-    code = StatusCode::malformed;
-  }
-  if (code == StatusCode::ok) {
-    call.deadline_ticks = taken.head.has(layout::cell_flags::deadline) ? taken.words[2] : 0;
-    return false;
-  }
   if (record < handlers_.size()) stats::add(bus_->view().name_stats(record).expired, 1);
-  call.reply.commit_code(code);
+  call.reply.commit_code(why);
   if (call.one_way) lane.mark_done(taken.word.seq());
-  return true;
 }
 
 /// Turns what the cell claims about memory into spans, or refuses.
@@ -197,7 +194,11 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
   std::size_t total = 0;
   std::uint64_t idle_since = wait::ticks();
   while (stop == nullptr || !stop->stop_requested()) {
-    if (const std::size_t ran = poll_all(poll_budget); ran != 0) {
+    std::size_t ran = 0;
+    for (std::uint32_t look = 0; look < looks_between_clocks && ran == 0; ++look) {
+      ran = poll_all(poll_budget);
+    }
+    if (ran != 0) {
       total += ran;
       idle_since = 0;
       if (++polls_ % polls_between_clocks == 0) total += sweep_if_due(wait::ticks());

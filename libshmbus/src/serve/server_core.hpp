@@ -28,12 +28,22 @@ struct ReplyGate {
 
 /// One command being run; lives on the stack of the thread that polls.
 struct Invocation {
-  ServerCore* server = nullptr;
-  serve::OwnerLane* lane = nullptr;
-  const serve::Taken* taken = nullptr;
+  Invocation(ServerCore& core, serve::OwnerLane& from, const serve::Taken& command) noexcept
+      : server(&core),
+        lane(&from),
+        taken(&command),
+        one_way(command.word.phase() == layout::Phase::send) {
+    reply.lane = &from.head();
+    reply.cell = &from.cell(command.cell);
+    reply.seq = command.word.seq();
+  }
+
+  ServerCore* server;
+  serve::OwnerLane* lane;
+  const serve::Taken* taken;
   std::span<const std::byte> request;
   serve::ReplyTarget reply;
-  bool one_way = false;
+  bool one_way;
   bool deferred = false;
   std::uint64_t deadline_ticks = 0;
 };
@@ -71,7 +81,10 @@ class ServerCore final : private serve::CommandRunner {
 
  private:
   void run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept override;
-  bool refuse(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call) noexcept;
+  [[nodiscard]] StatusCode why_not(serve::OwnerLane& lane, const serve::Taken& taken,
+                                   const Handler* handler, Invocation& call) noexcept;
+  void refuse(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
+              StatusCode why) noexcept;
   bool locate_memory(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call) noexcept;
   void answer(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
               const Status& status) noexcept;
