@@ -52,11 +52,10 @@ struct CommandName {
   std::string_view text;
   std::uint64_t hash;
 
-  // NOLINTNEXTLINE: implicit on purpose, a name is a text
-  constexpr CommandName(std::string_view name) noexcept
-      : text(name), hash(detail::hash_name(name)) {}
-  // NOLINTNEXTLINE
-  constexpr CommandName(const char* name) noexcept : CommandName(std::string_view{name}) {}
+  template <class T>
+    requires std::is_convertible_v<const T&, std::string_view>
+  constexpr CommandName(const T& name) noexcept  // NOLINT: implicit on purpose, a name is a text
+      : text(name), hash(detail::hash_name(text)) {}
 };
 
 template <FixedString Name, class RequestType, class ReplyType = Nothing>

@@ -18,10 +18,11 @@ template <std::size_t N>
 class String {
  public:
   constexpr String() noexcept = default;
-  // NOLINTNEXTLINE: implicit on purpose, a text is a text
-  constexpr String(std::string_view text) noexcept { (void)assign(text.substr(0, N)); }
-  // NOLINTNEXTLINE
-  constexpr String(const char* text) noexcept : String(std::string_view{text}) {}
+  template <class T>
+    requires std::is_convertible_v<const T&, std::string_view>
+  constexpr String(const T& text) noexcept {  // NOLINT: implicit on purpose, a text is a text
+    (void)assign(std::string_view(text).substr(0, N));
+  }
 
   /// False, and unchanged, when the text does not fit.
   [[nodiscard]] constexpr bool assign(std::string_view text) noexcept {

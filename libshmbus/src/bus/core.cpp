@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "call/port.hpp"
 #include "layout/participant.hpp"
 #include "liveness/file_lock.hpp"
 #include "liveness/seat.hpp"
@@ -114,13 +115,34 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   return core;
 }
 
+BusCore::BusCore() noexcept = default;
+
 BusCore::~BusCore() {
   if (attachment_.fork_guard == nullptr) return;
+  left_behind_.clear();  // detaches the lanes; their owners finish, then others free the memory
   if (attachment_.forked()) {
     mapping_.abandon();  // those addresses are not mapped here, or are something else by now
     return;
   }
   if (!attachment_.me.nobody()) recovery::leave(attachment_);
+}
+
+void BusCore::leave_behind(std::unique_ptr<Holdings> holdings) noexcept {
+  try {
+    const std::scoped_lock lock(left_behind_mutex_);
+    left_behind_.push_back(std::move(holdings));
+  } catch (...) {
+    // Out of memory: `holdings` ends here; its extents come back when the bus is closed.
+    return;
+  }
+}
+
+void BusCore::settle_left_behind() noexcept {
+  const std::scoped_lock lock(left_behind_mutex_);
+  std::erase_if(left_behind_, [](const std::unique_ptr<Holdings>& holdings) {
+    holdings->collect_all();
+    return holdings->settled();
+  });
 }
 
 tl::unexpected<Error> BusCore::forked_error() noexcept {

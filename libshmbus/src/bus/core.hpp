@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bus/attachment.hpp"
 #include "endpoint/status_code.hpp"
@@ -21,12 +23,14 @@ struct JoinOptions {
   bool as_daemon = false;  ///< also take the daemon's lock; already_registered when it is taken
 };
 
+class Holdings;
+
 class BusCore {
  public:
   /// May throw std::bad_alloc.
   static Result<std::shared_ptr<BusCore>> open(std::string_view name_or_path,
                                                const JoinOptions& options);
-  BusCore() = default;
+  BusCore() noexcept;
   BusCore(const BusCore&) = delete;
   BusCore& operator=(const BusCore&) = delete;
   ~BusCore();
@@ -35,6 +39,11 @@ class BusCore {
   [[nodiscard]] const segment::View& view() const noexcept { return attachment_.view; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const std::string& label() const noexcept { return label_; }
+
+  /// Keeps what an ended thread had lent to handlers until they have answered. Any thread.
+  void leave_behind(std::unique_ptr<Holdings> holdings) noexcept;
+  /// Gives back what of it has been answered meanwhile.
+  void settle_left_behind() noexcept;
 
   /// The error of a forked child.
   [[nodiscard]] static tl::unexpected<Error> forked_error() noexcept;
@@ -48,6 +57,8 @@ class BusCore {
   segment::Mapping mapping_;
   std::unique_ptr<liveness::Prober> prober_;
   Attachment attachment_;
+  std::mutex left_behind_mutex_;
+  std::vector<std::unique_ptr<Holdings>> left_behind_;
 };
 
 /// Runs `body`, which may allocate, and turns running out of memory into an error.

@@ -6,6 +6,7 @@
 #include "bus/core.hpp"
 #include "layout/limits.hpp"
 #include "stats/histogram.hpp"
+#include "wait/futex.hpp"
 
 namespace shmbus::detail {
 
@@ -14,6 +15,7 @@ using lane::Ticket;
 
 namespace {
 
+constexpr std::uint64_t memory_slice_ns = 200'000;
 constexpr std::uint32_t sample_every = 32;  // of the round trips that nobody had to wait long for
 
 std::span<const std::byte> inline_reply(const lane::CellWords& words, std::size_t bytes) noexcept {
@@ -50,20 +52,25 @@ tl::unexpected<Error> CallerCore::misuse() const noexcept {
               "a caller belongs to the thread that made it: make one in this thread");
 }
 
-Result<Block> CallerCore::block_for(std::span<const std::byte> bytes) noexcept {
-  auto block = port_->allocate(bytes.size());
-  if (block) std::memcpy(block->data, bytes.data(), bytes.size());
-  return block;
+/// Waits for memory when this caller waits for room.
+Result<Block> CallerCore::allocate(std::uint64_t bytes, Deadline& deadline) noexcept {
+  for (;;) {
+    auto block = port_->allocate(bytes);
+    if (block || block.error().kind != ErrorKind::overloaded) return block;
+    if (options_.when_full == WhenFull::fail || deadline.over(wait::ticks())) return block;
+    // Nobody tells us when a handler is done with a one-way command's memory: look again soon.
+    wait::pause_for(memory_slice_ns);
+  }
 }
 
 /// Small requests ride in the cell, larger ones are copied into a block first.
 Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
                                    std::span<const std::byte> request, std::size_t reply_capacity,
-                                   const Deadline& deadline) noexcept {
+                                   Deadline& deadline) noexcept {
   out.command = *record_;
   out.deadline_ticks = deadline.travelling();
   if (reply_capacity > layout::inline_reply_bytes) {
-    auto block = port_->allocate(reply_capacity);
+    auto block = allocate(reply_capacity, deadline);
     if (!block) return tl::unexpected<Error>(block.error());
     out.reply = *block;
     out.reply_capacity = static_cast<std::uint32_t>(reply_capacity);
@@ -73,11 +80,12 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
   if (request.size() <= room) {
     out.inline_bytes = request;
   } else {
-    auto block = block_for(request);
+    auto block = allocate(request.size(), deadline);
     if (!block) {
       port_->release(out.reply);
       return tl::unexpected<Error>(block.error());
     }
+    std::memcpy(block->data, request.data(), request.size());
     out.request = *block;
     out.request_bytes = static_cast<std::uint32_t>(request.size());
   }
@@ -105,7 +113,9 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, request.size());
   Deadline deadline(bus(), std::uint64_t{0});
-  if (!await(lane, ticket, deadline)) return tl::unexpected<Error>(timed_out(lane, ticket));
+  if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) {
+    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
+  }
   if (sampled) record_round_trip(lane, began);
   return finish_call(lane, ticket, {}, {}, reply);
 }
@@ -125,7 +135,9 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
   auto& counters = lane.lane.head().counters;
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, request.size());
-  if (!await(lane, *ticket, deadline)) return tl::unexpected<Error>(timed_out(lane, *ticket));
+  if (const auto waited = await(lane, *ticket, deadline); waited != Waited::answered) {
+    return tl::unexpected<Error>(give_up_waiting(lane, *ticket, waited));
+  }
   if (sampled) record_round_trip(lane, began);
   return finish_call(lane, *ticket, out.request, out.reply, reply);
 }
@@ -226,11 +238,12 @@ Result<void> CallerCore::flush() noexcept {
 
 Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
   if (!usable()) [[unlikely]] return misuse();
-  auto request = port_->allocate(bytes);
+  Deadline deadline(bus(), default_timeout);
+  auto request = allocate(bytes, deadline);
   if (!request) return tl::unexpected<Error>(request.error());
   Loan loan;
   if (reply_capacity > layout::inline_reply_bytes) {
-    auto reply = port_->allocate(reply_capacity);
+    auto reply = allocate(reply_capacity, deadline);
     if (!reply) {
       port_->release(*request);
       return tl::unexpected<Error>(reply.error());
@@ -290,7 +303,9 @@ Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
   Deadline deadline(bus(), pending.deadline_ticks_);
   const Block reply = std::exchange(pending.reply_, {});
   pending.lane_ = nullptr;
-  if (!await(lane, ticket, deadline)) return tl::unexpected<Error>(timed_out(lane, ticket));
+  if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) {
+    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
+  }
 
   const auto words = lane.lane.take_reply(ticket);
   const auto head = lane::ReplyHead::unpack(words[1]);
@@ -346,11 +361,11 @@ void CallerCore::give_back(Block& block) noexcept {
 
 void CallerCore::on_lost(OnLost callback, void* user) noexcept {
   if (!usable()) return;
-  Deadline now(bus(), Duration::zero());
-  if (const auto lane = lane_for_publish(now)) {
-    (*lane)->on_lost = callback;
-    (*lane)->on_lost_user = user;
-  }
+  on_lost_ = callback;
+  on_lost_user_ = user;
+  if (lane_ == nullptr) return;
+  lane_->on_lost = callback;
+  lane_->on_lost_user = user;
 }
 
 std::uint64_t CallerCore::lost() const noexcept { return lane_ == nullptr ? 0 : lane_->lost; }

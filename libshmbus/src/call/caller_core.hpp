@@ -67,24 +67,26 @@ class CallerCore {
   }
   Result<PortLane*> resolve(Deadline& deadline) noexcept;
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
+  void settle_into(std::shared_ptr<PortLane> lane) noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
   [[nodiscard]] tl::unexpected<Error> not_registered() const noexcept;
 
   // Waiting (caller_wait.cpp)
-  /// True when the answer is there, false when time is over.
-  bool await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
-  bool await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  enum class Waited : std::uint8_t { answered, timed_out, stranded };
+  Waited await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  Waited await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  void note_wait(PortLane& lane, std::uint64_t waited_ticks, bool slept) noexcept;
   void sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept;
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
   bool check_owner(PortLane& lane) noexcept;
-  Error timed_out(PortLane& lane, lane::Ticket ticket) noexcept;
+  Error give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept;
 
   // Publishing
-  Result<Block> block_for(std::span<const std::byte> bytes) noexcept;
+  Result<Block> allocate(std::uint64_t bytes, Deadline& deadline) noexcept;
   Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
                                std::span<const std::byte> request, std::size_t reply_capacity,
-                               const Deadline& deadline) noexcept;
+                               Deadline& deadline) noexcept;
   Result<std::size_t> finish_call(PortLane& lane, lane::Ticket ticket, const Block& request,
                                   const Block& reply, std::span<std::byte> into) noexcept;
   Pending make_pending(PortLane& lane, lane::Ticket ticket, const Block& reply,
@@ -116,6 +118,8 @@ class CallerCore {
   std::shared_ptr<PortLane> lane_;
   wait::SpinBudget spin_;
   std::unique_ptr<wait::FdBridge> bridge_;
+  OnLost on_lost_ = nullptr;
+  void* on_lost_user_ = nullptr;
 };
 
 /// The error that an unsuccessful answer stands for.

@@ -51,7 +51,7 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
         if (control.active() || options_.when_vacant == WhenVacant::wait) {
           auto lane = port_->lane_to(endpoint);
           if (!lane) return tl::unexpected<Error>(lane.error());
-          lane_ = std::move(*lane);
+          settle_into(std::move(*lane));
           binding_ = binding.bits;
           binding_word_ = &view.name(*record_).binding;
           return lane_.get();
@@ -62,6 +62,20 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
     if (auto waited = wait_for_owner(deadline); !waited) {
       return tl::unexpected<Error>(waited.error());
     }
+  }
+}
+
+/// What was asked of the old lane is asked of the new one.
+void CallerCore::settle_into(std::shared_ptr<PortLane> lane) noexcept {
+  const bool moved = lane_ != lane;
+  lane_ = std::move(lane);
+  if (on_lost_ != nullptr) {
+    lane_->on_lost = on_lost_;
+    lane_->on_lost_user = on_lost_user_;
+  }
+  if (moved && bridge_) {
+    bridge_->signal();  // whatever the old lane held, look
+    bridge_->move_to(lane_->lane.head().events.count);
   }
 }
 

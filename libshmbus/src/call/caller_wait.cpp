@@ -34,53 +34,62 @@ std::uint32_t say_asleep(layout::LaneHead& head) noexcept {
 
 }  // namespace
 
-bool CallerCore::await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept {
+CallerCore::Waited CallerCore::await(PortLane& lane, lane::Ticket ticket,
+                                     Deadline& deadline) noexcept {
   if (options_.wait != WaitMode::blocking) {
     for (int i = 0; i < first_look_spins; ++i) {
-      if (lane.lane.replied(ticket)) return true;
+      if (lane.lane.replied(ticket)) return Waited::answered;
     }
   }
   return await_slowly(lane, ticket, deadline);
 }
 
-bool CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept {
+CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
+                                            Deadline& deadline) noexcept {
   const std::uint64_t began = wait::ticks();
   const std::uint64_t probe_interval = bus().rate.from_ns(probe_interval_ns);
+  const std::uint64_t spin_until = began + std::min(spin_.ticks(), Deadline::never - began);
   std::uint64_t next_probe = began + probe_interval;
-  std::uint64_t spin_until = began + std::min(spin_.ticks(), Deadline::never - began);
   std::uint64_t slice = first_slice_ns;
   bool slept = false;
   std::uint64_t now = began;
   while (!lane.lane.replied(ticket)) {
-    if (deadline.over(now)) return lane.lane.replied(ticket);
+    if (deadline.over(now)) return Waited::timed_out;
     if (now < spin_until) {
       for (int i = 0; i < spins_between_clocks && !lane.lane.replied(ticket); ++i) {
         wait::cpu_relax();
       }
     } else {
-      spin_.had_to_sleep();
+      if (!slept) spin_.had_to_sleep();
       slept = true;
       sleep(lane, ticket, std::min(deadline.left_ns(now), slice));
+      if (lane.lane.replied(ticket)) break;
       slice = bus().prober->daemon_present() ? slice_under_daemon_ns : first_slice_ns;
       next_probe = 0;
     }
     now = wait::ticks();
-    if (now >= next_probe && !lane.lane.replied(ticket)) {
-      // Withdrawn for certain, or else started by somebody after all: then go on waiting.
-      if (!check_owner(lane) && lane.lane.ask_to_cancel(ticket)) return lane.lane.replied(ticket);
-      next_probe = now + probe_interval;
+    if (now < next_probe || lane.lane.replied(ticket)) continue;
+    // Withdrawn for certain, or else started by somebody after all: then go on waiting.
+    if (!check_owner(lane) && lane.lane.ask_to_cancel(ticket)) {
+      return lane.lane.replied(ticket) ? Waited::answered : Waited::stranded;
     }
+    next_probe = now + probe_interval;
   }
-  if (!slept) {
-    spin_.spun_well();
+  note_wait(lane, wait::ticks() - began, slept);
+  return Waited::answered;
+}
+
+/// Learns from a wait how long to spin next time; records it when it was long.
+void CallerCore::note_wait(PortLane& lane, std::uint64_t waited_ticks, bool slept) noexcept {
+  if (slept) {
+    spin_.slept_for(waited_ticks);
   } else {
-    spin_.slept_for(now - began);
+    spin_.spun_well();
   }
-  const std::uint64_t waited_ns = bus().rate.to_ns(now - began);
+  const std::uint64_t waited_ns = bus().rate.to_ns(waited_ticks);
   if (waited_ns >= slow_call_ns) {
     stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns, waited_ns);
   }
-  return true;
 }
 
 void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept {
@@ -112,22 +121,22 @@ bool CallerCore::check_owner(PortLane& lane) noexcept {
 }
 
 /// Leaves the cell to the owner and says what is known.
-Error CallerCore::timed_out(PortLane& lane, lane::Ticket ticket) noexcept {
-  const bool never_started = lane.lane.ask_to_cancel(ticket);
+Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept {
+  const bool never_started = why == Waited::stranded || lane.lane.ask_to_cancel(ticket);
   lane.lane.quarantine(ticket);
-  stats::add(lane.lane.head().counters.timeouts, 1);
   stats::add(lane.lane.head().counters.errors, 1);
-  const ControlWord control{
-      lane.lane.endpoint().control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
+  if (why == Waited::timed_out) stats::add(lane.lane.head().counters.timeouts, 1);
   const layout::BindingWord binding{
       bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
   if (never_started && !binding.bound()) {
     return Error{ErrorKind::not_registered, 0, 0,
                  "the handler gave this name up before it got to the command: it was not run"};
   }
-  if (never_started && !control.active()) {
+  // SYNC endpoint.control
+  const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
+  if (why == Waited::stranded || (never_started && !control.active())) {
     return Error{ErrorKind::handler_died_before_start, 0, 0,
-                 "its handler is gone and no other came before the deadline: it was not run"};
+                 "its handler is gone and no other came in time: it was not run and will not be"};
   }
   if (never_started) {
     return Error{ErrorKind::timed_out, 0, 0,

@@ -19,67 +19,17 @@ thread_local std::vector<Entry> ports_of_thread;
 
 }  // namespace
 
-Port::Port(std::shared_ptr<BusCore> bus) noexcept
-    : bus_(std::move(bus)), thread_(&thread_mark), pool_(bus_->attachment()) {}
+// --- Holdings --------------------------------------------------------------------------------
 
-Port::~Port() {
-  if (bus_->attachment().forked()) {
-    pool_.abandon();
+Holdings::~Holdings() {
+  if (bus_->forked()) {
+    pool.abandon();
     return;
   }
-  collect_all();
-  for (const auto& lane : lanes_) lane::detach(bus_->attachment(), lane->lane.index());
+  for (const auto& lane : lanes) lane::detach(*bus_, lane->lane.index());
 }
 
-Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore>& bus) {
-  std::erase_if(ports_of_thread, [](const Entry& entry) { return entry.port.expired(); });
-  for (const auto& entry : ports_of_thread) {
-    if (entry.bus != bus.get()) continue;
-    if (auto port = entry.port.lock()) return port;
-  }
-  auto port = std::make_shared<Port>(bus);
-  ports_of_thread.push_back({bus.get(), port});
-  return port;
-}
-
-void Port::retire_idle_lanes() noexcept {
-  std::erase_if(lanes_, [this](const std::shared_ptr<PortLane>& lane) {
-    const layout::ControlWord control{
-        lane->lane.endpoint().control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
-    collect(*lane);
-    if (control.active() || lane->lane.outstanding() != 0) return false;
-    lane->retired = true;
-    lane::detach(bus_->attachment(), lane->lane.index());
-    return true;
-  });
-}
-
-Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept {
-  for (const auto& lane : lanes_) {
-    if (lane->lane.endpoint_index() == endpoint) return lane;
-  }
-  retire_idle_lanes();
-  const auto& bus = bus_->attachment();
-  auto index = lane::attach(bus, endpoint);
-  if (!index) {
-    recovery::reclaim_all(bus);
-    recovery::drop_stranded_lanes(bus);
-    index = lane::attach(bus, endpoint);
-  }
-  if (!index) {
-    return fail(ErrorKind::limit_reached,
-                "no free lane: create the bus with larger capacities.lanes, or use fewer threads");
-  }
-  try {
-    lanes_.push_back(std::make_shared<PortLane>(bus, *index, endpoint));
-    return lanes_.back();
-  } catch (const std::bad_alloc&) {
-    lane::detach(bus, *index);
-    return fail(ErrorKind::overloaded, "out of memory for a lane");
-  }
-}
-
-void Port::collect(PortLane& lane) noexcept {
+void Holdings::collect(PortLane& lane) noexcept {
   lane.lane.collect(
       [&lane](const lane::LostSend& lost) {
         ++lane.lost;
@@ -89,11 +39,77 @@ void Port::collect(PortLane& lane) noexcept {
           lane.on_lost(lane.on_lost_user, lost.seq, kind_of(lost.why));
         }
       },
-      [this](std::uint32_t offset64) { pool_.release(offset64); });
+      [this](std::uint32_t offset64) { pool.release(offset64); });
 }
 
-void Port::collect_all() noexcept {
-  for (const auto& lane : lanes_) collect(*lane);
+void Holdings::collect_all() noexcept {
+  for (const auto& lane : lanes) collect(*lane);
+}
+
+// --- Port ------------------------------------------------------------------------------------
+
+Port::Port(std::shared_ptr<BusCore> bus)
+    : bus_(std::move(bus)),
+      thread_(&thread_mark),
+      holdings_(std::make_unique<Holdings>(bus_->attachment())) {}
+
+Port::~Port() {
+  if (bus_->attachment().forked()) return;
+  collect_all();
+  for (const auto& lane : holdings_->lanes) lane->on_lost = nullptr;  // its user may be gone
+  if (!holdings_->settled()) bus_->leave_behind(std::move(holdings_));
+}
+
+Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore>& bus) {
+  std::erase_if(ports_of_thread, [](const Entry& entry) { return entry.port.expired(); });
+  for (const auto& entry : ports_of_thread) {
+    if (entry.bus != bus.get()) continue;
+    if (auto port = entry.port.lock()) return port;
+  }
+  bus->settle_left_behind();
+  auto port = std::make_shared<Port>(bus);
+  ports_of_thread.push_back({bus.get(), port});
+  return port;
+}
+
+void Port::retire_idle_lanes() noexcept {
+  std::erase_if(holdings_->lanes, [this](const std::shared_ptr<PortLane>& lane) {
+    // SYNC endpoint.control
+    const layout::ControlWord control{
+        lane->lane.endpoint().control.control.load(std::memory_order_acquire)};
+    collect(*lane);
+    if (control.active() || lane->lane.outstanding() != 0) return false;
+    lane->retired = true;
+    lane::detach(bus_->attachment(), lane->lane.index());
+    return true;
+  });
+}
+
+Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept {
+  auto& lanes = holdings_->lanes;
+  for (const auto& lane : lanes) {
+    if (lane->lane.endpoint_index() == endpoint) return lane;
+  }
+  retire_idle_lanes();
+  const auto& bus = bus_->attachment();
+  auto attached = lane::attach(bus, endpoint);
+  if (!attached) {
+    bus_->settle_left_behind();
+    recovery::reclaim_all(bus);
+    recovery::drop_stranded_lanes(bus);
+    attached = lane::attach(bus, endpoint);
+  }
+  if (!attached) {
+    return fail(ErrorKind::limit_reached,
+                "no free lane: create the bus with larger capacities.lanes, or use fewer threads");
+  }
+  try {
+    lanes.push_back(std::make_shared<PortLane>(bus, *attached, endpoint));
+    return lanes.back();
+  } catch (const std::bad_alloc&) {
+    lane::detach(bus, attached->lane);
+    return fail(ErrorKind::overloaded, "out of memory for a lane");
+  }
 }
 
 Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
@@ -106,12 +122,14 @@ Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
         .append(" were asked for: create it with more or larger capacities.extents");
     return tl::unexpected<Error>(error);
   }
-  if (auto block = pool_.allocate(bytes)) return *block;
+  auto& pool = holdings_->pool;
+  if (auto block = pool.allocate(bytes)) return *block;
   collect_all();
-  if (auto block = pool_.allocate(bytes)) return *block;
-  // Others may have died with memory in their hands.
+  if (auto block = pool.allocate(bytes)) return *block;
+  // Others may have died, or ended, with memory in their hands.
+  bus_->settle_left_behind();
   recovery::reclaim_all(bus_->attachment());
-  if (auto block = pool_.allocate(bytes)) return *block;
+  if (auto block = pool.allocate(bytes)) return *block;
   return fail(ErrorKind::overloaded,
               "no payload memory left: wait for replies, or create the bus with more "
               "capacities.extents");

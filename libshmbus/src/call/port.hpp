@@ -21,8 +21,8 @@ inline thread_local constinit char thread_mark = 0;
 
 /// A lane and what the thread wants to know of it.
 struct PortLane {
-  PortLane(const Attachment& bus, std::uint32_t index, std::uint32_t endpoint) noexcept
-      : lane(bus, index, endpoint) {}
+  PortLane(const Attachment& bus, lane::Attached attached, std::uint32_t endpoint) noexcept
+      : lane(bus, attached, endpoint) {}
   lane::CallerLane lane;
   std::uint64_t lost = 0;
   OnLost on_lost = nullptr;
@@ -31,9 +31,31 @@ struct PortLane {
   bool retired = false;            ///< detached: look for another
 };
 
+/// What a thread holds of the bus. It may outlive the thread: handlers may still read memory that
+/// was sent to them.
+class Holdings {
+ public:
+  explicit Holdings(const Attachment& bus) noexcept : bus_(&bus), pool(bus) {}
+  Holdings(const Holdings&) = delete;
+  Holdings& operator=(const Holdings&) = delete;
+  ~Holdings();
+
+  void collect(PortLane& lane) noexcept;
+  void collect_all() noexcept;
+  /// Nothing is with a handler any more.
+  [[nodiscard]] bool settled() const noexcept { return pool.outstanding() == 0; }
+
+ private:
+  const Attachment* bus_;
+
+ public:
+  payload::Pool pool;
+  std::vector<std::shared_ptr<PortLane>> lanes;
+};
+
 class Port {
  public:
-  Port(std::shared_ptr<BusCore> bus) noexcept;
+  explicit Port(std::shared_ptr<BusCore> bus);
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
   ~Port();
@@ -45,15 +67,15 @@ class Port {
   Result<std::shared_ptr<PortLane>> lane_to(std::uint32_t endpoint) noexcept;
 
   /// Takes back finished cells and blocks of one lane, or of all of them.
-  void collect(PortLane& lane) noexcept;
-  void collect_all() noexcept;
+  void collect(PortLane& lane) noexcept { holdings_->collect(lane); }
+  void collect_all() noexcept { holdings_->collect_all(); }
 
   /// A block, after collecting when there is none at once.
   Result<Block> allocate(std::uint64_t bytes) noexcept;
   void release(const Block& block) noexcept {
-    if (block.data != nullptr) pool_.release(block.offset64);
+    if (block.data != nullptr) holdings_->pool.release(block.offset64);
   }
-  void release_offset(std::uint32_t offset64) noexcept { pool_.release(offset64); }
+  void release_offset(std::uint32_t offset64) noexcept { holdings_->pool.release(offset64); }
 
   [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &thread_mark; }
   [[nodiscard]] BusCore& bus() const noexcept { return *bus_; }
@@ -64,8 +86,7 @@ class Port {
 
   std::shared_ptr<BusCore> bus_;
   const void* thread_;
-  payload::Pool pool_;
-  std::vector<std::shared_ptr<PortLane>> lanes_;
+  std::unique_ptr<Holdings> holdings_;
 };
 
 }  // namespace shmbus::detail

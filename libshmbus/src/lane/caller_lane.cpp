@@ -15,13 +15,14 @@ using layout::CellWord;
 using layout::LaneMode;
 using layout::Phase;
 
-CallerLane::CallerLane(const Attachment& bus, std::uint32_t index, std::uint32_t endpoint) noexcept
+CallerLane::CallerLane(const Attachment& bus, Attached attached, std::uint32_t endpoint) noexcept
     : view_(bus.view),
-      head_(&bus.view.lane(index)),
-      cells_(bus.view.cells(index)),
+      head_(&bus.view.lane(attached.lane)),
+      cells_(bus.view.cells(attached.lane)),
       target_(&bus.view.endpoint(endpoint)),
-      index_(index),
+      index_(attached.lane),
       endpoint_(endpoint),
+      next_seq_(attached.first_seq),
       mask_(static_cast<std::uint32_t>(cells_.size()) - 1) {
   // Cell 0 is where the first command will be; the others are free, in order, so that a stream of
   // commands walks the cells one after the other.

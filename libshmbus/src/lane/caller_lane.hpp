@@ -16,6 +16,7 @@
 
 #include "bus/attachment.hpp"
 #include "endpoint/status_code.hpp"
+#include "lane/directory.hpp"
 #include "lane/request.hpp"
 #include "layout/words.hpp"
 #include "shmbus/caller.hpp"
@@ -50,7 +51,7 @@ struct LostSend {
 
 class CallerLane {
  public:
-  CallerLane(const Attachment& bus, std::uint32_t index, std::uint32_t endpoint) noexcept;
+  CallerLane(const Attachment& bus, Attached attached, std::uint32_t endpoint) noexcept;
 
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   [[nodiscard]] std::uint32_t endpoint_index() const noexcept { return endpoint_; }
@@ -175,7 +176,7 @@ class CallerLane {
   std::uint32_t index_ = 0;
   std::uint32_t endpoint_ = 0;
 
-  std::uint64_t next_seq_ = 1;
+  std::uint64_t next_seq_;
   std::uint32_t next_cell_ = 0;
   std::uint32_t mask_ = 0;
   // Rings of cell numbers, as large as the lane.

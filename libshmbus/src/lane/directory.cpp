@@ -1,33 +1,48 @@
 #include "lane/directory.hpp"
 
+#include <algorithm>
+
 #include "endpoint/bell.hpp"
 #include "lane/journal.hpp"
 #include "testpoint.hpp"
 
 namespace shmbus::lane {
 
+using layout::CellWord;
 using layout::LaneMode;
 using layout::LaneState;
 using layout::LaneWord;
 
 namespace {
 
+/// Beyond everything that earlier lessees can have published. One that was killed may have stored
+/// a command without having counted it, hence the second step.
+std::uint64_t first_unused_seq(const layout::LaneHead& head) noexcept {
+  constexpr std::uint64_t half_of_all = CellWord::seq_max / 2;
+  const std::uint64_t published = head.counters.published.load(std::memory_order_relaxed);
+  const std::uint64_t next = std::max(published, effective_cursor(head).seq()) + 2;
+  return next < half_of_all ? next : 1;  // only a scribbler gets that far
+}
+
 /// REQUIRES: the lane is `allocating` by us: nobody else looks inside.
-void initialise(const segment::View& view, std::uint32_t index, std::uint32_t endpoint) noexcept {
+std::uint64_t initialise(const segment::View& view, std::uint32_t index,
+                         std::uint32_t endpoint) noexcept {
   auto& head = view.lane(index);
+  const std::uint64_t first_seq = first_unused_seq(head);
   for (auto& cell : view.cells(index)) cell.word[0].store(0, std::memory_order_relaxed);
   head.caller.park.store(0, std::memory_order_relaxed);
   for (auto& bits : head.caller.cancel) bits.store(0, std::memory_order_relaxed);
   head.events.rung.store(0, std::memory_order_relaxed);
   for (auto& journal : head.journal) {
-    journal.cursor.store(layout::CursorWord::make(1, 0).bits, std::memory_order_relaxed);
+    journal.cursor.store(layout::CursorWord::make(first_seq, 0).bits, std::memory_order_relaxed);
     journal.done.store(0, std::memory_order_relaxed);
   }
-  head.counters.published.store(0, std::memory_order_relaxed);
+  head.counters.published.store(first_seq - 1, std::memory_order_relaxed);
   const auto flags = view.endpoint(endpoint).attention.flags.load(std::memory_order_relaxed);
   const auto mode =
       (flags & layout::endpoint_flags::global_order) != 0 ? LaneMode::ordered : LaneMode::cold;
   head.owner.mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
+  return first_seq;
 }
 
 }  // namespace
@@ -43,7 +58,7 @@ bool move_word(const segment::View& view, std::uint32_t lane, LaneWord expected,
       expected.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-std::optional<std::uint32_t> attach(const Attachment& bus, std::uint32_t endpoint) noexcept {
+std::optional<Attached> attach(const Attachment& bus, std::uint32_t endpoint) noexcept {
   const std::uint32_t lanes = bus.view.capacities().lanes;
   // Start apart from the other participants, so that newcomers do not fight for the same words.
   const std::uint32_t start = bus.me.index() * 7U;
@@ -54,11 +69,11 @@ std::optional<std::uint32_t> attach(const Attachment& bus, std::uint32_t endpoin
     const auto mine = LaneWord::make(seen.gen(), bus.me, endpoint, LaneState::allocating, 0);
     if (!move_word(bus.view, index, seen, mine)) continue;
     SHMBUS_TESTPOINT("lane.allocating");
-    initialise(bus.view, index, endpoint);
+    const std::uint64_t first_seq = initialise(bus.view, index, endpoint);
     // Nobody but us may move an `allocating` lane of a living caller.
     (void)move_word(bus.view, index, mine, mine.with_state(LaneState::attached));
     SHMBUS_TESTPOINT("lane.attached");
-    return index;
+    return Attached{index, first_seq};
   }
   return std::nullopt;
 }

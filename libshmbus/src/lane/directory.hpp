@@ -26,8 +26,15 @@ layout::LaneWord load_word(const segment::View& view, std::uint32_t lane) noexce
 bool move_word(const segment::View& view, std::uint32_t lane, layout::LaneWord expected,
                layout::LaneWord next) noexcept;
 
-/// A fresh lane from this participant to `endpoint`, attached and rung. Nothing when all are taken.
-std::optional<std::uint32_t> attach(const Attachment& bus, std::uint32_t endpoint) noexcept;
+struct Attached {
+  std::uint32_t lane = 0;
+  std::uint64_t first_seq = 0;
+};
+
+/// A lane from this participant to `endpoint`. Nothing when all are taken. Sequence numbers go on
+/// from lease to lease, so that no cell word ever comes back: a recoverer that was stopped before
+/// its CAS must not win it against a later lessee.
+std::optional<Attached> attach(const Attachment& bus, std::uint32_t endpoint) noexcept;
 
 /// The caller is done with it. What it published still runs.
 void detach(const Attachment& bus, std::uint32_t lane) noexcept;

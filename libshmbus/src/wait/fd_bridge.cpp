@@ -57,21 +57,28 @@ FdBridge::~FdBridge() {
   }
   stopping_.store(true, std::memory_order_release);  // SYNC bridge.stop
   if (thread_.joinable()) {
-    bump_and_wake(*word_);
+    bump_and_wake(*word_.load(std::memory_order_relaxed));
     thread_.join();
   }
   ::close(fd_);
 }
 
 void FdBridge::run() noexcept {
-  std::uint32_t seen = word_->load(std::memory_order_acquire);  // SYNC wait.event
-  while (!stopping_.load(std::memory_order_acquire)) {          // SYNC bridge.stop
-    futex_wait(*word_, seen, slice_ns);
-    const std::uint32_t now = word_->load(std::memory_order_acquire);  // SYNC wait.event
-    if (now == seen) continue;
+  const layout::Word32* watched = nullptr;
+  std::uint32_t seen = 0;
+  while (!stopping_.load(std::memory_order_acquire)) {  // SYNC bridge.stop
+    layout::Word32& word = *word_.load(std::memory_order_acquire);  // SYNC bridge.word
+    const std::uint32_t now = word.load(std::memory_order_acquire);  // SYNC wait.event
+    if (&word == watched && now != seen) signal();
+    watched = &word;
     seen = now;
-    signal();
+    futex_wait(word, seen, slice_ns);
   }
+}
+
+void FdBridge::move_to(layout::Word32& word) noexcept {
+  layout::Word32* old = word_.exchange(&word, std::memory_order_acq_rel);  // SYNC bridge.word
+  bump_and_wake(*old);
 }
 
 void FdBridge::clear() noexcept {

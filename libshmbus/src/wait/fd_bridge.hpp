@@ -24,6 +24,8 @@ class FdBridge {
   [[nodiscard]] int fd() const noexcept { return fd_; }
   void clear() noexcept;   ///< not readable any more
   void signal() noexcept;  ///< readable now
+  /// Watches another word from now on.
+  void move_to(layout::Word32& word) noexcept;
 
  private:
   FdBridge(int fd, layout::Word32& word, const liveness::ForkGuard& guard) noexcept
@@ -31,7 +33,7 @@ class FdBridge {
   void run() noexcept;
 
   int fd_;
-  layout::Word32* word_;
+  std::atomic<layout::Word32*> word_;
   const liveness::ForkGuard* guard_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -40,6 +40,11 @@ void futex_wait(layout::Word32& word, std::uint32_t expected, std::uint64_t limi
   (void)::syscall(SYS_futex, &word, FUTEX_WAIT, expected, &limit, nullptr, 0);
 }
 
+void pause_for(std::uint64_t ns) noexcept {
+  const timespec limit = to_timespec(ns);
+  (void)::clock_nanosleep(CLOCK_MONOTONIC, 0, &limit, nullptr);
+}
+
 void futex_wait_any(std::span<const FutexWaiter> waiters, std::uint64_t limit_ns) noexcept {
   if (waiters.empty()) return;
   if (waiters.size() == 1) {

@@ -13,6 +13,9 @@ namespace shmbus::wait {
 /// Sleeps while `word` holds `expected`, at most `limit_ns`. May return early for no reason.
 void futex_wait(layout::Word32& word, std::uint32_t expected, std::uint64_t limit_ns) noexcept;
 
+/// Sleeps where there is no word to sleep on.
+void pause_for(std::uint64_t ns) noexcept;
+
 struct FutexWaiter {
   layout::Word32* word;
   std::uint32_t expected;
