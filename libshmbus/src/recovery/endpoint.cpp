@@ -1,5 +1,7 @@
 #include "recovery/endpoint.hpp"
 
+#include <optional>
+
 #include "lane/directory.hpp"
 #include "lane/journal.hpp"
 #include "testpoint.hpp"
@@ -15,17 +17,38 @@ using layout::Phase;
 
 namespace {
 
-/// started, unanswered ──CAS──► reply(why). The cursor of a dead owner stands still, and
-/// a caller does not touch such a cell, so only another recoverer can win this CAS, with the same
-/// word.
-std::uint32_t tell_started(const segment::View& view, std::uint32_t lane, StatusCode why) noexcept {
+/// How far the owner of that generation had come in a lane. Nothing when somebody else serves it by
+/// now: a successor stores its cursor only after its own CAS of `served`, so a cursor that was read
+/// while the word stood still is the dead owner's last.
+struct LastWords {
+  std::uint64_t cursor_seq = 0;
+  std::uint64_t done = 0;
+};
+
+std::optional<LastWords> last_words(const segment::View& view, std::uint32_t lane,
+                                    std::uint32_t owner_gen) noexcept {
+  const LaneWord before = lane::load_word(view, lane);
+  if (!before.in_use() || before.served() != owner_gen) return std::nullopt;
   const auto& head = view.lane(lane);
-  const std::uint64_t cursor_seq = lane::effective_cursor(head).seq();
-  const std::uint64_t done = lane::effective_done(head);
+  const LastWords last{lane::effective_cursor(head).seq(), lane::effective_done(head)};
+  const LaneWord after = lane::load_word(view, lane);
+  // Its caller may have left meanwhile; what matters is who serves it, and which lease it is.
+  if (after.served() != owner_gen || after.gen() != before.gen()) return std::nullopt;
+  return last;
+}
+
+/// started, unanswered ──CAS──► reply(why). The cursor of a dead owner stands still, a caller does
+/// not touch such a cell, and sequence numbers never come back: only another recoverer can win this
+/// CAS, with the same word, however late we are.
+std::uint32_t tell_started(const segment::View& view, std::uint32_t lane, std::uint32_t owner_gen,
+                           StatusCode why) noexcept {
+  const auto last = last_words(view, lane, owner_gen);
+  if (!last) return 0;
+  SHMBUS_TESTPOINT("recovery.read");
   std::uint32_t told = 0;
   for (auto& cell : view.cells(lane)) {
     CellWord seen{cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
-    if (!lane::started_unanswered(seen, cursor_seq, done)) continue;
+    if (!lane::started_unanswered(seen, last->cursor_seq, last->done)) continue;
     const auto answer =
         CellWord::make(seen.seq(), Phase::reply, static_cast<std::uint32_t>(why));
     // SYNC lane.reply
@@ -55,7 +78,7 @@ void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t 
   for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
     const LaneWord seen = lane::load_word(view, lane);
     if (!seen.in_use() || seen.endpoint() != endpoint) continue;
-    told += tell_started(view, lane, why);
+    told += tell_started(view, lane, owner_gen, why);
     // Unconditionally: the owner may have answered and died before it woke the caller.
     wait::bump_and_wake(view.lane(lane).events.count);
     stop_serving(view, lane, owner_gen);
