@@ -110,8 +110,9 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   }
   if (!seat) return tl::unexpected<Error>(seat.error());
   a.me = *seat;
-  if (!core->prober_->daemon_present()) recovery::reclaim_all(a);
+  // Killed before this line, we hold nothing but the seat, which the daemon's next sweep finds.
   wait::bump_and_wake(a.view.bus_events().arrivals);
+  if (!core->prober_->daemon_present()) recovery::reclaim_all(a);
   return core;
 }
 

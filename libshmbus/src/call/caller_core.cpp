@@ -26,6 +26,13 @@ bool is_ok(const lane::CellWords& words) noexcept {
   return layout::CellWord{words[0]}.code() == static_cast<std::uint32_t>(StatusCode::ok);
 }
 
+/// The handler answered in the cell, which has room for more than this caller gave.
+tl::unexpected<Error> reply_too_large(std::uint32_t needed) noexcept {
+  Error error{ErrorKind::too_large, 0, needed, {}};
+  error.message.append("the reply needs room for ").append(needed).append(" bytes");
+  return tl::unexpected<Error>(error);
+}
+
 tl::unexpected<Error> reply_out_of_bounds() noexcept {
   return fail(ErrorKind::corrupted, "the handler's answer claims more bytes than there are");
 }
@@ -92,9 +99,10 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
   return lane.lane.publish(out);
 }
 
-Result<std::size_t> CallerCore::call(std::span<const std::byte> request,
-                                     std::span<std::byte> reply, Duration timeout) noexcept {
-  if (!usable()) [[unlikely]] return misuse();
+Result<std::size_t> CallerCore::call(std::span<const std::byte> request, std::span<std::byte> reply,
+                                     Duration timeout) noexcept {
+  if (!usable()) [[unlikely]]
+    return misuse();
   if (reply.size() <= layout::inline_reply_bytes && fast(request.size(), timeout)) [[likely]] {
     return call_fast(request, reply);
   }
@@ -158,7 +166,8 @@ Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const
     stats::add(counters.errors, 1);
     result = tl::unexpected<Error>(error_of_reply(words));
   } else if (head.bytes > into.size()) {
-    result = reply_out_of_bounds();
+    result = head.bytes <= layout::inline_reply_bytes ? reply_too_large(head.bytes)
+                                                      : reply_out_of_bounds();
   } else if (head.bytes <= layout::inline_reply_bytes) {
     if (head.bytes != 0) {
       std::memcpy(into.data(), inline_reply(words, head.bytes).data(), head.bytes);
@@ -188,7 +197,8 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& rep
 
 Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_t reply_capacity,
                                   Duration timeout) noexcept {
-  if (!usable()) [[unlikely]] return misuse();
+  if (!usable()) [[unlikely]]
+    return misuse();
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -203,8 +213,10 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
 
 Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notify notify,
                                        Duration timeout) noexcept {
-  if (!usable()) [[unlikely]] return misuse();
-  if (!fast(request.size(), timeout)) [[unlikely]] return send_slow(request, notify, timeout);
+  if (!usable()) [[unlikely]]
+    return misuse();
+  if (!fast(request.size(), timeout)) [[unlikely]]
+    return send_slow(request, notify, timeout);
   auto& lane = lane_->lane;
   const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request, 0);
   if (notify == Notify::now) lane.notify();
@@ -229,7 +241,8 @@ Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, 
 }
 
 Result<void> CallerCore::flush() noexcept {
-  if (!usable()) [[unlikely]] return misuse();
+  if (!usable()) [[unlikely]]
+    return misuse();
   if (lane_ == nullptr) return {};
   lane_->lane.notify();
   port_->collect(*lane_);
@@ -237,7 +250,8 @@ Result<void> CallerCore::flush() noexcept {
 }
 
 Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
-  if (!usable()) [[unlikely]] return misuse();
+  if (!usable()) [[unlikely]]
+    return misuse();
   Deadline deadline(bus(), default_timeout);
   auto request = allocate(bytes, deadline);
   if (!request) return tl::unexpected<Error>(request.error());
@@ -258,7 +272,8 @@ Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noe
 }
 
 Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
-  if (!usable()) [[unlikely]] return misuse();
+  if (!usable()) [[unlikely]]
+    return misuse();
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -278,7 +293,8 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
 }
 
 Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
-  if (!usable()) [[unlikely]] return misuse();
+  if (!usable()) [[unlikely]]
+    return misuse();
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -297,7 +313,8 @@ Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
 }
 
 Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
-  if (!usable()) [[unlikely]] return misuse();
+  if (!usable()) [[unlikely]]
+    return misuse();
   PortLane& lane = *static_cast<PortLane*>(pending.lane_);
   const Ticket ticket{pending.cell_, pending.seq_};
   Deadline deadline(bus(), pending.deadline_ticks_);
@@ -377,8 +394,8 @@ Error error_of_reply(const lane::CellWords& words) noexcept {
   switch (code) {
     case StatusCode::rejected: {
       error.code = static_cast<std::int32_t>(head.detail);
-      const auto text = inline_reply(
-          words, std::min<std::size_t>(head.bytes, layout::inline_reply_bytes));
+      const auto text =
+          inline_reply(words, std::min<std::size_t>(head.bytes, layout::inline_reply_bytes));
       error.message = std::string_view{reinterpret_cast<const char*>(text.data()), text.size()};
       break;
     }

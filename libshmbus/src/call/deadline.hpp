@@ -21,7 +21,7 @@ class Deadline {
       return;
     }
     const auto ns = timeout.count() < 0 ? 0 : static_cast<std::uint64_t>(timeout.count());
-    at_ = travelling_ = wait::ticks() + bus.rate.from_ns(ns);
+    at_ = travelling_ = after(wait::ticks(), ns);
   }
   /// One whose moment was fixed before; 0 is the default, not yet started.
   Deadline(const Attachment& bus, std::uint64_t at) noexcept : bus_(&bus), at_(at) {}
@@ -31,7 +31,7 @@ class Deadline {
   [[nodiscard]] std::uint64_t at() const noexcept { return at_; }
 
   [[nodiscard]] bool over(std::uint64_t now) noexcept {
-    if (at_ == 0) at_ = now + bus_->rate.from_ns(bus_->default_timeout_ns);
+    if (at_ == 0) at_ = after(now, bus_->default_timeout_ns);
     return now >= at_;
   }
   [[nodiscard]] std::uint64_t left_ns(std::uint64_t now) noexcept {
@@ -40,6 +40,12 @@ class Deadline {
   }
 
  private:
+  /// More than a century is for ever: in ticks it would not fit 64 bits.
+  [[nodiscard]] std::uint64_t after(std::uint64_t now, std::uint64_t ns) const noexcept {
+    constexpr std::uint64_t century_ns = 100ULL * 365 * 24 * 3600 * 1'000'000'000;
+    return ns >= century_ns ? never : now + bus_->rate.from_ns(ns);
+  }
+
   const Attachment* bus_;
   std::uint64_t at_ = 0;
   std::uint64_t travelling_ = 0;

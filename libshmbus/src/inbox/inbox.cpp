@@ -17,9 +17,11 @@ bool is_before(std::uint32_t turn, std::uint32_t other) noexcept {
   return static_cast<std::int32_t>(turn - other) < 0;
 }
 
-/// A producer that slept between its CAS and its store of the tail may set it back by many laps.
+/// The last position of this slot that has had its ticket. A producer that slept between its CAS and
+/// its store of the tail may set the hint back by many laps; the first empty position lies beyond,
+/// and must not be skipped: the consumer would wait at it.
 std::uint64_t catch_up(std::uint64_t position, TicketWord seen, std::uint64_t slots) noexcept {
-  const std::uint32_t laps = (seen.turn() - empty_turn_at(position, slots)) / 2;
+  const std::uint32_t laps = (seen.turn() - empty_turn_at(position, slots) - 1) / 2;
   return position + laps * slots;
 }
 
@@ -79,7 +81,9 @@ std::optional<TicketWord> Consumer::peek() noexcept {
 }
 
 void Consumer::repair_tail(layout::InboxTail& tail) const noexcept {
-  if (!had_room(ring_, tail)) tail.tail.store(head_, std::memory_order_relaxed);
+  if (tail.tail.load(std::memory_order_relaxed) != head_) {
+    tail.tail.store(head_, std::memory_order_relaxed);
+  }
 }
 
 void Consumer::release() noexcept {

@@ -48,7 +48,8 @@ class Consumer {
   /// The oldest ticket; it stays in the ring until release().
   [[nodiscard]] std::optional<layout::TicketWord> peek() noexcept;
   void release() noexcept;
-  /// REQUIRES: peek() found nothing. A hint that says "full" over an empty ring was forged.
+  /// REQUIRES: peek() found nothing. Over an empty ring the tail is the head; a hint that says
+  /// otherwise is stale or forged. (A producer may be ahead of us by now: it costs others a walk.)
   void repair_tail(layout::InboxTail& tail) const noexcept;
 
  private:

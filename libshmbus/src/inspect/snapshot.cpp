@@ -128,6 +128,7 @@ const NameInfo* Snapshot::name(std::string_view text) const noexcept {
 Snapshot take_snapshot(const Reader& reader) {
   Snapshot out;
   read_bus(reader, out);
+  if (out.bus.file_bytes < out.bus.header.segment_bytes) return out;  // nothing to read there
   read_published(reader, out);
   read_participants(reader, out);
   std::vector<std::uint32_t> depth_by_name(reader.view().capacities().names);

@@ -158,6 +158,11 @@ std::size_t OwnedEndpoint::serve_backlog(CommandRunner& runner, std::size_t budg
 
 std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
   std::size_t ran = 0;
+  // Whoever recovered our predecessor may have said so late, over our own word.
+  if (shared_->attention.attention.load(std::memory_order_relaxed) ==
+      static_cast<std::uint32_t>(Attention::vacant)) {
+    announce_awake();
+  }
   const bool alone = !bus_->prober->daemon_present();
   for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
     OwnerLane* lane = adopt(index);
@@ -241,7 +246,8 @@ void OwnedEndpoint::queue_again(OwnerLane& lane) noexcept {
 
 /// An orphan goes free once everything that its caller committed has been answered.
 void OwnedEndpoint::drop_if_drained(OwnerLane& lane) noexcept {
-  if (lane.deferred && lane.deferred->load(std::memory_order_acquire) != 0) return;  // SYNC deferred
+  if (lane.deferred && lane.deferred->load(std::memory_order_acquire) != 0)
+    return;  // SYNC deferred
   if (!lane.poisoned() && lane::has_queued(bus_->view, lane.index())) {
     queue_again(lane);
     return;
@@ -270,7 +276,8 @@ void OwnedEndpoint::forget(OwnerLane& lane) noexcept {
 }
 
 std::uint32_t OwnedEndpoint::announce_sleep() noexcept {
-  const std::uint32_t seen = shared_->events.count.load(std::memory_order_acquire);  // SYNC wait.event
+  const std::uint32_t seen =
+      shared_->events.count.load(std::memory_order_acquire);            // SYNC wait.event
   shared_->attention.parked_at.store(seen, std::memory_order_release);  // SYNC wait.parked
   shared_->attention.attention.store(static_cast<std::uint32_t>(Attention::parked),
                                      std::memory_order_release);

@@ -21,12 +21,15 @@ using layout::Phase;
 
 namespace {
 
-constexpr std::uint64_t sleep_slice_ns = 500'000'000;      // then sweep all lanes, in case
-constexpr std::uint64_t inexact_slice_ns = 1'000'000;      // without membarrier
-constexpr std::uint64_t sweep_interval_ns = 100'000'000;   // while busy
-constexpr std::uint32_t polls_between_clocks = 64;         // of a busy server
-constexpr std::uint32_t looks_between_clocks = 16;         // of an idle one
-constexpr std::uint32_t sample_every = 32;                 // commands, for the service histogram
+constexpr std::uint64_t sleep_slice_ns = 500'000'000;  // then sweep all lanes, in case
+constexpr std::uint64_t inexact_slice_ns = 1'000'000;  // without membarrier
+constexpr std::uint64_t century_ns = 100ULL * 365 * 24 * 3600 * 1'000'000'000;
+constexpr std::uint64_t nameless_slice_ns =
+    10'000'000;  // nothing registered: a stop is all to come
+constexpr std::uint64_t sweep_interval_ns = 100'000'000;  // while busy
+constexpr std::uint32_t polls_between_clocks = 64;        // of a busy server
+constexpr std::uint32_t looks_between_clocks = 16;        // of an idle one
+constexpr std::uint32_t sample_every = 32;                // commands, for the service histogram
 constexpr std::size_t poll_budget = 256;
 
 }  // namespace
@@ -134,8 +137,8 @@ bool ServerCore::locate_memory(serve::OwnerLane& lane, const serve::Taken& taken
   }
   const auto& view = bus_->view();
   if (taken.head.has(layout::cell_flags::reply_block)) {
-    call.reply.block = payload::resolve(view, {names.reply_offset64, names.reply_capacity},
-                                        lane.party());
+    call.reply.block =
+        payload::resolve(view, {names.reply_offset64, names.reply_capacity}, lane.party());
     call.reply.capacity = names.reply_capacity;
     if (call.reply.block == nullptr) return false;
   }
@@ -147,6 +150,10 @@ bool ServerCore::locate_memory(serve::OwnerLane& lane, const serve::Taken& taken
   }
   if (taken.head.bytes > room) return false;
   call.request = {cell + at, taken.head.bytes};
+  if (taken.head.names_block()) {
+    std::memcpy(call.aligned.data(), cell + at, taken.head.bytes);
+    call.request = {call.aligned.data(), taken.head.bytes};
+  }
   return true;
 }
 
@@ -154,7 +161,8 @@ bool ServerCore::locate_memory(serve::OwnerLane& lane, const serve::Taken& taken
 
 std::size_t ServerCore::poll_all(std::size_t budget) noexcept {
   std::size_t ran = 0;
-  for (auto& endpoint : endpoints_) ran += endpoint->poll(*this, budget);
+  // By index: a handler may register a name, which can add an endpoint.
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) ran += endpoints_[i]->poll(*this, budget);
   return ran;
 }
 
@@ -162,11 +170,15 @@ std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
   if (now < next_sweep_) return 0;
   next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
   std::size_t ran = 0;
-  for (auto& endpoint : endpoints_) ran += endpoint->sweep(*this);
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) ran += endpoints_[i]->sweep(*this);
   return ran;
 }
 
-std::size_t ServerCore::sleep(std::uint64_t limit_ns) noexcept {
+std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* stop) noexcept {
+  if (endpoints_.empty()) {  // no name yet: nothing can ring
+    wait::pause_for(std::min(limit_ns, nameless_slice_ns));
+    return 0;
+  }
   std::array<wait::FutexWaiter, wait::futex_waiters_max> waiters{};
   std::size_t count = 0;
   for (auto& endpoint : endpoints_) {
@@ -176,7 +188,8 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns) noexcept {
   // SYNC lane.notice: "I sleep", then look once more; callers publish, then look whether we do.
   const bool exact = wait::sleeper_fence();
   const std::size_t ran = poll_all(poll_budget);
-  if (ran == 0) {
+  // A stop that was asked for before we said that we sleep has rung too early.
+  if (ran == 0 && (stop == nullptr || !stop->stop_requested())) {
     const bool all_watched = count == endpoints_.size();
     wait::futex_wait_any({waiters.data(), count},
                          exact && all_watched ? limit_ns : std::min(limit_ns, inexact_slice_ns));
@@ -211,10 +224,13 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
       idle_since = now;
       continue;
     }
-    if (now - idle_since < spin_.ticks()) continue;
+    if (now - idle_since < spin_.ticks()) {
+      total += sweep_if_due(now);  // a server that never sleeps looks for lost hints too
+      continue;
+    }
     spin_.had_to_sleep();
     const std::uint64_t left_ns = until == ~0ULL ? sleep_slice_ns : rate.to_ns(until - now);
-    total += sleep(std::min(left_ns, sleep_slice_ns));
+    total += sleep(std::min(left_ns, sleep_slice_ns), stop);
     const std::uint64_t woke = wait::ticks();
     spin_.slept_for(woke - idle_since);
     total += sweep_if_due(woke);
@@ -254,7 +270,7 @@ Result<std::size_t> ServerCore::run_for(Duration timeout) noexcept {
   if (attachment().forked()) return BusCore::forked_error();
   if (timeout == forever) return serve_until(~0ULL, nullptr);
   const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));
-  return serve_until(wait::ticks() + attachment().rate.from_ns(ns), nullptr);
+  return serve_until(wait::ticks() + attachment().rate.from_ns(std::min(ns, century_ns)), nullptr);
 }
 
 Result<int> ServerCore::fd() {

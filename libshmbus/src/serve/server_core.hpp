@@ -2,6 +2,7 @@
 // runs commands and sleeps.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,8 @@ struct Invocation {
   serve::OwnerLane* lane;
   const serve::Taken* taken;
   std::span<const std::byte> request;
+  /// A request that lay beside a block, moved to where any type may be read. Written when needed.
+  alignas(8) std::array<std::byte, layout::inline_request_beside_block_bytes> aligned;
   serve::ReplyTarget reply;
   bool one_way;
   bool deferred = false;
@@ -92,7 +95,7 @@ class ServerCore final : private serve::CommandRunner {
   std::size_t poll_all(std::size_t budget) noexcept;
   std::size_t sweep_if_due(std::uint64_t now) noexcept;
   /// Sleeps until rung, at most `limit_ns`; returns how many commands ran instead.
-  std::size_t sleep(std::uint64_t limit_ns) noexcept;
+  std::size_t sleep(std::uint64_t limit_ns, const std::stop_token* stop) noexcept;
   std::size_t serve_until(std::uint64_t until, const std::stop_token* stop) noexcept;
 
   // server_register.cpp

@@ -69,7 +69,8 @@ void FdBridge::run() noexcept {
   while (!stopping_.load(std::memory_order_acquire)) {  // SYNC bridge.stop
     layout::Word32& word = *word_.load(std::memory_order_acquire);  // SYNC bridge.word
     const std::uint32_t now = word.load(std::memory_order_acquire);  // SYNC wait.event
-    if (&word == watched && now != seen) signal();
+    // A word looked at for the first time counts as changed: it may have, before we were here.
+    if (&word != watched || now != seen) signal();
     watched = &word;
     seen = now;
     futex_wait(word, seen, slice_ns);

@@ -1,0 +1,84 @@
+// shmbusd: the supervisor of one bus. Only wiring; see supervisor.hpp for what it decides.
+//
+// Traffic does not need it. It may be stopped, killed and started again at any time.
+//
+// When the file of the bus is deleted or replaced, the processes on the old one go on, and so does
+// their daemon until the last of them has left. Then, if the name leads to another bus, it takes
+// care of that one; if it leads nowhere, it exits with code 4, because making a bus that somebody
+// has just removed would be a surprise.
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <thread>
+
+#include "bus/core.hpp"
+#include "daemon/log.hpp"
+#include "daemon/notify.hpp"
+#include "daemon/options.hpp"
+#include "daemon/rival.hpp"
+#include "daemon/run.hpp"
+#include "daemon/sources.hpp"
+
+namespace shmbus::daemon {
+namespace {
+
+using shmbus::detail::BusCore;
+
+/// A daemon that was killed a moment ago may still be held by the kernel: ask more than once.
+Result<std::shared_ptr<BusCore>> open_as_daemon(const Options& options) {
+  constexpr int attempts = 20;
+  constexpr auto pause = std::chrono::milliseconds(5);
+  for (int attempt = 1;; ++attempt) {
+    auto bus = BusCore::open(options.bus, {options.open, true});
+    if (bus || bus.error().kind != ErrorKind::already_registered || attempt == attempts) {
+      return bus;
+    }
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+int refuse(const Options& options, const Error& error, const Log& log) {
+  if (error.kind == ErrorKind::already_registered) {
+    log.write(Level::error, "another shmbusd has this bus in its care",
+              {{"bus", options.bus}, {"pid", daemon_pid_of(options.bus).value_or(0)}});
+    return exit_code::another_daemon;
+  }
+  log.write(Level::error, error.message.view(),
+            {{"bus", options.bus}, {"kind", to_string(error.kind)}});
+  return exit_code::failed;
+}
+
+int run(const Options& options) {
+  const Log log = Log::to_stderr(options.log_level);
+  const Notifier notifier = Notifier::from_environment();
+  block_stop_signals();
+  raise_descriptor_limit();
+  for (;;) {
+    const auto bus = open_as_daemon(options);
+    if (!bus) return refuse(options, bus.error(), log);
+    const auto ending = take_care_of(**bus, options.statistics, log, notifier);
+    if (!ending) return refuse(options, ending.error(), log);
+    if (*ending == Ending::replaced) {
+      log.write(Level::warning, "taking care of the new bus", {{"bus", options.bus}});
+      continue;
+    }
+    notifier.send("STOPPING=1");
+    log.write(Level::info, *ending == Ending::stopped ? "stopped" : "the bus was removed",
+              {{"bus", options.bus}});
+    return *ending == Ending::stopped ? exit_code::stopped : exit_code::bus_removed;
+  }
+}
+
+}  // namespace
+}  // namespace shmbus::daemon
+
+int main(int argc, char** argv) {
+  using namespace shmbus::daemon;  // NOLINT: this file is its main
+  try {
+    const Parsed parsed = parse_command_line(argc, argv);
+    return parsed.exit ? *parsed.exit : run(parsed.options);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "shmbusd: %s\n", e.what());
+    return exit_code::failed;
+  }
+}

@@ -1,0 +1,54 @@
+#include "daemon/notify.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+
+namespace shmbus::daemon {
+namespace {
+
+std::uint64_t number_in(const char* variable) noexcept {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return 0;
+  std::uint64_t value = 0;
+  const char* end = text + std::strlen(text);
+  const auto parsed = std::from_chars(text, end, value);
+  return parsed.ec == std::errc{} && parsed.ptr == end ? value : 0;
+}
+
+}  // namespace
+
+Notifier Notifier::from_environment() {
+  const char* socket = std::getenv("NOTIFY_SOCKET");
+  Notifier notifier = socket == nullptr ? Notifier() : Notifier(socket);
+  const std::uint64_t pid = number_in("WATCHDOG_PID");
+  if (pid == 0 || pid == static_cast<std::uint64_t>(::getpid())) {
+    notifier.watchdog_ = number_in("WATCHDOG_USEC") * microsecond;
+  }
+  return notifier;
+}
+
+Notifier::Notifier(std::string_view socket) {
+  if (socket.size() < 2 || socket.size() >= sizeof(sockaddr_un::sun_path)) return;
+  if (socket.front() != '/' && socket.front() != '@') return;
+  address_ = socket;
+  if (address_.front() == '@') address_.front() = '\0';
+  socket_ = Descriptor{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+}
+
+void Notifier::send(std::string_view state) const noexcept {
+  if (!socket_.valid()) return;
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  std::memcpy(to.sun_path, address_.data(), address_.size());
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
+  (void)::sendto(socket_.get(), state.data(), state.size(), MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&to), length);
+}
+
+}  // namespace shmbus::daemon

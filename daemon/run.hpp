@@ -1,0 +1,17 @@
+// The loop of shmbusd: events in, one step of the supervisor, actions out, until it says stop.
+#pragma once
+
+#include "bus/core.hpp"
+#include "daemon/log.hpp"
+#include "daemon/messages.hpp"
+#include "daemon/notify.hpp"
+#include "shmbus/error.hpp"
+
+namespace shmbus::daemon {
+
+/// Takes care of one bus until asked to stop or until nobody can reach that bus any more. The
+/// bus must have been opened as its daemon. REQUIRES: block_stop_signals() was called.
+Result<Ending> take_care_of(const shmbus::detail::BusCore& bus, Nanos statistics, const Log& log,
+                            const Notifier& notifier);
+
+}  // namespace shmbus::daemon

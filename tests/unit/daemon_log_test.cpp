@@ -1,0 +1,28 @@
+// Log lines: shape, levels, and values that come from a hostile segment.
+#include "daemon/log.hpp"
+#include "support/catch.hpp"
+
+using shmbus::daemon::Level;
+using shmbus::daemon::level_from;
+using shmbus::daemon::Log;
+
+TEST_CASE("daemon log: one line, with a time or with the journal's level") {
+  const Log plain(Level::debug, false);
+  CHECK(plain.line(Level::warning, "hello", {{"seat", 3}, {"bus", "shop"}}, 1'700'000'000'007) ==
+        "2023-11-14T22:13:20.007Z warning hello seat=3 bus=shop");
+  const Log journal(Level::debug, true);
+  CHECK(journal.line(Level::info, "hello", {{"seat", 3}}, 0) == "<6>hello seat=3");
+}
+
+TEST_CASE("daemon log: values cannot forge lines or steer a terminal") {
+  const Log journal(Level::debug, true);
+  CHECK(journal.line(Level::error, "x", {{"label", "a b"}, {"other", ""}}, 0) ==
+        "<3>x label=\"a b\" other=\"\"");
+  CHECK(journal.line(Level::error, "x", {{"label", "a\n<0>b\x1B[2J\"\\"}}, 0) ==
+        "<3>x label=\"a?<0>b?[2J\\\"\\\\\"");
+}
+
+TEST_CASE("daemon log: levels by name") {
+  CHECK(level_from("debug") == Level::debug);
+  CHECK_FALSE(level_from("loud").has_value());
+}
