@@ -48,7 +48,7 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
                                             Deadline& deadline) noexcept {
   const std::uint64_t began = wait::ticks();
   const std::uint64_t probe_interval = bus().rate.from_ns(probe_interval_ns);
-  const std::uint64_t spin_until = began + std::min(spin_.ticks(), Deadline::never - began);
+  const std::uint64_t spin_until = began + std::min(spin_.begin(), Deadline::never - began);
   std::uint64_t next_probe = began + probe_interval;
   std::uint64_t slice = first_slice_ns;
   bool slept = false;
@@ -81,11 +81,7 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
 
 /// Learns from a wait how long to spin next time; records it when it was long.
 void CallerCore::note_wait(PortLane& lane, std::uint64_t waited_ticks, bool slept) noexcept {
-  if (slept) {
-    spin_.slept_for(waited_ticks);
-  } else {
-    spin_.spun_well();
-  }
+  if (!slept) spin_.spun_well();
   const std::uint64_t waited_ns = bus().rate.to_ns(waited_ticks);
   if (waited_ns >= slow_call_ns) {
     stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns, waited_ns);

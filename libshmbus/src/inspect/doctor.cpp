@@ -28,8 +28,7 @@ Finding judge_condition(const FileReport& report) {
     case Condition::other_version:
       return {Severity::error, "other-version", report.path,
               "has layout version " + version_text(report.header) + ", this program speaks " +
-                  std::to_string(layout::layout_major) + "." +
-                  std::to_string(layout::layout_minor),
+                  std::to_string(layout::layout_major) + "." + std::to_string(layout::layout_minor),
               "run programs of one version; once nobody has it open, the next opener replaces it"};
     case Condition::truncated:
       return {Severity::error, "truncated", report.path,
@@ -37,9 +36,11 @@ Finding judge_condition(const FileReport& report) {
                   std::to_string(report.header.segment_bytes),
               "something shortened it: stop its participants; the next opener replaces it"};
     case Condition::damaged:
-      return {Severity::error, "damaged-header", report.path, "has a header that contradicts itself",
+      return {Severity::error, "damaged-header", report.path,
+              "has a header that contradicts itself",
               "stop its participants; the next opener replaces it"};
-    case Condition::usable: break;
+    case Condition::usable:
+      break;
   }
   return {};
 }
@@ -71,9 +72,12 @@ void check_file(const Snapshot& snapshot, std::vector<Finding>& out) {
 
 std::string_view to_string(Severity severity) noexcept {
   switch (severity) {
-    case Severity::note: return "note";
-    case Severity::warning: return "warning";
-    case Severity::error: return "error";
+    case Severity::note:
+      return "note";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
   }
   return "unknown";
 }

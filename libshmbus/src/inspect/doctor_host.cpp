@@ -58,9 +58,10 @@ void check_memory(const HostFacts& facts, std::vector<Finding>& out) {
 
 void check_limits(const HostFacts& facts, std::vector<Finding>& out) {
   if (facts.open_files_limit < open_files_wanted) {
-    out.push_back({Severity::warning, "limit-open-files", "RLIMIT_NOFILE",
-                   "is " + std::to_string(facts.open_files_limit),
-                   "raise it (ulimit -n, LimitNOFILE=): a bus takes one descriptor, fd() two more"});
+    out.push_back(
+        {Severity::warning, "limit-open-files", "RLIMIT_NOFILE",
+         "is " + std::to_string(facts.open_files_limit),
+         "raise it (ulimit -n, LimitNOFILE=): a bus takes one descriptor, fd() two more"});
   }
   if (facts.address_space_limit < 2 * facts.segment_bytes) {
     out.push_back({Severity::warning, "limit-address-space", "RLIMIT_AS",
@@ -88,10 +89,10 @@ void check_removal(const HostFacts& facts, std::vector<Finding>& out) {
     for (const auto pid : facts.on_deleted_file) {
       pids.append(pids.empty() ? "" : ", ").append(std::to_string(pid));
     }
-    out.push_back({Severity::error, "on-deleted-file", facts.bus_path,
-                   "was deleted while these processes had it open: " + pids +
-                       "; newcomers do not meet them",
-                   "restart them; if nobody deleted it by hand, see RemoveIPC and tmpfiles.d"});
+    out.push_back(
+        {Severity::error, "on-deleted-file", facts.bus_path,
+         "was deleted while these processes had it open: " + pids + "; newcomers do not meet them",
+         "restart them; if nobody deleted it by hand, see RemoveIPC and tmpfiles.d"});
   }
 }
 

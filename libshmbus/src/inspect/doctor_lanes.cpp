@@ -17,14 +17,14 @@ Finding error_at(const LaneInfo& lane, std::string_view id, std::string what) {
 
 void check_word(const LaneInfo& lane, const Snapshot& snapshot, std::vector<Finding>& out) {
   if (lane.standing != Standing::living && lane.standing != Standing::dead) {
-    out.push_back(error_at(lane, "lane-party",
-                           "belongs to " + party_text(lane.word.party()) +
-                               ", who is no participant"));
+    out.push_back(
+        error_at(lane, "lane-party",
+                 "belongs to " + party_text(lane.word.party()) + ", who is no participant"));
   }
   if (lane.word.endpoint() >= snapshot.endpoints.size()) {
-    out.push_back(error_at(lane, "lane-endpoint",
-                           "leads to endpoint " + std::to_string(lane.word.endpoint()) +
-                               ", which does not exist"));
+    out.push_back(error_at(
+        lane, "lane-endpoint",
+        "leads to endpoint " + std::to_string(lane.word.endpoint()) + ", which does not exist"));
     return;
   }
   const auto& endpoint = snapshot.endpoints[lane.word.endpoint()];

@@ -24,7 +24,8 @@ void check_lease(const NameInfo& name, const Snapshot& snapshot, std::vector<Fin
   }
   const auto party = layout::Party::from_bits(name.lease);
   switch (snapshot.standing(party)) {
-    case Standing::living: return;
+    case Standing::living:
+      return;
     case Standing::dead:
       out.push_back({Severity::warning, "name-lease", subject_of(name),
                      "is half registered by " + party_text(party) + ", who has died",
@@ -32,7 +33,8 @@ void check_lease(const NameInfo& name, const Snapshot& snapshot, std::vector<Fin
       return;
     case Standing::nobody:
     case Standing::gone:
-    case Standing::impossible: break;
+    case Standing::impossible:
+      break;
   }
   out.push_back(error_at(name, "name-lease",
                          "is leased to " + party_text(party) + ", who is no participant"));
@@ -47,9 +49,9 @@ void check_published(const NameInfo& name, const Snapshot& snapshot, std::vector
   }
   const layout::BindingWord binding{name.binding_bits};
   if (binding.bound() && binding.endpoint() >= snapshot.endpoints.size()) {
-    out.push_back(error_at(name, "name-binding",
-                           "leads to endpoint " + std::to_string(binding.endpoint()) +
-                               ", which does not exist"));
+    out.push_back(error_at(
+        name, "name-binding",
+        "leads to endpoint " + std::to_string(binding.endpoint()) + ", which does not exist"));
   }
 }
 

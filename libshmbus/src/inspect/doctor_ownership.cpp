@@ -63,10 +63,10 @@ void check_inbox(const EndpointInfo& endpoint, std::vector<Finding>& out) {
                    "commands still run, later and out of order; " + std::string(mend_corruption)});
   }
   if (inbox.lanes_out_of_range != 0) {
-    out.push_back({Severity::error, "inbox-lanes", subject_of(endpoint),
-                   "has " + counted(inbox.lanes_out_of_range, "ticket") +
-                       " for lanes that do not exist",
-                   std::string(mend_corruption)});
+    out.push_back(
+        {Severity::error, "inbox-lanes", subject_of(endpoint),
+         "has " + counted(inbox.lanes_out_of_range, "ticket") + " for lanes that do not exist",
+         std::string(mend_corruption)});
   }
 }
 
@@ -86,8 +86,8 @@ void check_seats(const Snapshot& snapshot, std::vector<Finding>& out) {
       const std::string held = holdings(info);
       // One that left in good order may have left the freeing of its seat to whoever comes next.
       const bool only_the_seat = state == ParticipantState::dead && held.empty();
-      out.push_back({only_the_seat ? Severity::note : Severity::warning, "dead-participant", subject,
-                     who(info) + " has gone and was not reclaimed" + held,
+      out.push_back({only_the_seat ? Severity::note : Severity::warning, "dead-participant",
+                     subject, who(info) + " has gone and was not reclaimed" + held,
                      std::string(mend_dead)});
     } else if (state == ParticipantState::dead) {
       // Leaving takes a moment; being called dead for longer needs somebody to write it.
@@ -115,10 +115,11 @@ void check_extents(const Snapshot& snapshot, std::vector<Finding>& out) {
                    "this memory is lost to the bus; " + std::string(mend_corruption)});
   }
   if (usage.total != 0 && usage.leased == usage.total) {
-    out.push_back({Severity::warning, "extents-exhausted", "",
-                   "all " + counted(usage.total, "extent") + " are leased: large payloads must wait",
-                   "`shmbus ps` shows who holds them; create the bus with more "
-                   "(capacities.extents)"});
+    out.push_back(
+        {Severity::warning, "extents-exhausted", "",
+         "all " + counted(usage.total, "extent") + " are leased: large payloads must wait",
+         "`shmbus ps` shows who holds them; create the bus with more "
+         "(capacities.extents)"});
   }
 }
 

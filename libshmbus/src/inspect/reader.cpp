@@ -17,12 +17,18 @@ using segment::Condition;
 
 std::string_view describe(Condition condition) noexcept {
   switch (condition) {
-    case Condition::usable: return "is a bus";
-    case Condition::empty: return "is an empty file";
-    case Condition::foreign: return "is not a bus";
-    case Condition::other_version: return "is a bus of another layout version";
-    case Condition::truncated: return "is shorter than the bus it was made as";
-    case Condition::damaged: return "is a bus whose header contradicts itself";
+    case Condition::usable:
+      return "is a bus";
+    case Condition::empty:
+      return "is an empty file";
+    case Condition::foreign:
+      return "is not a bus";
+    case Condition::other_version:
+      return "is a bus of another layout version";
+    case Condition::truncated:
+      return "is shorter than the bus it was made as";
+    case Condition::damaged:
+      return "is a bus whose header contradicts itself";
   }
   return "is unknown";
 }

@@ -32,8 +32,7 @@ LaneCopy copy_cells(const segment::View& view, std::uint32_t lane) {
   copy.reserve(view.capacities().cells_per_lane);
   for (const auto& cell : view.cells(lane)) {
     const CellWord word{cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
-    copy.push_back(
-        {word, lane::RequestHead::unpack(cell.word[1].load(std::memory_order_relaxed))});
+    copy.push_back({word, lane::RequestHead::unpack(cell.word[1].load(std::memory_order_relaxed))});
   }
   return copy;
 }

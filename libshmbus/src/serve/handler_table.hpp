@@ -12,7 +12,7 @@ namespace shmbus::serve {
 
 class HandlerTable {
  public:
-  explicit HandlerTable(std::uint32_t names) : handlers_(names) {}
+  explicit HandlerTable(std::uint32_t names) : handlers_(names) { removed_.reserve(names); }
 
   [[nodiscard]] const detail::Handler* find(std::uint32_t record) const noexcept {
     return record < handlers_.size() ? handlers_[record].get() : nullptr;
@@ -20,13 +20,18 @@ class HandlerTable {
   void set(std::uint32_t record, std::unique_ptr<detail::Handler> handler) noexcept {
     handlers_[record] = std::move(handler);
   }
-  void clear(std::uint32_t record) noexcept { handlers_[record].reset(); }
+  /// A handler may remove itself while it runs: it lives on until drop_removed().
+  void clear(std::uint32_t record) {
+    removed_.push_back(std::move(handlers_[record]));
+  }
+  void drop_removed() noexcept { removed_.clear(); }
   [[nodiscard]] std::uint32_t size() const noexcept {
     return static_cast<std::uint32_t>(handlers_.size());
   }
 
  private:
   std::vector<std::unique_ptr<detail::Handler>> handlers_;
+  std::vector<std::unique_ptr<detail::Handler>> removed_;
 };
 
 }  // namespace shmbus::serve

@@ -167,7 +167,7 @@ Result<void> Server::add(CommandName name, detail::Handler handler, std::uint32_
 
 Result<void> Server::off(std::string_view name) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
-  return core_->remove(name);
+  return detail::without_throwing([&] { return core_->remove(name); });
 }
 
 Result<std::size_t> Server::poll(std::size_t budget) noexcept {

@@ -50,7 +50,7 @@ ServerCore::~ServerCore() {
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
     if (handlers_.find(record) == nullptr) continue;
     unbind(record);
-    handlers_.clear(record);
+    handlers_.set(record, nullptr);
   }
   {
     const std::scoped_lock lock(gate_->mutex);
@@ -75,7 +75,9 @@ void ServerCore::run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept
   const bool sampled = ++sample_clock_ % sample_every == 0;
   const std::uint64_t began = sampled ? wait::ticks() : 0;
   Context context(call);
+  running_ = true;
   const Status status = (*handler)(context);
+  running_ = false;
   SHMBUS_TESTPOINT("command.ran");
   answer(lane, taken, call, status);
   // After the answer: nobody waits for what follows.
@@ -169,6 +171,7 @@ std::size_t ServerCore::poll_all(std::size_t budget) noexcept {
 std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
   if (now < next_sweep_) return 0;
   next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
+  handlers_.drop_removed();
   std::size_t ran = 0;
   for (std::size_t i = 0; i < endpoints_.size(); ++i) ran += endpoints_[i]->sweep(*this);
   return ran;
@@ -201,17 +204,22 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
   return ran;
 }
 
+std::size_t ServerCore::look_several_times() noexcept {
+  for (std::uint32_t look = 0; look < looks_between_clocks; ++look) {
+    if (const std::size_t ran = poll_all(poll_budget); ran != 0) return ran;
+  }
+  return 0;
+}
+
 /// The loop behind run() and run_for(): spin while it pays, then sleep.
 std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* stop) noexcept {
   const auto& rate = attachment().rate;
   std::size_t total = 0;
   std::uint64_t idle_since = wait::ticks();
+  std::uint64_t spin_for = spin_.begin();
   while (stop == nullptr || !stop->stop_requested()) {
-    std::size_t ran = 0;
-    for (std::uint32_t look = 0; look < looks_between_clocks && ran == 0; ++look) {
-      ran = poll_all(poll_budget);
-    }
-    if (ran != 0) {
+    if (const std::size_t ran = look_several_times(); ran != 0) {
+      if (idle_since != 0) spin_.spun_well();
       total += ran;
       idle_since = 0;
       if (++polls_ % polls_between_clocks == 0) total += sweep_if_due(wait::ticks());
@@ -222,25 +230,33 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
     if (now >= until) break;
     if (idle_since == 0) {
       idle_since = now;
-      continue;
+      spin_for = spin_.begin();
     }
-    if (now - idle_since < spin_.ticks()) {
+    if (now - idle_since < spin_for) {
       total += sweep_if_due(now);  // a server that never sleeps looks for lost hints too
       continue;
     }
     spin_.had_to_sleep();
     const std::uint64_t left_ns = until == ~0ULL ? sleep_slice_ns : rate.to_ns(until - now);
     total += sleep(std::min(left_ns, sleep_slice_ns), stop);
-    const std::uint64_t woke = wait::ticks();
-    spin_.slept_for(woke - idle_since);
-    total += sweep_if_due(woke);
-    idle_since = woke;
+    total += sweep_if_due(wait::ticks());
+    idle_since = 0;  // what woke us is no merit of spinning
   }
   return total;
 }
 
-Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
+/// Ok when this thread may poll now; also the moment to let go of handlers that were removed.
+Result<void> ServerCore::begin_polling() noexcept {
   if (attachment().forked()) return BusCore::forked_error();
+  if (running_) {
+    return fail(ErrorKind::invalid_argument, "a handler must not poll the server that runs it");
+  }
+  handlers_.drop_removed();
+  return {};
+}
+
+Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
+  if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
   for (auto& endpoint : endpoints_) {
     if (!endpoint->still_owned()) {
       return fail(ErrorKind::corrupted,
@@ -258,7 +274,7 @@ Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
 }
 
 Result<void> ServerCore::run(const std::stop_token& stop) noexcept {
-  if (attachment().forked()) return BusCore::forked_error();
+  if (auto ready = begin_polling(); !ready) return ready;
   const std::stop_callback wake(stop, [this] {
     for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
   });
@@ -267,7 +283,7 @@ Result<void> ServerCore::run(const std::stop_token& stop) noexcept {
 }
 
 Result<std::size_t> ServerCore::run_for(Duration timeout) noexcept {
-  if (attachment().forked()) return BusCore::forked_error();
+  if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
   if (timeout == forever) return serve_until(~0ULL, nullptr);
   const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));
   return serve_until(wait::ticks() + attachment().rate.from_ns(std::min(ns, century_ns)), nullptr);

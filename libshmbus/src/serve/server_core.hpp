@@ -70,7 +70,7 @@ class ServerCore final : private serve::CommandRunner {
   // server_register.cpp
   Result<void> add(const CommandName& name, Handler handler, std::uint32_t request_bytes,
                    std::uint32_t reply_bytes);
-  Result<void> remove(const CommandName& name) noexcept;
+  Result<void> remove(const CommandName& name);
 
   // server_core.cpp
   Result<std::size_t> poll(std::size_t budget) noexcept;
@@ -92,7 +92,9 @@ class ServerCore final : private serve::CommandRunner {
   void answer(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
               const Status& status) noexcept;
 
+  Result<void> begin_polling() noexcept;
   std::size_t poll_all(std::size_t budget) noexcept;
+  std::size_t look_several_times() noexcept;
   std::size_t sweep_if_due(std::uint64_t now) noexcept;
   /// Sleeps until rung, at most `limit_ns`; returns how many commands ran instead.
   std::size_t sleep(std::uint64_t limit_ns, const std::stop_token* stop) noexcept;
@@ -119,6 +121,7 @@ class ServerCore final : private serve::CommandRunner {
   wait::SpinBudget spin_;
   std::uint64_t next_sweep_ = 0;
   std::uint32_t polls_ = 0;
+  bool running_ = false;  ///< a handler
   std::uint32_t sample_clock_ = 0;
 };
 

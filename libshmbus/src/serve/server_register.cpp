@@ -162,7 +162,7 @@ Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint)
   return endpoints_.back().get();
 }
 
-Result<void> ServerCore::remove(const CommandName& name) noexcept {
+Result<void> ServerCore::remove(const CommandName& name) {
   if (attachment().forked()) return BusCore::forked_error();
   const auto record = names::find(bus_->view(), name);
   if (!record || handlers_.find(*record) == nullptr) {

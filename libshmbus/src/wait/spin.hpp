@@ -31,25 +31,28 @@ class SpinBudget {
     if (mode == WaitMode::spinning) budget_ = ~0ULL;
   }
 
-  /// Ticks to spin before the next sleep.
-  [[nodiscard]] std::uint64_t ticks() const noexcept { return budget_; }
-  [[nodiscard]] bool never_sleeps() const noexcept { return mode_ == WaitMode::spinning; }
-
+  /// A wait begins: ticks to spin before sleeping. Now and then longer than the budget, long enough
+  /// to outlast the peer's own waking up: two peers that both gave up spinning would otherwise
+  /// sleep through every call for ever, each finding the other slow.
+  [[nodiscard]] std::uint64_t begin() noexcept {
+    if (mode_ != WaitMode::adaptive || budget_ == max_ticks_) return budget_;
+    return ++waits_ % waits_between_trials == 0 ? 2 * max_ticks_ : budget_;
+  }
   /// The wait ended while spinning: afford it again.
   void spun_well() noexcept {
-    if (mode_ == WaitMode::adaptive && budget_ < max_ticks_) budget_ = max_ticks_;
+    if (mode_ == WaitMode::adaptive) budget_ = max_ticks_;
   }
   /// It did not: spin for half as long next time, but never give up looking.
   void had_to_sleep() noexcept {
-    if (mode_ == WaitMode::adaptive && budget_ > max_ticks_ / 64) budget_ /= 2;
-  }
-  /// A wait that slept turned out short enough to have been spun through.
-  void slept_for(std::uint64_t waited_ticks) noexcept {
-    if (mode_ == WaitMode::adaptive && waited_ticks < max_ticks_) budget_ = max_ticks_;
+    if (mode_ == WaitMode::adaptive && budget_ > max_ticks_ / least_share) budget_ /= 2;
   }
 
  private:
+  static constexpr std::uint64_t least_share = 64;
+  static constexpr std::uint32_t waits_between_trials = 16;
+
   WaitMode mode_ = WaitMode::adaptive;
+  std::uint32_t waits_ = 0;
   std::uint64_t max_ticks_ = 0;
   std::uint64_t budget_ = 0;
 };
