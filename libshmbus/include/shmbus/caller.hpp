@@ -299,7 +299,7 @@ class Caller {
   }
   /// Zero copy: the request is default-constructed in the segment.
   [[nodiscard]] Result<TypedLoan<C>> loan() noexcept {
-    auto loan = raw_.loan(sizeof(Request), detail::wire_bytes<Reply>);
+    auto loan = raw_.loan(detail::wire_bytes<Request>, detail::wire_bytes<Reply>);
     if (!loan) return tl::unexpected<Error>(loan.error());
     ::new (static_cast<void*>(loan->bytes().data())) Request;
     return TypedLoan<C>(std::move(*loan));

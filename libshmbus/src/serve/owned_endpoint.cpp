@@ -57,6 +57,9 @@ std::unique_ptr<OwnedEndpoint> OwnedEndpoint::acquire(const Attachment& bus, std
     // Under global order the predecessor's tickets say what comes first.
     if (adopted != nullptr && !owned->ordered_) owned->queue_again(*adopted);
   }
+  // A caller may have read the predecessor's "hot" and ring nobody: after this fence its command is
+  // seen by the first look. SYNC lane.notice
+  (void)wait::sleeper_fence();
   return owned;
 }
 
@@ -138,7 +141,8 @@ std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner
   }
   lane->clear_rung();
   if (!ordered_ && !lane->hot && !lane->orphan) promote(*lane);
-  const std::size_t ran = serve(*lane, runner, lane_batch);
+  // Under global order a bell is no turn: the commands of this lane have tickets of their own.
+  const std::size_t ran = ordered_ ? 0 : serve(*lane, runner, lane_batch);
   if (!lane->hot && ran == lane_batch) queue_again(*lane);
   return ran;
 }
@@ -249,7 +253,7 @@ void OwnedEndpoint::drop_if_drained(OwnerLane& lane) noexcept {
   if (lane.deferred && lane.deferred->load(std::memory_order_acquire) != 0)
     return;  // SYNC deferred
   if (!lane.poisoned() && lane::has_queued(bus_->view, lane.index())) {
-    queue_again(lane);
+    if (!ordered_) queue_again(lane);
     return;
   }
   forget(lane);
