@@ -1,0 +1,107 @@
+// Calls: by value and with loaned memory, in each way of waiting, paced, with handlers that work.
+
+#include <string>
+
+#include "bus/echo.hpp"
+#include "bus/rows.hpp"
+
+namespace shmbus::bench {
+namespace {
+
+constexpr std::size_t kSmall = 40;
+constexpr std::size_t kKiB = 1024;
+constexpr std::size_t kMiB = 1024 * kKiB;
+
+struct Row {
+  std::string name;
+  const char* mode;
+  std::string ratio_to;
+  Tier tier;
+};
+
+template <std::size_t Bytes>
+void add(Registry& registry, const Row& row, const EchoPlan& plan) {
+  registry.add({.name = row.name,
+                .payload = Bytes,
+                .mode = row.mode,
+                .ratio_to = row.ratio_to,
+                .tier = row.tier,
+                .run_round = [plan](const RoundBudget& budget) {
+                  return run_bus_echo<Bytes>(budget, plan);
+                }});
+}
+
+void add_small(Registry& registry) {
+  add<kSmall>(registry, {"call.hot.40B", "spin", "floor.line", Tier::headline}, {});
+  add<kSmall>(registry, {"call.global.40B", "spin", "floor.line", Tier::headline},
+              {.order = Order::global});
+  add<kSmall>(registry, {"call.adaptive.40B", "adaptive", "call.hot.40B", Tier::headline},
+              {.wait = WaitMode::adaptive});
+  add<kSmall>(registry, {"call.blocking.40B", "block", "floor.futex", Tier::headline},
+              {.wait = WaitMode::blocking});
+  add<8>(registry, {"call.hot.8B", "spin", "floor.line", Tier::detail}, {});
+  add<256>(registry, {"call.hot.256B", "spin", "floor.line", Tier::detail}, {});
+}
+
+// Memory to rotate through without reaching the end of the bus's.
+void add_large(Registry& registry) {
+  const Capacities middling{.extents = 256, .extent_bytes = 64 * kKiB};
+  const Capacities large{.extents = 32, .extent_bytes = kMiB};
+  add<kKiB>(registry, {"call.1KiB", "spin", "floor.1KiB", Tier::headline}, {});
+  add<64 * kKiB>(registry, {"call.64KiB", "spin", "floor.64KiB", Tier::headline},
+                 {.capacities = middling});
+  add<4 * kMiB>(registry, {"call.4MiB", "spin", "floor.4MiB", Tier::headline},
+                {.capacities = large});
+  // A thread rotates through at most a quarter of the bus's memory, here one block of each kind at
+  // a time: in effect the block freed last is used next.
+  const Capacities few{.extents = 8, .extent_bytes = 64 * kKiB};
+  add<64 * kKiB>(registry, {"design.payload_order.rotating", "spin", "floor.64KiB", Tier::detail},
+                 {.capacities = middling});
+  add<64 * kKiB>(
+      registry,
+      {"design.payload_order.default", "spin", "design.payload_order.rotating", Tier::detail}, {});
+  add<64 * kKiB>(
+      registry, {"design.payload_order.few", "spin", "design.payload_order.rotating", Tier::detail},
+      {.capacities = few});
+}
+
+// Late calls count from when they were due.
+void add_paced(Registry& registry) {
+  add<kSmall>(registry, {"call.hot.paced", "spin", "floor.line.paced_100k", Tier::detail},
+              {.paced_per_second = 100e3});
+  add<kSmall>(registry, {"call.adaptive.paced_100k", "adaptive", "call.hot.paced", Tier::detail},
+              {.wait = WaitMode::adaptive, .paced_per_second = 100e3});
+  add<kSmall>(registry, {"call.adaptive.paced_10k", "adaptive", "", Tier::detail},
+              {.wait = WaitMode::adaptive, .paced_per_second = 10e3});
+  add<kSmall>(registry, {"call.adaptive.paced_1k", "adaptive", "", Tier::detail},
+              {.wait = WaitMode::adaptive, .paced_per_second = 1e3});
+  add<kSmall>(registry, {"call.blocking.paced_1k", "block", "", Tier::detail},
+              {.wait = WaitMode::blocking, .paced_per_second = 1e3});
+}
+
+// The work is part of the figure.
+void add_work(Registry& registry) {
+  struct Work {
+    const char* name;
+    double ns;
+  };
+  for (const Work& work :
+       {Work{"0", 0}, Work{"200ns", 200}, Work{"1us", 1e3}, Work{"10us", 10e3}}) {
+    const std::string suffix = std::string("work_") + work.name;
+    add<kSmall>(registry, {"call.hot." + suffix, "spin", "", Tier::detail}, {.work_ns = work.ns});
+    add<kSmall>(registry,
+                {"call.adaptive." + suffix, "adaptive", "call.hot." + suffix, Tier::detail},
+                {.wait = WaitMode::adaptive, .work_ns = work.ns});
+  }
+}
+
+}  // namespace
+
+void register_bus_calls(Registry& registry) {
+  add_small(registry);
+  add_large(registry);
+  add_paced(registry);
+  add_work(registry);
+}
+
+}  // namespace shmbus::bench

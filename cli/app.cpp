@@ -1,0 +1,95 @@
+#include "cli/app.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "cli/exit_codes.hpp"
+#include "cli/output.hpp"
+#include "shmbus/version.hpp"
+
+namespace shmbus::cli {
+namespace {
+
+constexpr int last_error_kind = 18;
+
+std::string exit_code_footer() {
+  std::string text = "Exit codes:\n  0   ok\n";
+  for (int kind = 1; kind <= last_error_kind; ++kind) {
+    text += fmt::format("  {:<3} {}\n", kind, to_string(static_cast<ErrorKind>(kind)));
+  }
+  text += fmt::format("  {:<3} wrong usage\n", exit_usage);
+  text += fmt::format("  {:<3} doctor found something", exit_findings);
+  return text;
+}
+
+void report(const Context& context, const Failure& failure) {
+  const Error& error = failure.error();
+  fmt::print(stderr, "shmbus: {}\n", printable(failure.what()));
+  if (!context.json) return;
+  nlohmann::json out;
+  out["error"] = {{"kind", to_string(error.kind)},
+                  {"number", failure.exit_code()},
+                  {"code", error.code},
+                  {"needed", error.needed},
+                  {"message", failure.what()}};
+  print_json(out);
+}
+
+int parse_and_run(CLI::App& app, Context& context, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return context.exit_code;
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    fmt::print(stderr, "shmbus: {}; see `shmbus --help`\n", e.what());
+    return exit_usage;
+  } catch (const UsageError& e) {
+    fmt::print(stderr, "shmbus: {}\n", e.what());
+    return exit_usage;
+  } catch (const Failure& failure) {
+    report(context, failure);
+    return failure.exit_code();
+  }
+}
+
+}  // namespace
+
+CLI::App& add_command(CLI::App& app, Context& context, const std::string& name,
+                      const std::string& description, std::function<int()> body) {
+  CLI::App& command = *app.add_subcommand(name, description);
+  command.fallthrough();
+  command.footer("");  // the exit codes stand in the tool's own help
+  command.callback([&context, body = std::move(body)] { context.exit_code = body(); });
+  return command;
+}
+
+std::unique_ptr<CLI::App> make_app(Context& context, std::span<const AddCommand> commands) {
+  auto app = std::make_unique<CLI::App>("Looks at, tries and tends a shared-memory command bus.",
+                                        "shmbus");
+  app->add_option("--bus", context.bus, "Name of the bus, or a path with a '/'")
+      ->envname("SHMBUS_BUS")
+      ->type_name("NAME|PATH")
+      ->capture_default_str();
+  app->add_flag("--json", context.json, "Print JSON instead of text");
+  app->set_version_flag("--version", std::string("shmbus ") + SHMBUS_VERSION);
+  app->require_subcommand(1);
+  app->footer(exit_code_footer());
+  for (const AddCommand add : commands) add(*app, context);
+  return app;
+}
+
+int run(int argc, char** argv, std::span<const AddCommand> commands) {
+  try {
+    Context context;
+    const auto app = make_app(context, commands);
+    return parse_and_run(*app, context, argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "shmbus: %s\n", e.what());
+    return static_cast<int>(ErrorKind::bus_unusable);
+  }
+}
+
+}  // namespace shmbus::cli

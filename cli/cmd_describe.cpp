@@ -1,0 +1,173 @@
+// shmbus describe NAME: everything that the bus knows about one name.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/present.hpp"
+#include "cli/rates.hpp"
+#include "cli/units.hpp"
+
+namespace shmbus::cli {
+namespace {
+
+using inspect::LaneInfo;
+using inspect::NameInfo;
+using inspect::Snapshot;
+
+std::vector<const LaneInfo*> lanes_to(const Snapshot& snapshot, const NameInfo& name) {
+  std::vector<const LaneInfo*> lanes;
+  if (!name.endpoint) return lanes;
+  for (const auto& lane : snapshot.lanes) {
+    if (lane.word.in_use() && lane.word.endpoint() == *name.endpoint) lanes.push_back(&lane);
+  }
+  return lanes;
+}
+
+std::string mode_text(std::uint32_t mode) {
+  switch (static_cast<layout::LaneMode>(mode)) {
+    case layout::LaneMode::cold:
+      return "cold";
+    case layout::LaneMode::hot:
+      return "hot";
+    case layout::LaneMode::ordered:
+      return "ordered";
+  }
+  return fmt::format("? {}", mode);
+}
+
+std::string caller_label(const Snapshot& snapshot, const LaneInfo& lane) {
+  const auto* caller = snapshot.participant(lane.word.party());
+  return caller == nullptr ? "-" : printable(caller->label);
+}
+
+std::string caller_pid(const Snapshot& snapshot, const LaneInfo& lane) {
+  const auto* caller = snapshot.participant(lane.word.party());
+  return caller == nullptr ? "-" : std::to_string(caller->pid);
+}
+
+nlohmann::json describe_json(const Snapshot& snapshot, const NameInfo& name, double per_s) {
+  nlohmann::json out{{"bus", bus_json(snapshot)}, {"name", name_json(name, per_s)}};
+  out["name"]["record"] = name.record;
+  out["name"]["schema_hash"] = fmt::format("{:016x}", name.schema_hash);
+  out["name"]["registered_by_uid"] = name.owner_uid;
+  out["name"]["service"] = latency_json(name.service);
+  out["lanes"] = nlohmann::json::array();
+  for (const auto* lane : lanes_to(snapshot, name)) {
+    const auto* caller = snapshot.participant(lane->word.party());
+    out["lanes"].push_back({{"lane", lane->index},
+                            {"caller", caller == nullptr ? "" : caller->label},
+                            {"pid", caller == nullptr ? 0 : caller->pid},
+                            {"mode", mode_text(lane->mode)},
+                            {"orphan", lane->word.state() == layout::LaneState::orphan},
+                            {"queued", lane->queued},
+                            {"under_way", lane->started_unanswered},
+                            {"calls", lane->calls},
+                            {"sends", lane->sends},
+                            {"errors", lane->errors},
+                            {"timeouts", lane->timeouts},
+                            {"lost", lane->lost},
+                            {"round_trip", latency_json(lane->round_trip)}});
+  }
+  if (name.endpoint && *name.endpoint < snapshot.endpoints.size()) {
+    const auto& endpoint = snapshot.endpoints[*name.endpoint];
+    out["endpoint"] = {{"index", endpoint.index},
+                       {"generation", endpoint.gen},
+                       {"commands", endpoint.commands},
+                       {"sleeps", endpoint.parks},
+                       {"wakes", endpoint.wakes},
+                       {"died_with_commands", endpoint.died},
+                       {"order", endpoint.global_order ? "global" : "per caller"},
+                       {"tickets", endpoint.inbox.waiting}};
+  }
+  return out;
+}
+
+void print_name(const NameInfo& name, double per_s) {
+  const auto line = [](std::string_view key, const std::string& value) {
+    fmt::print("{:<10}{}\n", key, value);
+  };
+  const auto size = [](std::uint32_t bytes) {
+    return bytes == 0 ? std::string("any size") : format_bytes(bytes);
+  };
+  const Cell state = state_cell(name.state);
+  line("name", printable(name.name));
+  line("state", styled(state.text, state.style));
+  line("owner", name.owner_label.empty()
+                    ? std::string("-")
+                    : fmt::format("{}, pid {}", printable(name.owner_label), name.owner_pid));
+  line("types",
+       fmt::format("request {}, reply {}", size(name.request_bytes), size(name.reply_bytes)));
+  line("calls", fmt::format("{}, {}/s, {} waiting or under way", format_count(name.commands),
+                            format_rate(per_s), name.depth));
+  line("errors", fmt::format("{} refused by the handler, {} expired or cancelled", name.errors,
+                             name.expired));
+  line("bytes",
+       fmt::format("{} in, {} out", format_bytes(name.bytes_in), format_bytes(name.bytes_out)));
+  line("service", fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {} ({} samples)",
+                              quantile_text(name.service, 0.5), quantile_text(name.service, 0.9),
+                              quantile_text(name.service, 0.99), quantile_text(name.service, 0.999),
+                              quantile_text(name.service, 1), name.service.total));
+}
+
+void print_endpoint(const Snapshot& snapshot, const NameInfo& name) {
+  if (!name.endpoint || *name.endpoint >= snapshot.endpoints.size()) return;
+  const auto& endpoint = snapshot.endpoints[*name.endpoint];
+  fmt::print("{:<10}{} (generation {}), {} commands, {} lost with their handler, {} sleeps, {}\n",
+             "endpoint", endpoint.index, endpoint.gen, endpoint.commands, endpoint.died,
+             endpoint.parks, endpoint.global_order ? "one order for all" : "order by caller");
+  const auto lanes = lanes_to(snapshot, name);
+  if (lanes.empty()) return;
+  Table table({{"LANE", Align::right},
+               {"CALLER"},
+               {"PID", Align::right},
+               {"MODE"},
+               {"QUEUED", Align::right},
+               {"UNDER WAY", Align::right},
+               {"CALLS", Align::right},
+               {"SENDS", Align::right},
+               {"TIMEOUTS", Align::right},
+               {"LOST", Align::right},
+               {"P50", Align::right},
+               {"P99", Align::right}});
+  for (const auto* lane : lanes) {
+    table.add({std::to_string(lane->index), caller_label(snapshot, *lane),
+               caller_pid(snapshot, *lane), mode_text(lane->mode), std::to_string(lane->queued),
+               std::to_string(lane->started_unanswered), format_count(lane->calls),
+               format_count(lane->sends), format_count(lane->timeouts), format_count(lane->lost),
+               quantile_text(lane->round_trip, 0.5), quantile_text(lane->round_trip, 0.99)});
+  }
+  fmt::print("\n{}", table.text());
+}
+
+int run_describe(const Context& context, const std::string& wanted) {
+  const auto reader = value_or_fail(inspect::Reader::open(context.bus));
+  const Rated rated = rated_snapshot(reader);
+  const auto* name = rated.snapshot.name(wanted);
+  if (name == nullptr || !is_published(*name)) {
+    throw Failure(ErrorKind::not_registered,
+                  fmt::format("'{}' is not known on {}; `shmbus ls --all` lists what is", wanted,
+                              rated.snapshot.bus.path));
+  }
+  const double per_s = rated.per_s[static_cast<std::size_t>(name - rated.snapshot.names.data())];
+  if (context.json) {
+    print_json(describe_json(rated.snapshot, *name, per_s));
+    return exit_ok;
+  }
+  print_name(*name, per_s);
+  print_endpoint(rated.snapshot, *name);
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_describe(CLI::App& app, Context& context) {
+  const auto name = std::make_shared<std::string>();
+  auto& command =
+      add_command(app, context, "describe", "Show everything about one name, with its callers",
+                  [&context, name] { return run_describe(context, *name); });
+  command.add_option("NAME", *name, "Name of a command")->required();
+}
+
+}  // namespace shmbus::cli

@@ -1,0 +1,22 @@
+// The commands of the tool, one file each. Every function adds one subcommand.
+#pragma once
+
+#include "cli/app.hpp"
+
+namespace shmbus::cli {
+
+void add_ls(CLI::App& app, Context& context);
+void add_describe(CLI::App& app, Context& context);
+void add_ps(CLI::App& app, Context& context);
+void add_top(CLI::App& app, Context& context);
+void add_call(CLI::App& app, Context& context);
+void add_send(CLI::App& app, Context& context);
+void add_create(CLI::App& app, Context& context);
+void add_layout(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+void add_gc(CLI::App& app, Context& context);
+void add_rm(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
+void add_completions(CLI::App& app, Context& context);
+
+}  // namespace shmbus::cli

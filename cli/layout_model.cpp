@@ -1,0 +1,242 @@
+#include "cli/layout_model.hpp"
+
+#include "endpoint/status_code.hpp"
+#include "layout/endpoint.hpp"
+#include "layout/header.hpp"
+#include "layout/lane.hpp"
+#include "layout/limits.hpp"
+#include "layout/names.hpp"
+#include "layout/participant.hpp"
+#include "layout/stats.hpp"
+#include "layout/words.hpp"
+#include "shmbus/command.hpp"
+
+// offsetof needs the name of the field, and nothing but a macro has that.
+// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
+#define FIELD(type, member) \
+  Field { #member, offsetof(layout::type, member), sizeof(layout::type::member) }
+// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
+#define SHAPE(type, ...)                                                \
+  Shape {                                                               \
+#type, sizeof(layout::type), alignof(layout::type), { __VA_ARGS__ } \
+  }
+
+namespace shmbus::cli {
+namespace {
+
+constexpr std::uint32_t all32 = ~0U;
+constexpr std::uint64_t all64 = ~0ULL;
+
+std::vector<Shape> bus_structs() {
+  return {
+      SHAPE(Header, FIELD(Header, magic), FIELD(Header, layout_major), FIELD(Header, layout_minor),
+            FIELD(Header, segment_bytes), FIELD(Header, capacities), FIELD(Header, bus_id),
+            FIELD(Header, created_unix_s), FIELD(Header, creator_pid), FIELD(Header, creator_uid),
+            FIELD(Header, ticks_per_s), FIELD(Header, default_timeout_ns), FIELD(Header, spare)),
+      SHAPE(Capacities, FIELD(Capacities, participants), FIELD(Capacities, names),
+            FIELD(Capacities, endpoints), FIELD(Capacities, lanes),
+            FIELD(Capacities, cells_per_lane), FIELD(Capacities, inbox_slots),
+            FIELD(Capacities, extents), FIELD(Capacities, extent_bytes)),
+      SHAPE(Participant, FIELD(Participant, state), FIELD(Participant, pid),
+            FIELD(Participant, uid), FIELD(Participant, pid_namespace),
+            FIELD(Participant, start_ticks), FIELD(Participant, role), FIELD(Participant, label)),
+      SHAPE(NameRecord, FIELD(NameRecord, hash), FIELD(NameRecord, binding),
+            FIELD(NameRecord, schema_hash), FIELD(NameRecord, lease), FIELD(NameRecord, length),
+            FIELD(NameRecord, owner_uid), FIELD(NameRecord, request_bytes),
+            FIELD(NameRecord, reply_bytes), FIELD(NameRecord, text)),
+      SHAPE(BusEvents, FIELD(BusEvents, registrations), FIELD(BusEvents, arrivals)),
+  };
+}
+
+std::vector<Shape> endpoint_structs() {
+  return {
+      SHAPE(Endpoint, FIELD(Endpoint, control), FIELD(Endpoint, attention), FIELD(Endpoint, events),
+            FIELD(Endpoint, inbox_tail), FIELD(Endpoint, owner), FIELD(Endpoint, label)),
+      SHAPE(EndpointControl, FIELD(EndpointControl, control), FIELD(EndpointControl, draining)),
+      SHAPE(EndpointAttention, FIELD(EndpointAttention, attention), FIELD(EndpointAttention, flags),
+            FIELD(EndpointAttention, parked_at)),
+      SHAPE(EndpointEvents, FIELD(EndpointEvents, count)),
+      SHAPE(InboxTail, FIELD(InboxTail, tail)),
+      SHAPE(EndpointOwner, FIELD(EndpointOwner, head), FIELD(EndpointOwner, commands),
+            FIELD(EndpointOwner, parks), FIELD(EndpointOwner, wakes), FIELD(EndpointOwner, died)),
+      SHAPE(EndpointLabel, FIELD(EndpointLabel, text)),
+  };
+}
+
+std::vector<Shape> lane_structs() {
+  return {
+      SHAPE(LaneHead, FIELD(LaneHead, caller), FIELD(LaneHead, owner), FIELD(LaneHead, events),
+            FIELD(LaneHead, journal), FIELD(LaneHead, counters), FIELD(LaneHead, spare)),
+      SHAPE(LaneCaller, FIELD(LaneCaller, park), FIELD(LaneCaller, parked_at),
+            FIELD(LaneCaller, cancel)),
+      SHAPE(LaneOwner, FIELD(LaneOwner, mode)),
+      SHAPE(LaneEvents, FIELD(LaneEvents, count), FIELD(LaneEvents, rung)),
+      SHAPE(LaneJournal, FIELD(LaneJournal, cursor), FIELD(LaneJournal, done)),
+      SHAPE(LaneCounters, FIELD(LaneCounters, published), FIELD(LaneCounters, calls),
+            FIELD(LaneCounters, sends), FIELD(LaneCounters, errors), FIELD(LaneCounters, timeouts),
+            FIELD(LaneCounters, lost), FIELD(LaneCounters, bytes_out),
+            FIELD(LaneCounters, bytes_in)),
+      SHAPE(Cell, FIELD(Cell, word)),
+  };
+}
+
+std::vector<Shape> stats_structs() {
+  return {
+      SHAPE(NameStats, FIELD(NameStats, commands), FIELD(NameStats, errors),
+            FIELD(NameStats, expired), FIELD(NameStats, bytes_in), FIELD(NameStats, bytes_out),
+            FIELD(NameStats, sampled), FIELD(NameStats, service_ns)),
+      SHAPE(LaneLatency, FIELD(LaneLatency, round_trip_ns)),
+      SHAPE(PublishedName, FIELD(PublishedName, commands_per_s), FIELD(PublishedName, errors_per_s),
+            FIELD(PublishedName, p50_ns), FIELD(PublishedName, p99_ns),
+            FIELD(PublishedName, depth)),
+      SHAPE(PublishedBus, FIELD(PublishedBus, published_at), FIELD(PublishedBus, commands_per_s),
+            FIELD(PublishedBus, p50_ns), FIELD(PublishedBus, p99_ns), FIELD(PublishedBus, deaths),
+            FIELD(PublishedBus, passes), FIELD(PublishedBus, daemon_pid)),
+  };
+}
+
+/// The bits that move when one argument goes from nothing to everything.
+constexpr std::uint64_t moved(std::uint64_t none, std::uint64_t all) noexcept { return none ^ all; }
+
+std::vector<PackedWord> ownership_words() {
+  using namespace layout;  // NOLINT: a table of its names
+  const Party nobody{};
+  const Party everybody{0xFFFFFF};
+  const auto control = [](Party holder, Party standby, std::uint32_t gen, std::uint32_t slot,
+                          std::uint32_t state) {
+    return ControlWord::make(holder, standby, gen, slot, static_cast<EndpointState>(state)).bits;
+  };
+  const auto lane = [](std::uint32_t gen, Party party, std::uint32_t endpoint, std::uint32_t state,
+                       std::uint32_t served) {
+    return LaneWord::make(gen, party, endpoint, static_cast<LaneState>(state), served).bits;
+  };
+  const auto seat = [](std::uint32_t epoch, std::uint32_t state) {
+    return ParticipantWord::make(epoch, static_cast<ParticipantState>(state)).bits;
+  };
+  return {
+      {"Party", {{"index", Party::make(all32, 0).bits}, {"epoch", Party::make(0, all32).bits}}},
+      {"ControlWord",
+       {{"state", control(nobody, nobody, 0, 0, 7)},
+        {"slot", control(nobody, nobody, 0, all32, 0)},
+        {"gen", control(nobody, nobody, all32, 0, 0)},
+        {"standby", control(nobody, everybody, 0, 0, 0)},
+        {"holder", control(everybody, nobody, 0, 0, 0)}}},
+      {"LaneWord",
+       {{"served", lane(0, nobody, 0, 0, all32)},
+        {"state", lane(0, nobody, 0, 3, 0)},
+        {"endpoint", lane(0, nobody, all32, 0, 0)},
+        {"party", lane(0, everybody, 0, 0, 0)},
+        {"gen", lane(all32, nobody, 0, 0, 0)}}},
+      {"ParticipantWord", {{"state", seat(0, 15)}, {"epoch", seat(all32, 0)}}},
+      {"ExtentWord",
+       {{"gen", ExtentWord::make(nobody, all64).bits},
+        {"party", ExtentWord::make(everybody, 0).bits}}},
+  };
+}
+
+std::vector<PackedWord> traffic_words() {
+  using namespace layout;  // NOLINT: a table of its names
+  const auto binding = [](std::uint32_t gen, std::uint32_t endpoint) {
+    return BindingWord::make(gen, endpoint).bits;
+  };
+  return {
+      {"CellWord",
+       {{"code", CellWord::make(0, Phase::free, all32).bits},
+        {"phase", CellWord::make(0, Phase::send, 0).bits},
+        {"seq", CellWord::make(all64, Phase::free, 0).bits}}},
+      {"CursorWord",
+       {{"cell", CursorWord::make(0, all32).bits}, {"seq", CursorWord::make(all64, 0).bits}}},
+      {"BindingWord",
+       {{"endpoint", moved(binding(0, 0), binding(0, all32))},
+        {"reserved, all ones", binding(0, 0)},
+        {"gen", moved(binding(0, 0), binding(all32, 0))}}},
+      {"NameSlotWord",
+       {{"record + 1", NameSlotWord::make(0, all32 - 1U).bits},
+        {"tag of the hash",
+         moved(NameSlotWord::make(0, 0).bits, NameSlotWord::make(all64, 0).bits)}}},
+      {"TicketWord",
+       {{"tag", TicketWord::make(0, 0, all32).bits},
+        {"lane", TicketWord::make(0, all32, 0).bits},
+        {"turn", TicketWord::make(all32, 0, 0).bits}}},
+  };
+}
+
+template <class Enum>
+constexpr std::uint64_t number(Enum value) noexcept {
+  return static_cast<std::uint64_t>(value);
+}
+
+}  // namespace
+
+std::vector<NamedRegion> regions_of(const layout::Geometry& g) {
+  return {{"header", {0, layout::header_bytes, 1}},
+          {"participants", g.participants},
+          {"name_slots", g.name_slots},
+          {"name_records", g.name_records},
+          {"endpoints", g.endpoints},
+          {"inboxes", g.inboxes},
+          {"lane_words", g.lane_words},
+          {"extent_words", g.extent_words},
+          {"bus_events", g.bus_events},
+          {"published_bus", g.published_bus},
+          {"published_names", g.published_names},
+          {"name_stats", g.name_stats},
+          {"lane_latency", g.lane_latency},
+          {"lanes", g.lanes},
+          {"extents", g.extents}};
+}
+
+std::vector<Shape> shared_structs() {
+  std::vector<Shape> all;
+  for (auto& group : {bus_structs(), endpoint_structs(), lane_structs(), stats_structs()}) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return all;
+}
+
+std::vector<PackedWord> packed_words() {
+  auto all = ownership_words();
+  for (auto& word : traffic_words()) all.push_back(word);
+  return all;
+}
+
+std::vector<Number> format_numbers() {
+  using namespace layout;  // NOLINT: a table of its names
+  return {{"magic", magic},
+          {"token_lock_offset", number(token_lock_offset)},
+          {"daemon_lock_offset", number(daemon_lock_offset)},
+          {"replace_lock_offset", number(replace_lock_offset)},
+          {"lane_cells_offset", lane_cells_offset},
+          {"inline_request_bytes", inline_request_bytes},
+          {"inline_request_beside_block_bytes", inline_request_beside_block_bytes},
+          {"inline_reply_bytes", inline_reply_bytes},
+          {"histogram_buckets", histogram_buckets},
+          {"lease_published", lease_published},
+          {"hash of 'user.create'", shmbus::detail::hash_name("user.create")},
+          {"EndpointState::active", number(EndpointState::active)},
+          {"Attention::parked", number(Attention::parked)},
+          {"Attention::vacant", number(Attention::vacant)},
+          {"LaneState::allocating", number(LaneState::allocating)},
+          {"LaneState::attached", number(LaneState::attached)},
+          {"LaneState::orphan", number(LaneState::orphan)},
+          {"LaneMode::hot", number(LaneMode::hot)},
+          {"LaneMode::ordered", number(LaneMode::ordered)},
+          {"ParticipantState::alive", number(ParticipantState::alive)},
+          {"ParticipantState::dead", number(ParticipantState::dead)},
+          {"Phase::request", number(Phase::request)},
+          {"Phase::reply", number(Phase::reply)},
+          {"Phase::send", number(Phase::send)},
+          {"cell_flags::request_block", cell_flags::request_block},
+          {"cell_flags::reply_block", cell_flags::reply_block},
+          {"cell_flags::deadline", cell_flags::deadline},
+          {"StatusCode::rejected", number(StatusCode::rejected)},
+          {"StatusCode::handler_died", number(StatusCode::handler_died)},
+          {"StatusCode::expired", number(StatusCode::expired)},
+          {"StatusCode::cancelled", number(StatusCode::cancelled)},
+          {"StatusCode::not_registered", number(StatusCode::not_registered)},
+          {"StatusCode::reply_too_large", number(StatusCode::reply_too_large)},
+          {"StatusCode::abandoned", number(StatusCode::abandoned)},
+          {"StatusCode::malformed", number(StatusCode::malformed)}};
+}
+
+}  // namespace shmbus::cli

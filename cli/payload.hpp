@@ -1,0 +1,35 @@
+// The bytes a command is sent with, and how its reply is shown.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shmbus::cli {
+
+struct PayloadOptions {
+  std::optional<std::string> plain;  ///< the argument: text, or "-" for standard input
+  std::optional<std::string> hex;
+  std::optional<std::string> text;
+  std::optional<std::string> file;
+};
+void add_payload_options(CLI::App& command, PayloadOptions& options);
+
+/// No bytes when nothing was given.
+std::vector<std::byte> read_payload(const PayloadOptions& options);
+
+/// "00 ff", "00ff", "0x00ff". Nothing when it is none of these.
+std::optional<std::vector<std::byte>> parse_hex(std::string_view text);
+std::string to_hex(std::span<const std::byte> bytes);
+/// Offset, bytes and characters, 16 a line.
+std::string hex_dump(std::span<const std::byte> bytes);
+
+inline std::string_view as_chars(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace shmbus::cli

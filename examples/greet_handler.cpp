@@ -1,0 +1,20 @@
+// The handler's side of the smallest program: greet_handler [BUS]
+// [readme]
+#include <string>
+
+#include "greet.hpp"
+#include "report.hpp"
+
+int main(int argc, char** argv) {
+  auto bus = shmbus::Bus::open(argc > 1 ? argv[1] : "hello");  // creates it when there is none
+  if (!bus) return report(bus.error());
+  auto server = bus->serve();
+  if (!server) return report(server.error());
+  auto added = server->on<Greet>([](const Person& person, shmbus::String<64>& greeting) {
+    greeting = std::string_view("hello, " + std::string(person.name.view()));
+  });
+  if (!added) return report(added.error());
+  // Until the process is killed; there is nothing to clean up.
+  if (auto ended = server->run({}); !ended) return report(ended.error());
+}
+// [readme]

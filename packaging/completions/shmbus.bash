@@ -1,0 +1,35 @@
+# Completion of shmbus for bash, made by `shmbus completions bash`; packaging/completions/ holds a copy.
+_shmbus() {
+  local word command='' words='' current=${COMP_WORDS[COMP_CWORD]}
+  local bus=${SHMBUS_BUS:-default} is_bus=0
+  COMPREPLY=()
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [ "$is_bus" = 1 ]; then bus=$word is_bus=0; continue; fi
+    case $word in
+    --bus) is_bus=1 ;;
+    -*) ;;
+    *) [ -n "$command" ] || command=$word ;;
+    esac
+  done
+  case ${COMP_WORDS[COMP_CWORD-1]} in
+  --bus | --file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+  esac
+  case $command in
+    '') words="ls describe ps top call send create layout doctor gc rm bench completions --help --bus --json --version" ;;
+    ls) words="--help --all --names --bus --json" ;;
+    describe) words="--help $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    ps) words="--help --bus --json" ;;
+    top) words="--help --interval --count --bus --json" ;;
+    call) words="--help --hex --text --file --timeout --reply-capacity --output --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    send) words="--help --hex --text --file --timeout --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    create) words="--help --participants --names --endpoints --lanes --cells-per-lane --inbox-slots --extents --extent-bytes --mode --group --default-timeout --bus --json" ;;
+    layout) words="--help --defaults --participants --names --endpoints --lanes --cells-per-lane --inbox-slots --extents --extent-bytes --bus --json" ;;
+    doctor) words="--help --bus --json" ;;
+    gc) words="--help --dry-run --bus --json" ;;
+    rm) words="--help --force --bus --json" ;;
+    bench) words="--help --duration --bus --json" ;;
+    completions) words="--help bash zsh fish --bus --json" ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _shmbus shmbus

@@ -1,0 +1,141 @@
+#compdef shmbus
+# Completion of shmbus for zsh, made by `shmbus completions zsh`; packaging/completions/ holds a copy.
+_shmbus() {
+  local -a commands=(
+    'ls:List the names\: owner, state, counters, latency'
+    'describe:Show everything about one name, with its callers'
+    'ps:List the participants\: who has the bus open, and what each holds (a pid with * is of another pid namespace)'
+    'top:Watch the names by traffic, refreshed'
+    'call:Call a name and print its reply; the exit code tells why not'
+    'send:Send a one-way command\: no reply is awaited'
+    'create:Create a bus with capacities of your choice'
+    'layout:Print the offset table of the segment'
+    'doctor:Find what is wrong with the bus or this machine, and say how to mend it'
+    'gc:Take back what dead participants hold'
+    'rm:Delete the bus; refused while anyone has it open'
+    'bench:Measure calls between two processes on a bus made for it'
+    'completions:Print the completion script for a shell'
+  )
+  local state
+  _arguments -C \
+        '--help[Print this help message and exit]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '--version[Display program version information and exit]' \
+        '1:command:->command' '*::argument:->argument'
+  case $state in
+  command) _describe command commands ;;
+  argument)
+    case $words[1] in
+    ls)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--all[Names that nobody has registered now, too]' \
+        '--names[Only the names, one a line]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    describe)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' ;;
+    ps)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    top)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--interval[Time between refreshes]:value:_files' \
+        '--count[End after so many refreshes; 0\: never]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    call)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--hex[The request as hexadecimal digits]:value:_files' \
+        '--text[The request as text]:value:_files' \
+        '--file[The request is what this file holds]:value:_files' \
+        '--timeout[Give up after this; the bus'\''s own by default]:value:_files' \
+        '--reply-capacity[Room for the reply; the registered size, or 64K]:value:_files' \
+        '--output[How to print the reply; auto\: raw when piped, else text or hex]:value:_files' \
+        '--wait[Wait for a handler when there is none]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' ;;
+    send)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--hex[The request as hexadecimal digits]:value:_files' \
+        '--text[The request as text]:value:_files' \
+        '--file[The request is what this file holds]:value:_files' \
+        '--timeout[The handler drops it unstarted after this]:value:_files' \
+        '--wait[Queue it for the next handler when there is none]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' ;;
+    create)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--participants[Open Bus objects in all processes (128)]:value:_files' \
+        '--names[Distinct command names, for ever (256)]:value:_files' \
+        '--endpoints[Servers at one time (64)]:value:_files' \
+        '--lanes[Pairs of caller thread and server (256)]:value:_files' \
+        '--cells-per-lane[Outstanding commands of one lane; a power of two (64)]:value:_files' \
+        '--inbox-slots[Tickets of one server; a power of two (512)]:value:_files' \
+        '--extents[Pieces of payload memory (64)]:value:_files' \
+        '--extent-bytes[Size of one piece; a power of two (64K)]:value:_files' \
+        '--mode[Permissions of the file]:value:_files' \
+        '--group[Numeric group of the file; -1\: your own]:value:_files' \
+        '--default-timeout[Of calls that name none]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    layout)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--defaults[Of a default bus, without looking at any]' \
+        '--participants[Open Bus objects in all processes (128)]:value:_files' \
+        '--names[Distinct command names, for ever (256)]:value:_files' \
+        '--endpoints[Servers at one time (64)]:value:_files' \
+        '--lanes[Pairs of caller thread and server (256)]:value:_files' \
+        '--cells-per-lane[Outstanding commands of one lane; a power of two (64)]:value:_files' \
+        '--inbox-slots[Tickets of one server; a power of two (512)]:value:_files' \
+        '--extents[Pieces of payload memory (64)]:value:_files' \
+        '--extent-bytes[Size of one piece; a power of two (64K)]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    doctor)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    gc)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--dry-run[Only say what would be taken back]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    rm)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--force[Even while participants are alive]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    bench)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--duration[Time for each case]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    completions)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:word:(bash zsh fish)' ;;
+    esac ;;
+  esac
+}
+_shmbus "$@"

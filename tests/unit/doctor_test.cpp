@@ -1,0 +1,281 @@
+// The doctor against forged states of a real segment: each fault that it knows is written into a
+// healthy bus and must be found, under its own name.
+#include "inspect/doctor.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "inspect/snapshot.hpp"
+#include "names/table.hpp"
+#include "support/catch.hpp"
+#include "support/temp_bus.hpp"
+
+using namespace shmbus;
+using namespace shmbus::test;
+using inspect::Finding;
+using inspect::Reader;
+using inspect::Severity;
+using layout::BindingWord;
+using layout::CellWord;
+using layout::ControlWord;
+using layout::CursorWord;
+using layout::EndpointState;
+using layout::ExtentWord;
+using layout::LaneState;
+using layout::LaneWord;
+using layout::ParticipantState;
+using layout::ParticipantWord;
+using layout::Party;
+using layout::Phase;
+using layout::TicketWord;
+
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+const Party stranger = Party::make(6, 9);  // a seat that is free
+const Party corpse = Party::make(5, 1);    // a seat that is taken and whose lock is free
+
+const Finding* find(const std::vector<Finding>& findings, std::string_view id) {
+  const auto at = std::find_if(findings.begin(), findings.end(),
+                               [&](const Finding& finding) { return finding.id == id; });
+  return at == findings.end() ? nullptr : &*at;
+}
+
+std::string list(const std::vector<Finding>& findings) {
+  std::string text;
+  for (const auto& f : findings) text += f.id + " (" + f.subject + " " + f.what + ")\n";
+  return text;
+}
+
+/// A bus with one living participant and one name of no owner.
+struct Lab {
+  TempBus place;
+  std::shared_ptr<detail::BusCore> core = join(place.path());
+  const segment::View& view = core->view();
+  Party me = core->attachment().me;
+  std::uint32_t name = *names::intern(core->attachment(), "users.create");
+
+  std::vector<Finding> examine() const {
+    const auto reader = Reader::open(place.path());
+    REQUIRE_OK(reader);
+    return inspect::examine_bus(inspect::take_snapshot(*reader));
+  }
+  void seat(Party party, ParticipantState state) const {
+    view.participant(party.index())
+        .state.store(ParticipantWord::make(party.epoch(), state).bits, relaxed);
+  }
+  void own(Party party) const {
+    control(ControlWord::make(party, {}, 1, 0, EndpointState::active).bits);
+  }
+  void control(std::uint64_t bits) const { view.endpoint(1).control.control.store(bits, relaxed); }
+  void lane(Party party, LaneState state, std::uint32_t endpoint = 1,
+            std::uint32_t served = 0) const {
+    view.lane_word(2).store(LaneWord::make(3, party, endpoint, state, served).bits, relaxed);
+    cursor(1, 0);
+  }
+  void cursor(std::uint64_t seq, std::uint32_t cell) const {
+    view.lane(2).journal[0].cursor.store(CursorWord::make(seq, cell).bits, relaxed);
+  }
+  void cell(std::uint32_t index, std::uint64_t seq, std::uint64_t word1 = 0) const {
+    view.cells(2)[index].word[1].store(word1, relaxed);
+    view.cells(2)[index].word[0].store(CellWord::make(seq, Phase::request, 0).bits, relaxed);
+  }
+};
+
+struct Fault {
+  const char* id;
+  Severity severity;
+  std::function<void(const Lab&)> forge;
+};
+
+void check_each(const std::vector<Fault>& faults) {
+  for (const auto& fault : faults) {
+    const Lab lab;
+    REQUIRE(lab.examine().empty());
+    fault.forge(lab);
+    const auto findings = lab.examine();
+    INFO(fault.id << " among\n" << list(findings));
+    const auto* found = find(findings, fault.id);
+    REQUIRE(found != nullptr);
+    CHECK(found->severity == fault.severity);
+    CHECK_FALSE(found->what.empty());
+    CHECK_FALSE(found->mend.empty());
+    // Left as they are, these words would keep the bus from being left in good order.
+    lab.control(0);
+    lab.view.lane_word(2).store(0, relaxed);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a healthy bus has no findings") {
+  const Lab lab;
+  lab.own(lab.me);
+  lab.lane(lab.me, LaneState::attached, 1, 1);
+  lab.cell(0, 1, 1);
+  lab.view.extent_word(0).store(ExtentWord::make(lab.me, 4).bits, relaxed);
+  INFO(list(lab.examine()));
+  CHECK(lab.examine().empty());
+  lab.control(0);
+  lab.view.lane_word(2).store(0, relaxed);
+}
+
+TEST_CASE("faults of seats are found") {
+  check_each({
+      {"dead-participant", Severity::warning,
+       [](const Lab& lab) { lab.seat(corpse, ParticipantState::alive); }},
+      {"dead-participant", Severity::note,
+       [](const Lab& lab) { lab.seat(corpse, ParticipantState::dead); }},
+      {"dead-participant", Severity::warning,
+       [](const Lab& lab) {
+         lab.seat(corpse, ParticipantState::dead);
+         lab.view.extent_word(1).store(ExtentWord::make(corpse, 1).bits, relaxed);
+       }},
+      {"seat-state", Severity::error,
+       [](const Lab& lab) { lab.seat(corpse, static_cast<ParticipantState>(9)); }},
+      {"living-called-dead", Severity::error,
+       [](const Lab& lab) { lab.seat(lab.me, ParticipantState::dead); }},
+  });
+}
+
+TEST_CASE("faults of endpoints and inboxes are found") {
+  check_each({
+      {"endpoint-state", Severity::error, [](const Lab& lab) { lab.control(5); }},
+      {"endpoint-holder", Severity::error, [](const Lab& lab) { lab.own(stranger); }},
+      {"endpoint-holder", Severity::error, [](const Lab& lab) { lab.own(Party::make(4000, 1)); }},
+      {"endpoint-holder", Severity::error,
+       [](const Lab& lab) {
+         lab.control(ControlWord::make(lab.me, {}, 1, 0, EndpointState::vacant).bits);
+       }},
+      {"inbox-turns", Severity::error,
+       [](const Lab& lab) {
+         lab.view.inbox(1)[3].store(TicketWord::make(0x40000000, 0, 0).bits, relaxed);
+       }},
+      {"inbox-lanes", Severity::error,
+       [](const Lab& lab) {
+         lab.view.inbox(1)[0].store(TicketWord::make(1, 5000, 0).bits, relaxed);
+       }},
+  });
+}
+
+TEST_CASE("faults of lane words are found") {
+  check_each({
+      {"lane-party", Severity::error,
+       [](const Lab& lab) { lab.lane(stranger, LaneState::attached); }},
+      {"lane-party", Severity::error, [](const Lab& lab) { lab.lane({}, LaneState::attached); }},
+      {"lane-endpoint", Severity::error,
+       [](const Lab& lab) { lab.lane(lab.me, LaneState::attached, 700); }},
+      {"lane-served", Severity::error,
+       [](const Lab& lab) { lab.lane(lab.me, LaneState::attached, 1, 77); }},
+      {"lane-free", Severity::error, [](const Lab& lab) { lab.lane(lab.me, LaneState::free); }},
+      {"orphan-lane", Severity::warning,
+       [](const Lab& lab) { lab.lane(lab.me, LaneState::orphan); }},
+      {"lanes-exhausted", Severity::warning,
+       [](const Lab& lab) {
+         for (std::uint32_t i = 0; i < lab.view.capacities().lanes; ++i) {
+           lab.view.lane_word(i).store(LaneWord::make(1, lab.me, 1, LaneState::allocating, 0).bits,
+                                       relaxed);
+         }
+       }},
+  });
+}
+
+TEST_CASE("faults inside lanes are found") {
+  check_each({
+      {"lane-cursor", Severity::error,
+       [](const Lab& lab) {
+         lab.lane(lab.me, LaneState::attached);
+         lab.cursor(9, 200);
+       }},
+      {"lane-links", Severity::error,
+       [](const Lab& lab) {
+         lab.lane(lab.me, LaneState::attached);
+         lab.cell(0, 1, 0xFFFF);
+       }},
+      {"lane-sequences", Severity::error,
+       [](const Lab& lab) {
+         lab.lane(lab.me, LaneState::attached);
+         lab.cell(0, 5000);
+       }},
+      {"untold-callers", Severity::error,  // at an endpoint without an owner
+       [](const Lab& lab) {
+         lab.lane(lab.me, LaneState::attached);
+         lab.cell(0, 1, 1);
+         lab.cursor(2, 1);
+       }},
+      {"untold-callers", Severity::warning,  // whose owner has died
+       [](const Lab& lab) {
+         lab.seat(corpse, ParticipantState::alive);
+         lab.own(corpse);
+         lab.lane(lab.me, LaneState::attached, 1, 1);
+         lab.cell(0, 1, 1);
+         lab.cursor(2, 1);
+       }},
+  });
+}
+
+TEST_CASE("faults of extents are found") {
+  check_each({
+      {"extent-holder", Severity::error,
+       [](const Lab& lab) {
+         lab.view.extent_word(3).store(ExtentWord::make(stranger, 1).bits, relaxed);
+       }},
+      {"extents-exhausted", Severity::warning,
+       [](const Lab& lab) {
+         for (std::uint32_t i = 0; i < lab.view.capacities().extents; ++i) {
+           lab.view.extent_word(i).store(ExtentWord::make(lab.me, 1).bits, relaxed);
+         }
+       }},
+  });
+}
+
+TEST_CASE("faults of names are found") {
+  const auto other = [](const Lab& lab) {
+    return *names::intern(lab.core->attachment(), "users.delete");
+  };
+  check_each({
+      {"name-lease", Severity::error,
+       [](const Lab& lab) { lab.view.name(5).lease.store(~0ULL, relaxed); }},
+      {"name-lease", Severity::error,
+       [](const Lab& lab) { lab.view.name(5).lease.store(stranger.bits, relaxed); }},
+      {"name-lease", Severity::warning,
+       [](const Lab& lab) {
+         lab.seat(corpse, ParticipantState::alive);
+         lab.view.name(5).lease.store(corpse.bits, relaxed);
+       }},
+      {"name-unreachable", Severity::error,
+       [](const Lab& lab) { lab.view.name(5).lease.store(layout::lease_published, relaxed); }},
+      {"name-text", Severity::error,
+       [](const Lab& lab) { lab.view.name(lab.name).text[0].store(1, relaxed); }},
+      {"name-text", Severity::error,
+       [](const Lab& lab) { lab.view.name(lab.name).length.store(5000, relaxed); }},
+      {"name-binding", Severity::error,
+       [](const Lab& lab) {
+         lab.view.name(lab.name).binding.store(BindingWord::make(1, 900).bits, relaxed);
+       }},
+      {"name-twice", Severity::error,
+       [&](const Lab& lab) {
+         const auto twin = other(lab);
+         const auto& original = lab.view.name(lab.name);
+         auto& copy = lab.view.name(twin);
+         for (std::size_t i = 0; i < original.text.size(); ++i) {
+           copy.text[i].store(original.text[i].load(relaxed), relaxed);
+         }
+       }},
+      {"name-slot", Severity::error,
+       [](const Lab& lab) {
+         for (std::uint64_t i = 0; i < lab.view.geometry().name_slots.count; ++i) {
+           if (lab.view.name_slot(i).load(relaxed) == 0) {
+             lab.view.name_slot(i).store(4242, relaxed);
+             return;
+           }
+         }
+       }},
+      {"names-exhausted", Severity::warning,
+       [](const Lab& lab) {
+         for (int i = 1; i < 16; ++i) {
+           REQUIRE(names::intern(lab.core->attachment(), std::string_view(std::to_string(i))));
+         }
+       }},
+  });
+}
