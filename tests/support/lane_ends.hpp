@@ -35,7 +35,8 @@ inline std::uint64_t as_number(std::span<const std::byte> bytes) {
 class CallerEnd {
  public:
   explicit CallerEnd(const std::string& path, const OpenOptions& options = one_lane())
-      : core_(join(path, options)) {
+      : CallerEnd(join(path, options)) {}
+  explicit CallerEnd(std::shared_ptr<detail::BusCore> core) : core_(std::move(core)) {
     const auto attached = lane::attach(core_->attachment(), 0);
     if (!attached) FAIL("no lane");
     lane_.emplace(core_->attachment(), *attached, 0);
@@ -78,7 +79,9 @@ class OwnerEnd {
  public:
   explicit OwnerEnd(const std::string& path, const OpenOptions& options = one_lane(),
                     std::uint32_t slot = 0)
-      : core_(join(path, options)), slot_(slot) {}
+      : OwnerEnd(join(path, options), slot) {}
+  explicit OwnerEnd(std::shared_ptr<detail::BusCore> core, std::uint32_t slot = 0)
+      : core_(std::move(core)), slot_(slot) {}
 
   bool adopt() {
     if (lane_) return true;

@@ -48,6 +48,8 @@ class Consumer {
   /// The oldest ticket; it stays in the ring until release().
   [[nodiscard]] std::optional<layout::TicketWord> peek() noexcept;
   void release() noexcept;
+  /// Tickets taken so far, by all owners.
+  [[nodiscard]] std::uint64_t head() const noexcept { return head_; }
   /// REQUIRES: peek() found nothing. Over an empty ring the tail is the head; a hint that says
   /// otherwise is stale or forged. (A producer may be ahead of us by now: it costs others a walk.)
   void repair_tail(layout::InboxTail& tail) const noexcept;

@@ -96,7 +96,11 @@ Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name) noe
   }
   if (const auto found = find(bus.view, name)) return *found;
   const auto record = lease_record(bus);
-  if (!record) return table_full();
+  if (!record) {
+    // The last record may have gone to this very name a moment ago.
+    if (const auto found = find(bus.view, name)) return *found;
+    return table_full();
+  }
   SHMBUS_TESTPOINT("names.leased");
   auto& mine = bus.view.name(*record);
   fill(mine, name, bus.view.participant(bus.me.index()).uid.load(std::memory_order_relaxed));

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +44,11 @@ void remove_leftovers(const std::string& path) {
   ::closedir(listing);
 }
 
+bool has_name(int fd) noexcept {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && status.st_nlink != 0;
+}
+
 }  // namespace
 
 ScratchFile::ScratchFile(int fd, std::string temporary) noexcept
@@ -67,16 +73,18 @@ Result<ScratchFile> ScratchFile::make(const Location& location) {
     return system_error("cannot create a file in", folder, errno);
   }
   remove_leftovers(location.path);
-  std::uint64_t random = 0;
-  (void)::getrandom(&random, sizeof random, GRND_NONBLOCK);
-  std::string name = folder + "/" + scratch_prefix(location.path) + std::to_string(random);
-  fd = ::open(name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, private_mode);
-  if (fd < 0) return system_error("cannot create", name, errno);
-  ScratchFile scratch(fd, std::move(name));
-  if (!liveness::try_lock(fd, 0, 1)) {
-    return fail(ErrorKind::bus_unusable, "another creator swept this one's file; try again");
+  constexpr int attempts = 100;
+  for (int i = 0; i < attempts; ++i) {
+    std::uint64_t random = 0;
+    (void)::getrandom(&random, sizeof random, GRND_NONBLOCK);
+    std::string name = folder + "/" + scratch_prefix(location.path) + std::to_string(random);
+    fd = ::open(name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, private_mode);
+    if (fd < 0) return system_error("cannot create", name, errno);
+    ScratchFile scratch(fd, std::move(name));
+    // Before we had the lock, another creator may have taken the file for a leftover.
+    if (liveness::try_lock(fd, 0, 1) && has_name(fd)) return scratch;
   }
-  return scratch;
+  return fail(ErrorKind::bus_unusable, "other creators keep sweeping this one's file; try again");
 }
 
 Result<bool> ScratchFile::publish(const std::string& path) {
@@ -84,6 +92,13 @@ Result<bool> ScratchFile::publish(const std::string& path) {
   if (temporary_.empty()) {
     const std::string self = "/proc/self/fd/" + std::to_string(fd_);
     result = ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW);
+    // Without /proc only a privileged process may name a descriptor directly.
+    if (result != 0 && errno == ENOENT) {
+      result = ::linkat(fd_, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH);
+      if (result != 0 && errno != EEXIST) {
+        return system_error("is /proc mounted? cannot name the new segment", path, errno);
+      }
+    }
   } else {
     result = ::link(temporary_.c_str(), path.c_str());
   }

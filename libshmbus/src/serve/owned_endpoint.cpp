@@ -123,7 +123,10 @@ std::size_t OwnedEndpoint::serve_inbox(CommandRunner& runner, std::size_t budget
   // Bounded by tickets as well: a flood of forged ones must not starve the hot lanes.
   for (std::size_t tickets = 0; tickets < lane_batch && ran < budget; ++tickets) {
     const auto ticket = inbox_.peek();
-    if (!ticket) break;
+    if (!ticket) {
+      ++inbox_empties_;
+      break;
+    }
     ran += serve_ticket(*ticket, runner);
     // After the start of its command: a successor finds the ticket again, and the cursor tells it
     // that the command was started.
@@ -183,12 +186,19 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
   return ran;
 }
 
-/// Global order: a command is waiting since the last sweep though no ticket is. Its caller died
-/// before it could put one, or the ticket was scribbled over.
+/// Global order: a command has been waiting since an earlier sweep, and all tickets of that time are
+/// gone: its caller died before it could put one, or the ticket was scribbled over. That the inbox
+/// is empty just now is not asked: what woke us, a bell perhaps, may lie in it at every sweep.
 bool OwnedEndpoint::lost_its_ticket(OwnerLane& lane) noexcept {
-  const bool waiting = !inbox_.peek() && lane::has_queued(bus_->view, lane.index());
-  const std::uint64_t seq = waiting ? lane.next_seq() : 0;
-  return std::exchange(lane.waiting_at_sweep, seq) == seq && waiting;
+  const bool waiting = lane::has_queued(bus_->view, lane.index());
+  if (!waiting || lane.waiting_at_sweep != lane.next_seq()) {
+    lane.waiting_at_sweep = waiting ? lane.next_seq() : 0;
+    lane.tickets_at_sweep = inbox_.head();
+    lane.empties_at_sweep = inbox_empties_;
+    return false;
+  }
+  return inbox_empties_ != lane.empties_at_sweep ||
+         inbox_.head() - lane.tickets_at_sweep >= bus_->view.capacities().inbox_slots;
 }
 
 OwnerLane* OwnedEndpoint::adopt(std::uint32_t index) noexcept {

@@ -67,7 +67,10 @@ class OwnerLane {
   bool queued_again = false;  ///< in the endpoint's backlog
   bool orphan = false;        ///< its caller has gone
   std::uint32_t idle_sweeps = 0;
-  std::uint64_t waiting_at_sweep = 0;  ///< global order: seen queued, without a ticket
+  // Global order: the command that was queued at an earlier sweep, and how far the inbox was then.
+  std::uint64_t waiting_at_sweep = 0;
+  std::uint64_t tickets_at_sweep = 0;
+  std::uint64_t empties_at_sweep = 0;
 
  private:
   layout::LaneHead* head_;
