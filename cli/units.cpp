@@ -46,8 +46,8 @@ std::string format_ns(std::uint64_t ns) {
 std::string format_age(std::uint64_t ns) {
   const std::uint64_t s = ns / 1'000'000'000;
   if (s < 120) return fmt::format("{}s", s);
-  if (s < 120 * 60) return fmt::format("{}m", s / 60);
-  if (s < 48 * 3600) return fmt::format("{}h", s / 3600);
+  if (s < 7'200) return fmt::format("{}m", s / 60);
+  if (s < 172'800) return fmt::format("{}h", s / 3600);
   return fmt::format("{}d", s / 86'400);
 }
 

@@ -9,8 +9,8 @@ namespace shmbus::testpoint {
 extern void (*hook)(const char* name);
 }  // namespace shmbus::testpoint
 
-#define SHMBUS_TESTPOINT(name)                                          \
-  do {                                                                  \
+#define SHMBUS_TESTPOINT(name)                                             \
+  do {                                                                     \
     if (shmbus::testpoint::hook != nullptr) shmbus::testpoint::hook(name); \
   } while (false)
 

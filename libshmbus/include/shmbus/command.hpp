@@ -53,7 +53,7 @@ struct CommandName {
   std::uint64_t hash;
 
   template <class T>
-    requires std::is_convertible_v<const T&, std::string_view>
+  requires std::is_convertible_v<const T&, std::string_view>
   constexpr CommandName(const T& name) noexcept  // NOLINT: implicit on purpose, a name is a text
       : text(name), hash(detail::hash_name(text)) {}
 };

@@ -28,14 +28,14 @@ enum class ErrorKind : std::uint16_t {
   type_mismatch = 8,              ///< both sides disagree about the types of this name
   too_large = 9,                  ///< `needed` says what it would take
   not_permitted = 10,
-  bus_unusable = 11,              ///< the segment cannot be opened or used
-  already_registered = 12,        ///< somebody else owns this name
+  bus_unusable = 11,        ///< the segment cannot be opened or used
+  already_registered = 12,  ///< somebody else owns this name
   invalid_argument = 13,
-  wrong_thread = 14,              ///< a caller belongs to the thread that made it
-  forked = 15,                    ///< handles do not survive fork: open the bus again
-  corrupted = 16,                 ///< a peer wrote what no correct peer writes
-  abandoned = 17,                 ///< the handler dropped the command without answering
-  limit_reached = 18,             ///< a capacity of the bus is used up; the text names the option
+  wrong_thread = 14,   ///< a caller belongs to the thread that made it
+  forked = 15,         ///< handles do not survive fork: open the bus again
+  corrupted = 16,      ///< a peer wrote what no correct peer writes
+  abandoned = 17,      ///< the handler dropped the command without answering
+  limit_reached = 18,  ///< a capacity of the bus is used up; the text names the option
 };
 
 /// Short stable name of a kind, e.g. "timed_out".

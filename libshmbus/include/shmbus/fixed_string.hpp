@@ -43,7 +43,7 @@ class FixedText {
     } while (value != 0);
     return append(std::string_view{digits.data() + digits.size() - n, n});
   }
-  [[nodiscard]] constexpr std::string_view view() const noexcept { 
+  [[nodiscard]] constexpr std::string_view view() const noexcept {
     return {bytes_.data(), std::min(size_, N)};
   }
   [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }

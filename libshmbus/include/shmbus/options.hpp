@@ -28,10 +28,10 @@ struct Capacities {
 
 struct OpenOptions {
   Capacities capacities{};
-  std::uint32_t mode = 0600;          ///< permissions of a new segment
-  std::int64_t group = -1;            ///< gid of a new segment; -1 leaves the process's own
-  bool create = true;                 ///< false: fail when there is no such bus
-  std::string_view label = {};        ///< shown by `shmbus ps`; the program's name by default
+  std::uint32_t mode = 0600;    ///< permissions of a new segment
+  std::int64_t group = -1;      ///< gid of a new segment; -1 leaves the process's own
+  bool create = true;           ///< false: fail when there is no such bus
+  std::string_view label = {};  ///< shown by `shmbus ps`; the program's name by default
   Duration default_timeout{std::chrono::seconds(5)};  ///< of a new segment
 };
 

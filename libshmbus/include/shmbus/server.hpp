@@ -254,8 +254,9 @@ class SHMBUS_API Server {
   }
   /// Registers a handler of bytes: `Status handler(shmbus::Context&)`.
   template <class F>
-    requires std::is_invocable_r_v<Status, F&, Context&>
-  Result<void> on(std::string_view name, F handler) noexcept {
+  requires std::is_invocable_r_v<Status, F&, Context&> Result<void> on(std::string_view name,
+                                                                       F handler)
+  noexcept {
     return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), 0, 0);
   }
   Result<void> off(std::string_view name) noexcept;

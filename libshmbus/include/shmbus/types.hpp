@@ -19,7 +19,7 @@ class String {
  public:
   constexpr String() noexcept = default;
   template <class T>
-    requires std::is_convertible_v<const T&, std::string_view>
+  requires std::is_convertible_v<const T&, std::string_view>
   constexpr String(const T& text) noexcept {  // NOLINT: implicit on purpose, a text is a text
     (void)assign(std::string_view(text).substr(0, N));
   }

@@ -23,8 +23,8 @@ struct Attachment {
   [[nodiscard]] bool forked() const noexcept { return fork_guard->forked(); }
   /// A party that is not this one and whose process has gone.
   [[nodiscard]] bool dead(layout::Party party) const noexcept {
-    return party != me && !party.nobody() &&
-           party.index() < view.capacities().participants && prober->dead(party.index());
+    return party != me && !party.nobody() && party.index() < view.capacities().participants &&
+           prober->dead(party.index());
   }
 };
 

@@ -29,8 +29,8 @@ bool is_available(const Attachment& bus, const CommandName& name) noexcept {
       bus.view.name(*record).binding.load(std::memory_order_acquire)};  // SYNC names.binding
   if (!binding.bound() || binding.endpoint() >= bus.view.capacities().endpoints) return false;
   recovery::recover_endpoint(bus, binding.endpoint());
-  const layout::ControlWord control{bus.view.endpoint(binding.endpoint())
-                                        .control.control.load(std::memory_order_acquire)};
+  const layout::ControlWord control{
+      bus.view.endpoint(binding.endpoint()).control.control.load(std::memory_order_acquire)};
   return control.active();
 }
 

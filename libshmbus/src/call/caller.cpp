@@ -21,8 +21,11 @@ void destroy(CallerCore* core) noexcept { delete core; }
 
 tl::unexpected<Error> reply_size_mismatch(std::size_t got, std::size_t want) noexcept {
   Error error{ErrorKind::type_mismatch, 0, 0, {}};
-  error.message.append("the reply has ").append(got).append(" bytes, its type ").append(want).append(
-      ": both sides must be built with the same Command");
+  error.message.append("the reply has ")
+      .append(got)
+      .append(" bytes, its type ")
+      .append(want)
+      .append(": both sides must be built with the same Command");
   return tl::unexpected<Error>(error);
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "call/caller_core.hpp"
 #include "bus/core.hpp"
+#include "call/caller_core.hpp"
 #include "names/table.hpp"
 #include "recovery/endpoint.hpp"
 #include "wait/futex.hpp"

@@ -3,8 +3,8 @@
 // lives, and recovers the endpoint itself when not; it never waits for anybody else to do so.
 #include <algorithm>
 
-#include "call/caller_core.hpp"
 #include "bus/core.hpp"
+#include "call/caller_core.hpp"
 #include "recovery/endpoint.hpp"
 #include "stats/histogram.hpp"
 #include "wait/fence.hpp"
@@ -16,18 +16,18 @@ using layout::ControlWord;
 
 namespace {
 
-constexpr int first_look_spins = 400;                        // eager: no pause, no clock
+constexpr int first_look_spins = 400;  // eager: no pause, no clock
 constexpr int spins_between_clocks = 32;
-constexpr std::uint64_t probe_interval_ns = 1'000'000;       // of a spinning caller
-constexpr std::uint64_t first_slice_ns = 10'000'000;         // alone: death is told within this
+constexpr std::uint64_t probe_interval_ns = 1'000'000;        // of a spinning caller
+constexpr std::uint64_t first_slice_ns = 10'000'000;          // alone: death is told within this
 constexpr std::uint64_t slice_under_daemon_ns = 100'000'000;  // the daemon wakes us
-constexpr std::uint64_t inexact_slice_ns = 1'000'000;        // without membarrier
-constexpr std::uint64_t slow_call_ns = 10'000;               // always recorded
+constexpr std::uint64_t inexact_slice_ns = 1'000'000;         // without membarrier
+constexpr std::uint64_t slow_call_ns = 10'000;                // always recorded
 
 /// Returns the event count to sleep at.
 std::uint32_t say_asleep(layout::LaneHead& head) noexcept {
   const std::uint32_t seen = head.events.count.load(std::memory_order_acquire);  // SYNC wait.event
-  head.caller.parked_at.store(seen, std::memory_order_release);  // SYNC wait.parked
+  head.caller.parked_at.store(seen, std::memory_order_release);                  // SYNC wait.parked
   head.caller.park.store(1, std::memory_order_release);
   return seen;
 }
@@ -94,7 +94,8 @@ void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_
   // SYNC lane.park: "I sleep", then look; the owner answers, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
   if (!lane.lane.replied(ticket)) {
-    wait::futex_wait(head.events.count, seen, exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));
+    wait::futex_wait(head.events.count, seen,
+                     exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));
   }
   if (bridge_ == nullptr) head.caller.park.store(0, std::memory_order_relaxed);
 }
@@ -148,9 +149,8 @@ Result<int> CallerCore::fd() noexcept {
   Deadline now(bus(), Duration::zero());
   const auto lane = lane_for_publish(now);
   if (!lane) return tl::unexpected<Error>(lane.error());
-  auto bridge = without_throwing([&] {
-    return wait::FdBridge::watch((*lane)->lane.head().events.count, *bus().fork_guard);
-  });
+  auto bridge = without_throwing(
+      [&] { return wait::FdBridge::watch((*lane)->lane.head().events.count, *bus().fork_guard); });
   if (!bridge) return tl::unexpected<Error>(bridge.error());
   bridge_ = std::move(*bridge);
   if (auto armed = poll(); !armed) return tl::unexpected<Error>(armed.error());

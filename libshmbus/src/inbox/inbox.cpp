@@ -17,9 +17,9 @@ bool is_before(std::uint32_t turn, std::uint32_t other) noexcept {
   return static_cast<std::int32_t>(turn - other) < 0;
 }
 
-/// The last position of this slot that has had its ticket. A producer that slept between its CAS and
-/// its store of the tail may set the hint back by many laps; the first empty position lies beyond,
-/// and must not be skipped: the consumer would wait at it.
+/// The last position of this slot that has had its ticket. A producer that slept between its CAS
+/// and its store of the tail may set the hint back by many laps; the first empty position lies
+/// beyond, and must not be skipped: the consumer would wait at it.
 std::uint64_t catch_up(std::uint64_t position, TicketWord seen, std::uint64_t slots) noexcept {
   const std::uint32_t laps = (seen.turn() - empty_turn_at(position, slots) - 1) / 2;
   return position + laps * slots;
@@ -35,9 +35,10 @@ bool push(std::span<Word64> ring, layout::InboxTail& tail, std::uint32_t lane,
   for (std::uint64_t step = 0; step < 2 * slots; ++step, ++position) {
     Word64& slot = ring[position & (slots - 1)];
     const std::uint32_t empty = empty_turn_at(position, slots);
-    TicketWord seen{slot.load(std::memory_order_relaxed)};
-    if (is_before(seen.turn(), empty)) return false;  // not consumed since the last lap
-    if (seen.turn() != empty) {  // filled by another producer, this lap or, with a stale hint, later
+    TicketWord seen{slot.load(std::memory_order_acquire)};  // SYNC inbox.slot
+    if (is_before(seen.turn(), empty)) return false;        // not consumed since the last lap
+    if (seen.turn() !=
+        empty) {  // filled by another producer, this lap or, with a stale hint, later
       position = catch_up(position, seen, slots);
       continue;
     }

@@ -70,8 +70,7 @@ class CallerLane {
   }
   /// REQUIRES: can_publish_small(request.size()). Does not notify.
   Ticket publish_small(std::uint32_t command, layout::Phase phase,
-                       std::span<const std::byte> request,
-                       std::uint64_t deadline_ticks) noexcept;
+                       std::span<const std::byte> request, std::uint64_t deadline_ticks) noexcept;
   /// Makes sure that the owner hears of what was published.
   void notify() noexcept {
     if (needs_notice()) ring();
@@ -91,7 +90,8 @@ class CallerLane {
   /// The cell may be used again. REQUIRES: replied(ticket).
   void release(Ticket ticket) noexcept {
     CellUse& use = use_[ticket.cell];
-    if (use.cancel_asked) [[unlikely]] clear_cancel(ticket.cell);
+    if (use.cancel_asked) [[unlikely]]
+      clear_cancel(ticket.cell);
     use.request_offset64 = use.reply_offset64 = none;
     --calls_;
     push_free(ticket.cell);

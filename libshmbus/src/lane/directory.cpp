@@ -94,10 +94,10 @@ void detach(const Attachment& bus, std::uint32_t lane) noexcept {
 bool has_queued(const segment::View& view, std::uint32_t lane) noexcept {
   const auto cursor = effective_cursor(view.lane(lane));
   if (cursor.cell() >= view.capacities().cells_per_lane) return false;
-  const layout::CellWord word{
-      view.cells(lane)[cursor.cell()].word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
-  return word.seq() == cursor.seq() && (word.phase() == layout::Phase::request ||
-                                        word.phase() == layout::Phase::send);
+  const layout::CellWord word{view.cells(lane)[cursor.cell()].word[0].load(
+      std::memory_order_acquire)};  // SYNC lane.publish
+  return word.seq() == cursor.seq() &&
+         (word.phase() == layout::Phase::request || word.phase() == layout::Phase::send);
 }
 
 bool free_unserved_orphan(const segment::View& view, std::uint32_t lane,

@@ -21,7 +21,8 @@ inline void copy_cell(CellWords& words, const layout::Cell& cell, std::uint64_t 
   for (std::size_t i = 1; i < 8; ++i) words[i] = cell.word[i].load(std::memory_order_relaxed);
 }
 
-/// Bytes into the words of a cell from `first_word` on. Whole words, the last one padded with zeros.
+/// Bytes into the words of a cell from `first_word` on. Whole words, the last one padded with
+/// zeros.
 inline void store_words(layout::Cell& cell, std::size_t first_word,
                         std::span<const std::byte> bytes) noexcept {
   const std::byte* from = bytes.data();

@@ -25,8 +25,8 @@ struct Geometry {
   Region name_slots;
   Region name_records;
   Region endpoints;
-  Region inboxes;       ///< one ring of inbox_slots words for each endpoint
-  Region lane_words;    ///< the directory
+  Region inboxes;     ///< one ring of inbox_slots words for each endpoint
+  Region lane_words;  ///< the directory
   Region lanes;
   Region extent_words;  ///< the lease table
   Region name_stats;

@@ -96,11 +96,11 @@ struct alignas(line_bytes) Cell {
 };
 
 struct LaneHead {
-  LaneCaller caller;                       // 0x000
-  LaneOwner owner;                         // 0x040
-  LaneEvents events;                       // 0x080
-  std::array<LaneJournal, 2> journal;      // 0x0C0, 0x100
-  LaneCounters counters;                   // 0x140
+  LaneCaller caller;                                    // 0x000
+  LaneOwner owner;                                      // 0x040
+  LaneEvents events;                                    // 0x080
+  std::array<LaneJournal, 2> journal;                   // 0x0C0, 0x100
+  LaneCounters counters;                                // 0x140
   std::array<std::uint8_t, std::size_t{2} * 64> spare;  // 0x180
 };
 

@@ -31,15 +31,15 @@ inline constexpr std::uint32_t daemon = 1;
 }  // namespace participant_role
 
 struct alignas(line_bytes) Participant {
-  Word64 state;                        ///< ParticipantWord
-  Word32 pid;                          ///< in its own pid namespace; shown, never judged by
+  Word64 state;  ///< ParticipantWord
+  Word32 pid;    ///< in its own pid namespace; shown, never judged by
   Word32 uid;
-  Word64 pid_namespace;                ///< inode
-  Word64 start_ticks;                  ///< clock of the bus at joining
+  Word64 pid_namespace;  ///< inode
+  Word64 start_ticks;    ///< clock of the bus at joining
   Word32 role;
   Word32 pad0;
   std::array<std::uint8_t, 24> pad1;
-  std::array<Word64, 8> label;         ///< NUL-padded text
+  std::array<Word64, 8> label;  ///< NUL-padded text
 };
 
 static_assert(sizeof(Participant) == 128);

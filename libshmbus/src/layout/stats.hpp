@@ -23,11 +23,11 @@ struct Histogram {
 /// Written by the thread that serves the name.
 struct alignas(line_bytes) NameStats {
   Word64 commands;
-  Word64 errors;     ///< the handler said no
-  Word64 expired;    ///< deadline or cancellation came first
+  Word64 errors;   ///< the handler said no
+  Word64 expired;  ///< deadline or cancellation came first
   Word64 bytes_in;
   Word64 bytes_out;
-  Word64 sampled;    ///< entries in the histogram
+  Word64 sampled;  ///< entries in the histogram
   std::array<std::uint8_t, 16> pad;
   Histogram service_ns;
 };
@@ -50,9 +50,9 @@ struct alignas(line_bytes) PublishedName {
 struct alignas(line_bytes) PublishedBus {
   Word64 published_at;  ///< clock ticks of the last pass
   Word64 commands_per_s;
-  Word64 p50_ns;        ///< round trip
+  Word64 p50_ns;  ///< round trip
   Word64 p99_ns;
-  Word64 deaths;        ///< participants reclaimed by this daemon
+  Word64 deaths;  ///< participants reclaimed by this daemon
   Word64 passes;
   Word64 daemon_pid;
   std::array<std::uint8_t, 8> pad;

@@ -172,9 +172,7 @@ struct ExtentWord {
     return {(static_cast<std::uint64_t>(party.bits) << 40U) | (gen & ((1ULL << 40U) - 1U))};
   }
   [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits >> 40U); }
-  [[nodiscard]] constexpr std::uint64_t gen() const noexcept {
-    return bits & ((1ULL << 40U) - 1U);
-  }
+  [[nodiscard]] constexpr std::uint64_t gen() const noexcept { return bits & ((1ULL << 40U) - 1U); }
 };
 
 /// Where a name leads: up to four endpoints (a group); today at most one is used.

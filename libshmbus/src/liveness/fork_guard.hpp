@@ -15,9 +15,7 @@ class ForkGuard {
   /// Null when the page cannot be had; try again later.
   static const ForkGuard* instance() noexcept;
 
-  [[nodiscard]] bool forked() const noexcept {
-    return alive_.load(std::memory_order_relaxed) == 0;
-  }
+  [[nodiscard]] bool forked() const noexcept { return alive_.load(std::memory_order_relaxed) == 0; }
 
  private:
   std::atomic<std::uint64_t> alive_{1};

@@ -58,8 +58,7 @@ int Prober::reopen() const noexcept {
   const int fresh = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
   if (fresh < 0) return -1;
   int old = fd_.load(std::memory_order_relaxed);
-  if (!still_ours(fresh) ||
-      !fd_.compare_exchange_strong(old, fresh, std::memory_order_relaxed)) {
+  if (!still_ours(fresh) || !fd_.compare_exchange_strong(old, fresh, std::memory_order_relaxed)) {
     ::close(fresh);
     return -1;
   }

@@ -74,7 +74,7 @@ class Pool {
   std::array<FreeBlocks, class_count> free_;
   std::array<std::uint32_t, class_count> blocks_{};  ///< of each class, free or not
   std::vector<Run> runs_;
-  std::vector<std::uint32_t> run_of_extent_;         ///< index into runs_, + 1
+  std::vector<std::uint32_t> run_of_extent_;  ///< index into runs_, + 1
   std::size_t outstanding_ = 0;
 };
 

@@ -49,8 +49,7 @@ std::uint32_t tell_started(const segment::View& view, std::uint32_t lane, std::u
   for (auto& cell : view.cells(lane)) {
     CellWord seen{cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
     if (!lane::started_unanswered(seen, last->cursor_seq, last->done)) continue;
-    const auto answer =
-        CellWord::make(seen.seq(), Phase::reply, static_cast<std::uint32_t>(why));
+    const auto answer = CellWord::make(seen.seq(), Phase::reply, static_cast<std::uint32_t>(why));
     // SYNC lane.reply
     if (cell.word[0].compare_exchange_strong(seen.bits, answer.bits, std::memory_order_acq_rel,
                                              std::memory_order_relaxed)) {
@@ -90,12 +89,13 @@ void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t 
 
 bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
   auto& target = bus.view.endpoint(endpoint);
-  ControlWord seen{target.control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
+  ControlWord seen{
+      target.control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
   if (!seen.active() || !bus.dead(seen.holder())) return false;
   release_lanes(bus, endpoint, seen.gen(), StatusCode::handler_died);
   SHMBUS_TESTPOINT("recovery.released");
-  const auto vacant = ControlWord::make({}, {}, seen.gen(), seen.slot(),
-                                        layout::EndpointState::vacant);
+  const auto vacant =
+      ControlWord::make({}, {}, seen.gen(), seen.slot(), layout::EndpointState::vacant);
   // SYNC endpoint.control
   const bool moved = target.control.control.compare_exchange_strong(
       seen.bits, vacant.bits, std::memory_order_acq_rel, std::memory_order_acquire);

@@ -20,8 +20,8 @@ namespace {
 
 void recover_endpoints_of(const Attachment& bus, Party party) noexcept {
   for (std::uint32_t i = 0; i < bus.view.capacities().endpoints; ++i) {
-    const ControlWord seen{
-        bus.view.endpoint(i).control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
+    const ControlWord seen{bus.view.endpoint(i).control.control.load(
+        std::memory_order_acquire)};  // SYNC endpoint.control
     if (seen.active() && seen.holder() == party) recover_endpoint(bus, i);
   }
 }
@@ -118,8 +118,8 @@ std::size_t drop_stranded_lanes(const Attachment& bus) noexcept {
     if (seen.state() != LaneState::orphan || seen.endpoint() >= bus.view.capacities().endpoints) {
       continue;
     }
-    const ControlWord control{bus.view.endpoint(seen.endpoint())
-                                  .control.control.load(std::memory_order_acquire)};
+    const ControlWord control{
+        bus.view.endpoint(seen.endpoint()).control.control.load(std::memory_order_acquire)};
     if (!control.active() && lane::free_unserved_orphan(bus.view, lane, true)) ++freed;
   }
   return freed;

@@ -105,8 +105,9 @@ Result<layout::Geometry> geometry_for(const Capacities& wanted) {
   const auto bad = layout::first_bad_capacity(capacities);
   if (!bad.empty()) {
     Error error{ErrorKind::invalid_argument, 0, 0, {}};
-    error.message.append("OpenOptions::capacities.").append(bad).append(
-        " is out of range, or is no power of two where it must be one");
+    error.message.append("OpenOptions::capacities.")
+        .append(bad)
+        .append(" is out of range, or is no power of two where it must be one");
     return tl::unexpected<Error>(error);
   }
   const auto geometry = layout::compute_geometry(capacities);

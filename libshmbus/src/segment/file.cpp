@@ -93,8 +93,7 @@ FileId id_of(const std::string& path) {
   return {status.st_dev, status.st_ino};
 }
 
-tl::unexpected<Error> system_error(std::string_view what, std::string_view path,
-                                   int error_number) {
+tl::unexpected<Error> system_error(std::string_view what, std::string_view path, int error_number) {
   const bool denied = error_number == EACCES || error_number == EPERM || error_number == EROFS;
   Error error{denied ? ErrorKind::not_permitted : ErrorKind::bus_unusable, error_number, 0, {}};
   char text[128];  // NOLINT: the shape strerror_r wants

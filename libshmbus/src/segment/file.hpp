@@ -61,7 +61,6 @@ Result<FileStatus> status_of(int fd);
 FileId id_of(const std::string& path);
 
 /// "cannot open /dev/shm/x: Permission denied", with the kind that fits errno.
-tl::unexpected<Error> system_error(std::string_view what, std::string_view path,
-                                   int error_number);
+tl::unexpected<Error> system_error(std::string_view what, std::string_view path, int error_number);
 
 }  // namespace shmbus::segment

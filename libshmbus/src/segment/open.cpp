@@ -22,12 +22,18 @@ constexpr std::int64_t lock_range_bytes = 2 + layout::participants_max + 1;
 
 std::string_view describe(Condition condition) noexcept {
   switch (condition) {
-    case Condition::empty: return "is an empty file";
-    case Condition::foreign: return "is not a bus";
-    case Condition::other_version: return "has another layout version";
-    case Condition::truncated: return "is shorter than the bus it was made as";
-    case Condition::damaged: return "has a damaged header";
-    case Condition::usable: break;
+    case Condition::empty:
+      return "is an empty file";
+    case Condition::foreign:
+      return "is not a bus";
+    case Condition::other_version:
+      return "has another layout version";
+    case Condition::truncated:
+      return "is shorter than the bus it was made as";
+    case Condition::damaged:
+      return "has a damaged header";
+    case Condition::usable:
+      break;
   }
   return "is usable";
 }

@@ -50,8 +50,8 @@ class View {
     return at<layout::LaneHead>(geometry_.lanes, i);
   }
   [[nodiscard]] std::span<layout::Cell> cells(std::uint32_t lane) const noexcept {
-    auto* first = base_ + geometry_.lanes.offset + lane * geometry_.lanes.stride +
-                  layout::lane_cells_offset;
+    auto* first =
+        base_ + geometry_.lanes.offset + lane * geometry_.lanes.stride + layout::lane_cells_offset;
     return {reinterpret_cast<layout::Cell*>(first), geometry_.capacities.cells_per_lane};
   }
   [[nodiscard]] layout::Word64& extent_word(std::uint32_t i) const noexcept {

@@ -21,9 +21,7 @@ class HandlerTable {
     handlers_[record] = std::move(handler);
   }
   /// A handler may remove itself while it runs: it lives on until drop_removed().
-  void clear(std::uint32_t record) {
-    removed_.push_back(std::move(handlers_[record]));
-  }
+  void clear(std::uint32_t record) { removed_.push_back(std::move(handlers_[record])); }
   void drop_removed() noexcept { removed_.clear(); }
   [[nodiscard]] std::uint32_t size() const noexcept {
     return static_cast<std::uint32_t>(handlers_.size());

@@ -186,9 +186,10 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
   return ran;
 }
 
-/// Global order: a command has been waiting since an earlier sweep, and all tickets of that time are
-/// gone: its caller died before it could put one, or the ticket was scribbled over. That the inbox
-/// is empty just now is not asked: what woke us, a bell perhaps, may lie in it at every sweep.
+/// Global order: a command has been waiting since an earlier sweep, and all tickets of that time
+/// are gone: its caller died before it could put one, or the ticket was scribbled over. That the
+/// inbox is empty just now is not asked: what woke us, a bell perhaps, may lie in it at every
+/// sweep.
 bool OwnedEndpoint::lost_its_ticket(OwnerLane& lane) noexcept {
   const bool waiting = lane::has_queued(bus_->view, lane.index());
   if (!waiting || lane.waiting_at_sweep != lane.next_seq()) {

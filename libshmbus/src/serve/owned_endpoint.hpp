@@ -87,7 +87,7 @@ class OwnedEndpoint {
   bool ordered_;
   std::uint32_t hot_max_;
   inbox::Consumer inbox_;
-  std::uint64_t inbox_empties_ = 0;  ///< how often no ticket was found
+  std::uint64_t inbox_empties_ = 0;                ///< how often no ticket was found
   std::vector<std::unique_ptr<OwnerLane>> lanes_;  ///< by lane index
   std::vector<OwnerLane*> hot_;
   std::vector<OwnerLane*> backlog_;

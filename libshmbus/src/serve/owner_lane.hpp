@@ -42,8 +42,8 @@ class OwnerLane {
 
   [[nodiscard]] bool cancel_asked(std::uint32_t cell) const noexcept {
     // SYNC lane.cancel
-    return ((head_->caller.cancel[cell / 64].load(std::memory_order_acquire) >> (cell % 64)) & 1U) !=
-           0;
+    return ((head_->caller.cancel[cell / 64].load(std::memory_order_acquire) >> (cell % 64)) &
+            1U) != 0;
   }
   void set_mode(layout::LaneMode mode) noexcept {
     head_->owner.mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);

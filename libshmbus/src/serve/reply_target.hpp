@@ -23,7 +23,7 @@ struct ReplyTarget {
   std::byte* block = nullptr;  ///< the caller's memory, checked; null when it gave none
   std::uint32_t capacity = 0;  ///< of the block
   std::uint32_t size = 0;
-  std::uint32_t needed = 0;    ///< set when the caller made too little room
+  std::uint32_t needed = 0;  ///< set when the caller made too little room
   /// Left uninitialised: only the `size` bytes that a handler asked for are ever sent.
   alignas(8) std::array<std::byte, layout::inline_reply_bytes> small;
 

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <utility>
 
+#include "lane/directory.hpp"
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
-#include "lane/directory.hpp"
 #include "names/table.hpp"
 #include "serve/server_core.hpp"
 
@@ -118,9 +118,8 @@ Responder& Responder::operator=(Responder&& other) noexcept {
 
 Responder::~Responder() {
   if (state_ && !state_->answered) {
-    (void)answer(state_.get(), [](serve::ReplyTarget& target) {
-      target.commit_code(StatusCode::abandoned);
-    });
+    (void)answer(state_.get(),
+                 [](serve::ReplyTarget& target) { target.commit_code(StatusCode::abandoned); });
   }
 }
 
@@ -150,7 +149,8 @@ Result<void> Responder::reject(std::int32_t code, std::string_view message) noex
 bool Responder::cancelled() const noexcept {
   if (!state_ || state_->bus->attachment().forked()) return true;
   const auto& bits = state_->target.lane->caller.cancel[state_->cell / 64];
-  return ((bits.load(std::memory_order_acquire) >> (state_->cell % 64)) & 1U) != 0;  // SYNC lane.cancel
+  return ((bits.load(std::memory_order_acquire) >> (state_->cell % 64)) & 1U) !=
+         0;  // SYNC lane.cancel
 }
 
 // --- Server ----------------------------------------------------------------------------------

@@ -66,8 +66,8 @@ FdBridge::~FdBridge() {
 void FdBridge::run() noexcept {
   const layout::Word32* watched = nullptr;
   std::uint32_t seen = 0;
-  while (!stopping_.load(std::memory_order_acquire)) {  // SYNC bridge.stop
-    layout::Word32& word = *word_.load(std::memory_order_acquire);  // SYNC bridge.word
+  while (!stopping_.load(std::memory_order_acquire)) {               // SYNC bridge.stop
+    layout::Word32& word = *word_.load(std::memory_order_acquire);   // SYNC bridge.word
     const std::uint32_t now = word.load(std::memory_order_acquire);  // SYNC wait.event
     // A word looked at for the first time counts as changed: it may have, before we were here.
     if (&word != watched || now != seen) signal();

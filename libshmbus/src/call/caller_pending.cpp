@@ -1,0 +1,119 @@
+// What comes back: waiting for a pending call, turning an answer into a view or an error, giving a
+// call up.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "bus/core.hpp"
+#include "call/caller_core.hpp"
+#include "call/reply_words.hpp"
+#include "layout/limits.hpp"
+#include "stats/histogram.hpp"
+
+namespace shmbus::detail {
+
+using lane::Ticket;
+
+Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
+  if (!usable()) [[unlikely]]
+    return misuse();
+  PortLane& lane = *static_cast<PortLane*>(pending.lane_);
+  const Ticket ticket{pending.cell_, pending.seq_};
+  Deadline deadline(bus(), pending.deadline_ticks_);
+  const Block reply = std::exchange(pending.reply_, {});
+  pending.lane_ = nullptr;
+  if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) {
+    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
+  }
+
+  const auto words = lane.lane.take_reply(ticket);
+  const auto head = lane::ReplyHead::unpack(words[1]);
+  lane.lane.release_blocks(ticket, reply.data != nullptr ? reply.offset64 : ~0U,
+                           [this](std::uint32_t offset64) { port_->release_offset(offset64); });
+  lane.lane.release(ticket);
+  if (!is_ok(words)) {
+    stats::add(lane.lane.head().counters.errors, 1);
+    port_->release(reply);
+    return tl::unexpected<Error>(error_of_reply(words));
+  }
+  stats::add(lane.lane.head().counters.bytes_in, head.bytes);
+  ReplyView view;
+  view.size_ = head.bytes;
+  if (head.bytes <= layout::inline_reply_bytes) {
+    std::memcpy(view.inline_, inline_reply(words, head.bytes).data(), head.bytes);
+    port_->release(reply);
+    return view;
+  }
+  if (reply.data == nullptr || head.bytes > reply.capacity) {
+    port_->release(reply);
+    return reply_out_of_bounds();
+  }
+  view.core_ = self();
+  view.block_ = reply;
+  return view;
+}
+
+bool CallerCore::ready(const Pending& pending) const noexcept {
+  if (!usable() || pending.lane_ == nullptr) return true;
+  const auto& lane = static_cast<PortLane*>(pending.lane_)->lane;
+  return lane.replied({pending.cell_, pending.seq_});
+}
+
+void CallerCore::cancel(Pending& pending) noexcept {
+  if (!usable() || pending.lane_ == nullptr) return;
+  static_cast<PortLane*>(pending.lane_)->lane.ask_to_cancel({pending.cell_, pending.seq_});
+}
+
+/// Nobody will ask for the answer: let the cell and its memory come back when it is there.
+void CallerCore::give_up(Pending& pending) noexcept {
+  if (pending.lane_ == nullptr || !usable()) return;
+  auto& lane = *static_cast<PortLane*>(std::exchange(pending.lane_, nullptr));
+  lane.lane.quarantine({pending.cell_, pending.seq_});
+  port_->collect(lane);
+}
+
+void CallerCore::give_back(Block& block) noexcept {
+  if (block.data == nullptr || !usable()) return;
+  port_->release(block);
+  block = {};
+}
+
+Error error_of_reply(const lane::CellWords& words) noexcept {
+  const auto head = lane::ReplyHead::unpack(words[1]);
+  const auto code = static_cast<StatusCode>(layout::CellWord{words[0]}.code());
+  Error error{kind_of(code), 0, 0, {}};
+  switch (code) {
+    case StatusCode::rejected: {
+      error.code = static_cast<std::int32_t>(head.detail);
+      const auto text =
+          inline_reply(words, std::min<std::size_t>(head.bytes, layout::inline_reply_bytes));
+      error.message = std::string_view{reinterpret_cast<const char*>(text.data()), text.size()};
+      break;
+    }
+    case StatusCode::handler_died:
+      error.message = "the handler died while it ran this command: its outcome is unknown";
+      break;
+    case StatusCode::expired:
+      error.message = "the deadline passed before the handler got to it: it was not run";
+      break;
+    case StatusCode::cancelled:
+      error.message = "cancelled before it was started";
+      break;
+    case StatusCode::not_registered:
+      error.message = "the handler gave this name up before it got to the command: it was not run";
+      break;
+    case StatusCode::reply_too_large:
+      error.needed = head.detail;
+      error.message.append("the reply needs room for ").append(head.detail).append(" bytes");
+      break;
+    case StatusCode::abandoned:
+      error.message = "the handler dropped the command without an answer";
+      break;
+    default:
+      error.message = "the two processes disagree about this command's cell";
+      break;
+  }
+  return error;
+}
+
+}  // namespace shmbus::detail
