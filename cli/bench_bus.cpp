@@ -39,8 +39,14 @@ class PrivateBus {
   std::string name_;
 };
 
+/// After the callers and servers were made: the library does not spin in a thread that was on one
+/// processor when it made them, since it cannot know that its peer is on another.
+void pin_to(const BenchPlan& plan, std::size_t which) noexcept {
+  if (!plan.processors.empty()) run_on({&plan.processors[which], 1});
+}
+
 int serve(const std::string& bus_name, const BenchPlan& plan, WaitMode mode) {
-  if (!plan.processors.empty()) pin_to(plan.processors[1]);
+  run_on(plan.processors);
   auto bus = value_or_fail(Bus::open(bus_name, {.label = "bench handler"}));
   auto server = value_or_fail(bus.serve({.wait = mode}));
   std::stop_source stop;
@@ -56,6 +62,7 @@ int serve(const std::string& bus_name, const BenchPlan& plan, WaitMode mode) {
     out = BenchBlock::reply(in.sequence);
     return Status::ok();
   }));
+  pin_to(plan, 1);
   value_or_fail(server.run(stop.get_token()));
   return tally.faults == 0 ? 0 : 1;
 }
@@ -65,7 +72,7 @@ class Pair {
  public:
   Pair(const BenchPlan& plan, WaitMode mode)
       : mode_(mode), handler_([&] { return serve(place_.name(), plan, mode); }) {
-    if (!plan.processors.empty()) pin_to(plan.processors[0]);
+    run_on(plan.processors);
     bus_ = value_or_fail(Bus::open(place_.name(), {.label = "bench caller"}));
     value_or_fail(bus_.wait_until_available("bench.echo", std::chrono::seconds(5)));
   }
@@ -102,6 +109,7 @@ const char* name_of(WaitMode mode) noexcept {
 BenchResult bench_calls(const BenchPlan& plan, WaitMode mode) {
   Pair pair(plan, mode);
   auto echo = pair.caller<Echo>();
+  pin_to(plan, 0);
   Samples samples(calls_max);
   const std::uint64_t end_ns =
       wait::monotonic_ns() + static_cast<std::uint64_t>(plan.per_case.count());
@@ -127,6 +135,7 @@ BenchResult bench_one_way(const BenchPlan& plan) {
   Pair pair(plan, WaitMode::adaptive);
   auto note = pair.caller<Note>();
   auto count = pair.caller<Count>();
+  pin_to(plan, 0);
   const std::uint64_t began_ns = wait::monotonic_ns();
   const std::uint64_t end_ns = began_ns + static_cast<std::uint64_t>(plan.per_case.count());
   std::uint64_t sent = 0;

@@ -84,10 +84,10 @@ template <class Wait>
 BenchResult ping_pong(const BenchPlan& plan, const char* name) {
   const SharedLine line;
   Child handler([&] {
-    pin_to(plan.processors[1]);
+    run_on({&plan.processors[1], 1});
     return answer<Wait>(line);
   });
-  pin_to(plan.processors[0]);
+  run_on({&plan.processors[0], 1});
   Samples samples(rounds_max);
   const std::uint64_t end_ns =
       wait::monotonic_ns() + static_cast<std::uint64_t>(plan.per_case.count());

@@ -44,11 +44,12 @@ std::vector<int> two_processors() {
   return found;
 }
 
-void pin_to(int processor) noexcept {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(static_cast<std::size_t>(processor), &one);
-  (void)::sched_setaffinity(0, sizeof one, &one);
+void run_on(std::span<const int> processors) noexcept {
+  if (processors.empty()) return;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  for (const int processor : processors) CPU_SET(static_cast<std::size_t>(processor), &allowed);
+  (void)::sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 Child::Child(const std::function<int()>& body) : pid_(::fork()) {

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ static_assert(sizeof(BenchBlock) == 40);
 
 /// The two processors to use: {caller, handler}. Empty when there is only one.
 std::vector<int> two_processors();
-void pin_to(int processor) noexcept;
+/// Lets this thread run on these alone. Nothing when there are none.
+void run_on(std::span<const int> processors) noexcept;
 
 /// A process that runs `body` and ends with its result. Killed, if need be, when this goes away,
 /// and by the kernel when its parent does.

@@ -1,8 +1,8 @@
 #pragma once
 // The figures as JSON, a list with one object per figure:
-//   {"name","payload","mode","unit","p50","p90","p99","p999","p9999","max","rate","ratio","ratio_to",
-//    "ratio_p99","spread","rounds","placement","quiet","value","samples","ratio_samples","status",
-//    "machine","kernel","compiler","commit"}
+//   {"name","payload","mode","unit","p50","p90","p99","p999","p9999","max","rate","ratio",
+//    "ratio_to","ratio_p99","spread","rounds","placement","quiet","value","samples",
+//    "ratio_samples","status","machine","kernel","compiler","commit"}
 // What a figure does not have is null. samples and ratio_samples hold every round, for --compare.
 
 #include <string>

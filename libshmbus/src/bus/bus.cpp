@@ -61,8 +61,10 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) no
   return detail::without_throwing([&]() -> Result<RawCaller> {
     auto port = detail::Port::of_this_thread(core_);
     if (!port) return tl::unexpected<Error>(port.error());
-    auto* caller = new detail::CallerCore(std::move(*port), name, options);
-    return RawCaller(detail::CallerRef(caller, &caller->count));
+    auto caller = std::make_unique<detail::CallerCore>(std::move(*port), name, options);
+    detail::CallerRef reference(caller.get(), &caller->count);
+    (void)caller.release();  // the references count from here on
+    return RawCaller(std::move(reference));
   });
 }
 

@@ -95,7 +95,8 @@ Result<void> CallerCore::wait_for_owner(Deadline& deadline) noexcept {
   if (record_) {
     const BindingWord binding{
         bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
-    if (binding.bound()) return {};
+    // As resolve() judges it: a binding that leads nowhere is none, and must not make us spin.
+    if (binding.bound() && binding.endpoint() < bus().view.capacities().endpoints) return {};
   }
   const std::uint64_t left = deadline.left_ns(wait::ticks());
   if (left == 0) return not_registered();

@@ -98,7 +98,7 @@ bool Pool::grow(std::uint32_t size_class) noexcept {
     return false;
   }
   const auto first = lease(*bus_, extents);
-  if (!first) return false;
+  if (!first || !is_new(*first, extents)) return false;
   runs_.push_back({*first, extents, size_class, blocks, 0});
   for (std::uint32_t i = 0; i < extents; ++i) {
     run_of_extent_[*first + i] = static_cast<std::uint32_t>(runs_.size());
@@ -110,6 +110,18 @@ bool Pool::grow(std::uint32_t size_class) noexcept {
   }
   blocks_[size_class] += blocks;
   return true;
+}
+
+/// False when the lease gave us what we had already: a faulty peer has freed it under our hands.
+/// The private books stay as they are; the rest of the run goes back.
+bool Pool::is_new(std::uint32_t first, std::uint32_t extents) noexcept {
+  const auto begin = run_of_extent_.begin() + first;
+  const auto end = begin + extents;
+  if (std::find_if(begin, end, [](std::uint32_t run) { return run != 0; }) == end) return true;
+  for (std::uint32_t i = first; i < first + extents; ++i) {
+    if (run_of_extent_[i] == 0) give_back(*bus_, i, 1);
+  }
+  return false;
 }
 
 Pool::Run* Pool::run_of(std::uint32_t offset64) noexcept {

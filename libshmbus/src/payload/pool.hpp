@@ -66,6 +66,7 @@ class Pool {
   };
 
   bool grow(std::uint32_t size_class) noexcept;
+  bool is_new(std::uint32_t first, std::uint32_t extents) noexcept;
   [[nodiscard]] bool should_rotate(std::uint32_t size_class) const noexcept;
   [[nodiscard]] Run* run_of(std::uint32_t offset64) noexcept;
   void forget(Run& run) noexcept;

@@ -19,7 +19,8 @@ inline void cpu_relax() noexcept {
 /// The longest adaptive spin. A sleep and a wake-up cost about this much on a virtual machine.
 inline constexpr std::uint64_t spin_max_ns = 50'000;
 
-/// Processors this process may run on. With one, spinning can only delay the peer.
+/// Processors of the machine. With one, spinning can only delay the peer. Not the affinity mask: a
+/// process that is pinned to one core has its peer on another.
 unsigned usable_cpus() noexcept;
 
 class SpinBudget {
