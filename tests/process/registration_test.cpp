@@ -88,25 +88,32 @@ TEST_CASE("a server that is destroyed tells its callers and frees its seat", "[r
 }
 
 TEST_CASE("a caller's handle follows its name to another server", "[registration]") {
+  // The name moves between two seats again and again; one handle calls all the time.
   test::TempBus path;
-  auto handler = test::handler_process(
-      path.path(), test::handlers({{"echo", echo}, {"keep", echo}}), {.label = "first"});
-  auto bus = test::open_when_served(path.path(), "keep");
-  auto echo_caller = test::caller_of(bus, "echo");
-  auto keep_caller = test::caller_of(bus, "keep");
-  CHECK_OK(echo_caller.call({}, {}));
-  for (int i = 0; i < 10; ++i) {
-    handler.kill();
-    // Now each name has a server of its own.
-    const auto one = test::handler_process(path.path(), test::handlers({{"echo", echo}}));
-    REQUIRE(test::eventually([&] { return echo_caller.call({}, {}).has_value(); }));
-    const auto two = test::handler_process(
-        path.path(), [](Bus&, Server& server) { return server.on("keep", echo).has_value(); });
-    // Both names lead to one seat, and it is taken: the second server cannot have it.
-    (void)keep_caller.call({}, {}, 5ms);
-    handler = test::handler_process(path.path(), test::handlers({{"x", echo}}));
+  auto bus = Bus::open(path.path());
+  Server server[2] = {*bus->serve(), *bus->serve()};
+  const auto say = [](std::uint64_t who) {
+    return [who](Context& c) { return test::answer(c, test::raw(who)); };
+  };
+  REQUIRE_OK(server[0].on("fixed0", echo));
+  REQUIRE_OK(server[1].on("fixed1", echo));
+  auto caller = test::caller_of(*bus, "who", {.when_vacant = WhenVacant::wait});
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const std::uint64_t who = i % 2;
+    REQUIRE_OK(server[who].on("who", say(who)));
+    for (int k = 0; k < 5; ++k) {
+      auto pending = caller.start({}, 8);
+      REQUIRE_OK(pending);
+      while (!pending->ready()) {
+        REQUIRE_OK(server[0].poll());
+        REQUIRE_OK(server[1].poll());
+      }
+      const auto reply = pending->wait();
+      REQUIRE_OK(reply);
+      REQUIRE(test::number_in<std::uint64_t>(reply->bytes()) == who);
+    }
+    REQUIRE_OK(server[who].off("who"));
   }
-  CHECK_OK(echo_caller.flush());
 }
 
 TEST_CASE("whoever waits for a name sees it come", "[registration]") {

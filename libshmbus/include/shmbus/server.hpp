@@ -263,7 +263,8 @@ class SHMBUS_API Server {
 
   /// Runs what is ready, at most `budget` commands; returns how many. Never blocks.
   Result<std::size_t> poll(std::size_t budget = 256) noexcept;
-  /// Runs commands until a stop is requested, sleeping when there is nothing to do.
+  /// Runs commands until a stop is requested, sleeping when there is nothing to do. What was
+  /// committed before the stop is run before it returns.
   Result<void> run(const std::stop_token& stop) noexcept;
   /// Runs what is ready or arrives before `timeout`; returns how many commands ran.
   Result<std::size_t> run_for(Duration timeout) noexcept;

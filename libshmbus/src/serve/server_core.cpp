@@ -273,12 +273,21 @@ Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
   return poll_all(budget);
 }
 
+/// A stop takes effect after what was committed before it; bounded, since callers go on sending.
+void ServerCore::finish_committed() noexcept {
+  for (auto& endpoint : endpoints_) (void)endpoint->sweep(*this);
+  std::size_t left = std::size_t{bus_->view().capacities().cells_per_lane} * 4;
+  while (left-- > 0 && poll_all(poll_budget) != 0) {
+  }
+}
+
 Result<void> ServerCore::run(const std::stop_token& stop) noexcept {
   if (auto ready = begin_polling(); !ready) return ready;
   const std::stop_callback wake(stop, [this] {
     for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
   });
   (void)serve_until(~0ULL, &stop);
+  finish_committed();
   return {};
 }
 

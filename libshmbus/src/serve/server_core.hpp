@@ -95,6 +95,7 @@ class ServerCore final : private serve::CommandRunner {
   Result<void> begin_polling() noexcept;
   std::size_t poll_all(std::size_t budget) noexcept;
   std::size_t look_several_times() noexcept;
+  void finish_committed() noexcept;
   std::size_t sweep_if_due(std::uint64_t now) noexcept;
   /// Sleeps until rung, at most `limit_ns`; returns how many commands ran instead.
   std::size_t sleep(std::uint64_t limit_ns, const std::stop_token* stop) noexcept;
