@@ -52,6 +52,7 @@ bool play_alone(Part& part) {
         break;
       case Step::idle:
         if (++idle % 64 == 0) ::sched_yield();
+        if (idle % 1024 == 0) nap(10us);  // on a busy machine the other part needs this core
         if (idle % 4096 == 0 && std::chrono::steady_clock::now() > give_up) return false;
         break;
     }
