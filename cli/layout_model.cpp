@@ -136,8 +136,8 @@ std::vector<PackedWord> ownership_words() {
 
 std::vector<PackedWord> traffic_words() {
   using namespace layout;  // NOLINT: a table of its names
-  const auto binding = [](std::uint32_t gen, std::uint32_t endpoint) {
-    return BindingWord::make(gen, endpoint).bits;
+  const auto binding = [](std::uint32_t gen, std::uint32_t owner, std::uint32_t endpoint) {
+    return BindingWord::make(gen, owner, endpoint).bits;
   };
   return {
       {"CellWord",
@@ -147,9 +147,9 @@ std::vector<PackedWord> traffic_words() {
       {"CursorWord",
        {{"cell", CursorWord::make(0, all32).bits}, {"seq", CursorWord::make(all64, 0).bits}}},
       {"BindingWord",
-       {{"endpoint", moved(binding(0, 0), binding(0, all32))},
-        {"reserved, all ones", binding(0, 0)},
-        {"gen", moved(binding(0, 0), binding(all32, 0))}}},
+       {{"endpoint", binding(0, 0, all32)},
+        {"owner", binding(0, all32, 0)},
+        {"gen", binding(all32, 0, 0)}}},
       {"NameSlotWord",
        {{"record + 1", NameSlotWord::make(0, all32 - 1U).bits},
         {"tag of the hash",

@@ -118,6 +118,44 @@ TEST_CASE("a caller's fd is readable when a reply may be there", "[epoll]") {
   CHECK(comes_to_rest(*fd, [&] { (void)caller.poll(); }));
 }
 
+TEST_CASE("poll() finds a dead handler without the daemon", "[epoll]") {
+  test::TempBus path;
+  auto stuck = test::handler_process(path.path(), test::handlers({{"stuck", [](Context&) {
+                                                                     ::pause();
+                                                                     return Status::ok();
+                                                                   }}}));
+  auto bus = test::open_when_served(path.path(), "stuck");
+  auto caller = test::caller_of(bus, "stuck");
+  REQUIRE_OK(caller.fd());
+  auto running = caller.start({}, 0);
+  auto queued = caller.start({}, 0);
+  REQUIRE_OK(queued);
+  test::nap(20ms);
+  REQUIRE_OK(caller.poll());
+  CHECK_FALSE(running->ready());
+  CHECK_FALSE(queued->ready());
+  stuck.kill();
+  REQUIRE_OK(caller.poll());
+  CHECK(running->ready());
+  CHECK(queued->ready());
+  CHECK(test::kind(running->wait()) == ErrorKind::handler_died_after_start);
+  CHECK(test::kind(queued->wait()) == ErrorKind::handler_died_before_start);
+}
+
+TEST_CASE("a pending is ready once its deadline has passed", "[epoll]") {
+  test::TempBus path;
+  auto bus = Bus::open(path.path());
+  auto server = bus->serve();
+  REQUIRE_OK(server->on("echo", echo));
+  auto caller = test::caller_of(*bus, "echo");
+  auto pending = caller.start({}, 0, 20ms);
+  REQUIRE_OK(pending);
+  CHECK_FALSE(pending->ready());
+  test::nap(30ms);
+  CHECK(pending->ready());
+  CHECK(test::kind(pending->wait()) == ErrorKind::timed_out);
+}
+
 TEST_CASE("waiting and the fd go together", "[epoll]") {
   // wait() sleeps on the same event count as the thread behind fd(): neither may take the other's
   // wake-up.

@@ -1,6 +1,9 @@
 // Many at once: more lanes than a server polls, threads that share one bus, servers in one process
 // with their callers, callers that come and go.
+#include <array>
+#include <atomic>
 #include <thread>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/census.hpp"
@@ -49,6 +52,44 @@ TEST_CASE("seventy lanes on a server that polls eight", "[many]") {
     CHECK(wrong == 0);
     CHECK(slow == 0);  // a lost bell is found only by the sweep, half a second later
   }
+}
+
+TEST_CASE("a budget of one command reaches every lane and every seat", "[many]") {
+  test::TempBus path;
+  auto bus = Bus::open(path.path());
+  auto server = bus->serve({.hot_lanes = 2});
+  REQUIRE_OK(server->on("echo", echo));
+  // Each thread keeps its lane full; two are hot, two are cold.
+  constexpr int threads = 4;
+  std::atomic<bool> stop{false};
+  std::array<std::atomic<std::uint64_t>, threads> answered{};
+  std::vector<std::jthread> callers;
+  for (auto& mine : answered) {
+    callers.emplace_back([&] {
+      auto caller = test::caller_of(*bus, "echo");
+      std::vector<Pending> window;
+      while (!stop) {
+        window.clear();
+        for (int i = 0; i < 32; ++i) {
+          if (auto pending = caller.start({}, 0)) window.push_back(std::move(*pending));
+        }
+        for (auto& pending : window) {
+          if (pending.wait()) ++mine;
+        }
+      }
+    });
+  }
+  const auto least = [&] {
+    std::uint64_t low = ~0ULL;
+    for (const auto& mine : answered) low = std::min(low, mine.load());
+    return low;
+  };
+  const test::Stopwatch watch;
+  while (least() < 200 && watch.ms() < 20'000) REQUIRE_OK(server->poll(1));
+  CHECK(least() >= 200);
+  stop = true;
+  const test::Stopwatch drain;
+  while (drain.ms() < 500) REQUIRE_OK(server->poll());
 }
 
 TEST_CASE("cold lanes ring promptly, one after the other", "[many]") {

@@ -145,6 +145,59 @@ TEST_CASE("a call waits for the first registration ever", "[registration]") {
   CHECK(back == 3);
 }
 
+TEST_CASE("a successor takes over the names that it registers, and no other", "[registration]") {
+  test::TempBus path;
+  auto bus = Bus::open(path.path());
+  REQUIRE_OK(bus);
+  auto both = test::handler_process(path.path(), test::handlers({{"a", echo}, {"b", echo}}));
+  REQUIRE_OK(bus->wait_until_available("b", 5s));
+  auto b = test::caller_of(*bus, "b");
+  REQUIRE_OK(b.call({}, {}));
+  both.kill();
+  auto first = bus->serve({.label = "first"});
+  REQUIRE_OK(first->on("a", echo));
+  // The seat is taken again, but nobody serves "b" there.
+  CHECK(test::kind(bus->wait_until_available("b", 10ms)) == ErrorKind::timed_out);
+  CHECK(test::kind(test::caller_of(*bus, "b").call({}, {}, 100ms)) == ErrorKind::not_registered);
+  auto second = bus->serve({.label = "second"});
+  REQUIRE_OK(second->on("b", echo));
+  REQUIRE_OK(bus->wait_until_available("b", 1s));
+  auto pending = b.start({}, 0);
+  REQUIRE_OK(pending);
+  while (!pending->ready()) REQUIRE_OK(second->poll());
+  CHECK_OK(pending->wait());
+  CHECK(test::kind(first->on("b", echo)) == ErrorKind::already_registered);
+}
+
+TEST_CASE("a caller that waits for a name is served by whoever takes it", "[registration]") {
+  test::TempBus path;
+  auto bus = Bus::open(path.path());
+  REQUIRE_OK(bus);
+  auto both = test::handler_process(path.path(), test::handlers({{"a", echo}, {"b", echo}}));
+  REQUIRE_OK(bus->wait_until_available("b", 5s));
+  both.kill();
+  auto first = test::handler_process(path.path(), test::handlers({{"a", echo}}));
+  REQUIRE_OK(bus->wait_until_available("a", 5s));
+  test::Child later([&] {
+    test::nap(50ms);
+    return test::serve_for_ever(path.path(), test::handlers({{"b", echo}}));
+  });
+  auto b = test::caller_of(*bus, "b", {.when_vacant = WhenVacant::wait});
+  CHECK_OK(b.call({}, {}, 5s));
+}
+
+TEST_CASE("seats that only the names of the dead lead to are given to others", "[registration]") {
+  test::TempBus path;
+  auto bus = Bus::open(path.path(), test::small_bus());  // 4 endpoints
+  for (int i = 0; i < 6; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    auto child = test::handler_process(path.path(), test::handlers({{name, echo}}));
+    REQUIRE_OK(bus->wait_until_available(name, 5s));
+    CHECK_OK(test::caller_of(*bus, name).call({}, {}, 5s));
+    child.kill();
+  }
+}
+
 TEST_CASE("endpoints run out with the name of the option, and come back", "[registration]") {
   test::TempBus path;
   auto bus = Bus::open(path.path(), test::small_bus());  // 4 endpoints

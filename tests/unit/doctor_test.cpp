@@ -251,7 +251,7 @@ TEST_CASE("faults of names are found") {
        [](const Lab& lab) { lab.view.name(lab.name).length.store(5000, relaxed); }},
       {"name-binding", Severity::error,
        [](const Lab& lab) {
-         lab.view.name(lab.name).binding.store(BindingWord::make(1, 900).bits, relaxed);
+         lab.view.name(lab.name).binding.store(BindingWord::make(1, 1, 900).bits, relaxed);
        }},
       {"name-twice", Severity::error,
        [&](const Lab& lab) {

@@ -95,14 +95,14 @@ TEST_CASE("publisher: depth is what is committed and not started, per endpoint")
   set(f.view.lane_word(4), word.bits);
   set(f.view.lane(4).journal[0].cursor, layout::CursorWord::make(11, 0).bits);
   set(f.view.lane(4).counters.published, 15);
-  set(f.view.name(2).binding, layout::BindingWord::make(1, 3).bits);
+  set(f.view.name(2).binding, layout::BindingWord::make(1, 1, 3).bits);
   Publisher publisher(f.view, 42);
   publisher.publish(second);
   CHECK(read(f.name.depth) == 5);
   set(f.view.lane(4).counters.published, ~0ULL);  // forged
   publisher.publish(2 * second);
   CHECK(read(f.name.depth) <= f.view.capacities().cells_per_lane);
-  set(f.view.name(2).binding, layout::BindingWord::make(1, 900).bits);
+  set(f.view.name(2).binding, layout::BindingWord::make(1, 1, 900).bits);
   publisher.publish(3 * second);
   CHECK(read(f.name.depth) == 0);
   set(f.view.lane_word(4), 0);

@@ -105,8 +105,9 @@ TEST_CASE("participant, extent, binding, slot and ticket words round-trip", "[wo
     REQUIRE(ExtentWord::make(party, gen).party() == party);
     REQUIRE(ExtentWord::make(party, gen).gen() == gen);
 
-    const auto binding = BindingWord::make(epoch, epoch % 1000);
+    const auto binding = BindingWord::make(epoch, epoch ^ 0x555U, epoch % 1000);
     REQUIRE(binding.gen() == epoch);
+    REQUIRE(binding.owner() == (epoch ^ 0x555U));
     REQUIRE(binding.endpoint() == epoch % 1000);
     REQUIRE(binding.bound());
 
@@ -126,6 +127,6 @@ TEST_CASE("participant, extent, binding, slot and ticket words round-trip", "[wo
     REQUIRE(ticket.tag() == (lane ^ 0x5555U));
   }
   CHECK_FALSE(BindingWord{}.bound());
-  CHECK_FALSE(BindingWord::make(3, BindingWord::none).bound());
+  CHECK_FALSE(BindingWord::make(3, 0, BindingWord::none).bound());
   CHECK(ExtentWord{}.party().nobody());
 }

@@ -102,7 +102,8 @@ class SHMBUS_API Pending {
   Pending& operator=(const Pending&) = delete;
   ~Pending();
 
-  /// True once wait() would return at once. Never blocks.
+  /// True once wait() would return at once: answered, past its explicit deadline, or nobody is left
+  /// to answer it. Never blocks, makes no system call.
   [[nodiscard]] bool ready() const noexcept;
   /// The reply, or what became of the call. The time limit is the one the call was made with.
   [[nodiscard]] Result<ReplyView> wait() noexcept;
@@ -185,9 +186,11 @@ class SHMBUS_API RawCaller {
   [[nodiscard]] std::uint64_t lost() const noexcept;
 
   /// Readable when a reply may have arrived for any Pending of this caller's lane. Coalesces;
-  /// level-triggered until poll() is called. Starts one helper thread the first time.
+  /// level-triggered until poll() is called. Starts one helper thread the first time. Where no
+  /// shmbusd watches the bus, a dead handler makes nothing readable: call poll() on a timer too.
   [[nodiscard]] Result<int> fd() noexcept;
-  /// Clears the readiness of fd(); afterwards ask each Pending whether it is ready().
+  /// Clears the readiness of fd() and looks whether the handler still lives; afterwards ask each
+  /// Pending whether it is ready().
   Result<void> poll() noexcept;
 
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(core_); }

@@ -31,7 +31,7 @@ bool is_available(const Attachment& bus, const CommandName& name) noexcept {
   recovery::recover_endpoint(bus, binding.endpoint());
   const layout::ControlWord control{
       bus.view.endpoint(binding.endpoint()).control.control.load(std::memory_order_acquire)};
-  return control.active();
+  return binding.served_under(control);
 }
 
 }  // namespace

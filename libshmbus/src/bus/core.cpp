@@ -25,6 +25,8 @@ tl::unexpected<Error> no_seat() noexcept {
               "no free participant: create the bus with larger capacities.participants");
 }
 
+// Whoever removes a bus, or replaces an unusable one, holds the locks of all seats for a moment.
+constexpr std::uint64_t removal_ns = 100'000;
 constexpr std::int32_t replaced_code = ESTALE;
 
 tl::unexpected<Error> replaced() noexcept {
@@ -42,7 +44,7 @@ Result<layout::Party> join(const segment::OpenFile& file, const segment::View& v
   const auto role =
       options.as_daemon ? layout::participant_role::daemon : layout::participant_role::client;
   const auto seat = liveness::take_seat(view, file.file.fd(), {label, role});
-  if (!seat) return no_seat();
+  if (!seat) return liveness::a_seat_is_free(view) ? replaced() : no_seat();
   if (segment::id_of(path) != file.id) return replaced();
   return *seat;
 }
@@ -79,6 +81,7 @@ Result<std::shared_ptr<BusCore>> BusCore::open(std::string_view name_or_path,
   for (int i = 1;; ++i) {
     auto core = open_once(name_or_path, options);
     if (core || core.error().code != replaced_code || i == attempts) return core;
+    wait::pause_for(removal_ns);
   }
 }
 

@@ -65,6 +65,7 @@ class CallerCore {
     return lane_->lane.endpoint().attention.attention.load(std::memory_order_relaxed) !=
            static_cast<std::uint32_t>(layout::Attention::vacant);
   }
+  [[nodiscard]] std::optional<layout::BindingWord> destination() noexcept;
   Result<PortLane*> resolve(Deadline& deadline) noexcept;
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
   void settle_into(std::shared_ptr<PortLane> lane) noexcept;
@@ -79,7 +80,8 @@ class CallerCore {
   void sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept;
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
-  bool check_owner(PortLane& lane) noexcept;
+  bool check_owner(const PortLane& lane) noexcept;
+  [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
   Error give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept;
 
   // Publishing

@@ -55,8 +55,10 @@ Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
 
 bool CallerCore::ready(const Pending& pending) const noexcept {
   if (!usable() || pending.lane_ == nullptr) return true;
-  const auto& lane = static_cast<PortLane*>(pending.lane_)->lane;
-  return lane.replied({pending.cell_, pending.seq_});
+  const auto& lane = *static_cast<PortLane*>(pending.lane_);
+  if (lane.lane.replied({pending.cell_, pending.seq_}) || nobody_will_serve(lane)) return true;
+  // Only an explicit deadline: the default one starts when wait() does.
+  return pending.deadline_ticks_ != 0 && wait::ticks() >= pending.deadline_ticks_;
 }
 
 void CallerCore::cancel(Pending& pending) noexcept {

@@ -34,29 +34,33 @@ Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
   return lane_.get();
 }
 
-Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
+/// Where commands for the name go now: to the owner that serves it, or, for a caller that waits for
+/// one, to the seat where the next owner of the name is expected. None: there is nowhere to go.
+std::optional<BindingWord> CallerCore::destination() noexcept {
   const auto& view = bus().view;
+  if (!record_) record_ = names::find(view, name_);
+  if (!record_) return std::nullopt;
+  // SYNC names.binding: what the registrant set up is visible with it.
+  const BindingWord binding{view.name(*record_).binding.load(std::memory_order_acquire)};
+  if (!binding.bound() || binding.endpoint() >= view.capacities().endpoints) return std::nullopt;
+  recovery::recover_endpoint(bus(), binding.endpoint());  // when its owner is found dead
+  // SYNC endpoint.control
+  const ControlWord control{
+      view.endpoint(binding.endpoint()).control.control.load(std::memory_order_acquire)};
+  const bool queue_up = !control.active() && options_.when_vacant == WhenVacant::wait;
+  if (!queue_up && !binding.served_under(control)) return std::nullopt;
+  return binding;
+}
+
+Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
   for (;;) {
-    if (!record_) record_ = names::find(view, name_);
-    if (record_) {
-      // SYNC names.binding: what the registrant set up is visible with it.
-      const BindingWord binding{view.name(*record_).binding.load(std::memory_order_acquire)};
-      if (binding.bound() && binding.endpoint() < view.capacities().endpoints) {
-        const std::uint32_t endpoint = binding.endpoint();
-        recovery::recover_endpoint(bus(), endpoint);  // when its owner is found dead
-        // SYNC endpoint.control
-        const ControlWord control{
-            view.endpoint(endpoint).control.control.load(std::memory_order_acquire)};
-        // At a vacant endpoint commands queue up for the next owner, if the caller wants that.
-        if (control.active() || options_.when_vacant == WhenVacant::wait) {
-          auto lane = port_->lane_to(endpoint);
-          if (!lane) return tl::unexpected<Error>(lane.error());
-          settle_into(std::move(*lane));
-          binding_ = binding.bits;
-          binding_word_ = &view.name(*record_).binding;
-          return lane_.get();
-        }
-      }
+    if (const auto to = destination()) {
+      auto lane = port_->lane_to(to->endpoint());
+      if (!lane) return tl::unexpected<Error>(lane.error());
+      settle_into(std::move(*lane));
+      binding_ = to->bits;
+      binding_word_ = &bus().view.name(*record_).binding;
+      return lane_.get();
     }
     if (options_.when_vacant == WhenVacant::fail) return not_registered();
     if (auto waited = wait_for_owner(deadline); !waited) {
@@ -91,13 +95,7 @@ tl::unexpected<Error> CallerCore::not_registered() const noexcept {
 Result<void> CallerCore::wait_for_owner(Deadline& deadline) noexcept {
   auto& registrations = bus().view.bus_events().registrations;
   const std::uint32_t seen = registrations.load(std::memory_order_acquire);  // SYNC wait.event
-  if (!record_) record_ = names::find(bus().view, name_);
-  if (record_) {
-    const BindingWord binding{
-        bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
-    // As resolve() judges it: a binding that leads nowhere is none, and must not make us spin.
-    if (binding.bound() && binding.endpoint() < bus().view.capacities().endpoints) return {};
-  }
+  if (destination()) return {};
   const std::uint64_t left = deadline.left_ns(wait::ticks());
   if (left == 0) return not_registered();
   wait::futex_wait(registrations, seen, std::min(left, registration_slice_ns));

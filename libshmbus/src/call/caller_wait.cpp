@@ -100,18 +100,23 @@ void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_
   if (bridge_ == nullptr) head.caller.park.store(0, std::memory_order_relaxed);
 }
 
-bool CallerCore::check_owner(PortLane& lane) noexcept {
+/// The seat is vacant, and this caller does not wait for the next owner of the name, or that one
+/// will not sit down here: the name was given up or lives elsewhere by now.
+bool CallerCore::nobody_will_serve(const PortLane& lane) const noexcept {
   // SYNC endpoint.control
   const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
-  if (!control.active()) {
-    // Vacant: the next owner of the name comes here, if the caller cares to wait for one, unless
-    // the name was given up or lives elsewhere by now.
-    if (options_.when_vacant == WhenVacant::fail) return false;
-    const layout::BindingWord binding{
-        bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
-    return binding.bound() && binding.endpoint() == lane.lane.endpoint_index();
-  }
-  if (bus().dead(control.holder())) {
+  if (control.active()) return false;
+  if (options_.when_vacant == WhenVacant::fail) return true;
+  const layout::BindingWord binding{
+      bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+  return !binding.bound() || binding.endpoint() != lane.lane.endpoint_index();
+}
+
+bool CallerCore::check_owner(const PortLane& lane) noexcept {
+  if (nobody_will_serve(lane)) return false;
+  // SYNC endpoint.control
+  const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
+  if (control.active() && bus().dead(control.holder())) {
     recovery::recover_endpoint(bus(), lane.lane.endpoint_index());
   }
   return true;
@@ -159,7 +164,9 @@ Result<int> CallerCore::fd() noexcept {
 
 Result<void> CallerCore::poll() noexcept {
   if (!usable()) return misuse();
-  if (!bridge_ || lane_ == nullptr) return {};
+  if (lane_ == nullptr) return {};
+  (void)check_owner(*lane_);  // without a daemon it falls to us to find that the handler died
+  if (!bridge_) return {};
   bridge_->clear();
   // From here on every answer bumps the event count; what came before is found by ready().
   (void)say_asleep(lane_->lane.head());

@@ -74,6 +74,8 @@ void follow_binding(const Snapshot& so_far, NameInfo& info) {
   info.state = NameState::vacant;
   if (binding.endpoint() >= so_far.endpoints.size()) return;  // the doctor tells
   const auto& endpoint = so_far.endpoints[binding.endpoint()];
+  // Somebody may sit there by now who does not serve this name.
+  if (endpoint.active && endpoint.gen != binding.owner()) return;
   info.state = state_of(endpoint);
   info.owner_label = endpoint.label;
   if (const auto* owner = so_far.participant(endpoint.holder)) info.owner_pid = owner->pid;

@@ -9,7 +9,7 @@
 //   LaneWord      gen 16 | party 24 | endpoint 10 | state 2 | served 12  CAS
 //   ParticipantWord  epoch 12 | state 4 (low 16 bits)                    CAS
 //   ExtentWord    party 24 | generation 40                               CAS
-//   BindingWord   gen 16 | endpoint 12 x 4                               CAS
+//   BindingWord   gen 16 | spare 24 | owner 12 | endpoint 12             CAS
 //   NameSlotWord  tag 32 | record + 1                                    CAS, once
 //   TicketWord    turn 32 | lane 16 | tag 16                             CAS (producers), owner
 //
@@ -175,24 +175,32 @@ struct ExtentWord {
   [[nodiscard]] constexpr std::uint64_t gen() const noexcept { return bits & ((1ULL << 40U) - 1U); }
 };
 
-/// Where a name leads: up to four endpoints (a group); today at most one is used.
+/// Where a name leads, and which owner of that endpoint bound it there: `owner` is the gen of its
+/// control word. A successor takes over the seat, but only the names that it registers itself.
 struct BindingWord {
-  std::uint64_t bits = none_bits;
+  std::uint64_t bits = none;
 
   static constexpr std::uint32_t none = 0xFFF;
-  static constexpr std::uint64_t none_bits = (1ULL << 48U) - 1U;
 
-  static constexpr BindingWord make(std::uint32_t gen, std::uint32_t endpoint) noexcept {
-    return {(static_cast<std::uint64_t>(gen & 0xFFFFU) << 48U) | (none_bits & ~0xFFFULL) |
-            (endpoint & 0xFFFU)};
+  static constexpr BindingWord make(std::uint32_t gen, std::uint32_t owner,
+                                    std::uint32_t endpoint) noexcept {
+    return {(static_cast<std::uint64_t>(gen & 0xFFFFU) << 48U) |
+            (static_cast<std::uint64_t>(owner & 0xFFFU) << 12U) | (endpoint & 0xFFFU)};
   }
   [[nodiscard]] constexpr std::uint32_t gen() const noexcept {
     return static_cast<std::uint32_t>(bits >> 48U);
+  }
+  [[nodiscard]] constexpr std::uint32_t owner() const noexcept {
+    return static_cast<std::uint32_t>((bits >> 12U) & 0xFFFU);
   }
   [[nodiscard]] constexpr std::uint32_t endpoint() const noexcept {
     return static_cast<std::uint32_t>(bits & 0xFFFU);
   }
   [[nodiscard]] constexpr bool bound() const noexcept { return endpoint() != none; }
+  /// Whether the owner of the endpoint, whose control word this is, serves the name.
+  [[nodiscard]] constexpr bool served_under(ControlWord control) const noexcept {
+    return control.active() && control.gen() == owner();
+  }
 };
 
 struct NameSlotWord {

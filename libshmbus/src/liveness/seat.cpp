@@ -31,6 +31,14 @@ void describe_self(layout::Participant& slot, const SeatOptions& options) noexce
 
 }  // namespace
 
+bool a_seat_is_free(const segment::View& view) noexcept {
+  for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
+    const ParticipantWord seen{view.participant(i).state.load(std::memory_order_relaxed)};
+    if (seen.state() == ParticipantState::free) return true;
+  }
+  return false;
+}
+
 std::optional<layout::Party> take_seat(const segment::View& view, int fd,
                                        const SeatOptions& options) noexcept {
   for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {

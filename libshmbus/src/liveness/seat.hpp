@@ -29,4 +29,8 @@ struct SeatOptions {
 std::optional<layout::Party> take_seat(const segment::View& view, int fd,
                                        const SeatOptions& options) noexcept;
 
+/// Whether some slot says that it is free. When take_seat() found none all the same, somebody holds
+/// the locks of all seats: a moment later the file is gone, or the seats are there.
+bool a_seat_is_free(const segment::View& view) noexcept;
+
 }  // namespace shmbus::liveness

@@ -82,12 +82,21 @@ bool OwnedEndpoint::still_owned() const noexcept {
 }
 
 std::size_t OwnedEndpoint::poll(CommandRunner& runner, std::size_t budget) noexcept {
-  std::size_t ran = serve_hot(runner, budget);
-  if (ran < budget) ran += serve_inbox(runner, budget - ran);
-  if (!backlog_.empty() && ran < budget) ran += serve_backlog(runner, budget - ran);
+  // Whoever got nothing because the budget was spent comes first the next time.
+  const bool cold_first = cut_short_;
+  std::size_t ran = cold_first ? serve_cold(runner, budget) : 0;
+  if (ran < budget) ran += serve_hot(runner, budget - ran);
+  cut_short_ = !cold_first && ran >= budget;
+  if (!cold_first && ran < budget) ran += serve_cold(runner, budget - ran);
   for (std::size_t i = orphans_.size(); i-- > 0;) drop_if_drained(*orphans_[i]);
   if (ran != 0) add_commands(ran);
   return ran;
+}
+
+std::size_t OwnedEndpoint::serve_cold(CommandRunner& runner, std::size_t budget) noexcept {
+  const std::size_t ran = serve_inbox(runner, budget);
+  if (backlog_.empty() || ran >= budget) return ran;
+  return ran + serve_backlog(runner, budget - ran);
 }
 
 void OwnedEndpoint::add_commands(std::size_t ran) noexcept {
@@ -108,7 +117,11 @@ std::size_t OwnedEndpoint::serve(OwnerLane& lane, CommandRunner& runner,
 std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) noexcept {
   std::size_t ran = 0;
   OwnerLane* tired = nullptr;
-  for (OwnerLane* lane : hot_) {
+  // By index: a handler may register a name, which may adopt lanes. A small budget ends where it
+  // ends, and the next look goes on from there.
+  for (std::size_t turns = hot_.size(); turns > 0 && ran < budget; --turns) {
+    if (next_hot_ >= hot_.size()) next_hot_ = 0;
+    OwnerLane* lane = hot_[next_hot_++];
     const std::size_t n = serve(*lane, runner, std::min(lane_batch, budget - ran));
     ran += n;
     lane->idle_sweeps = n != 0 ? 0 : lane->idle_sweeps + 1;

@@ -55,6 +55,8 @@ class OwnedEndpoint {
   void vacate(CommandRunner& runner) noexcept;
 
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  /// Of this ownership: what tells it from those before and after.
+  [[nodiscard]] std::uint32_t gen() const noexcept { return control_.gen(); }
   [[nodiscard]] layout::Endpoint& shared() const noexcept { return *shared_; }
   /// Still ours in the segment. False only after somebody scribbled there.
   [[nodiscard]] bool still_owned() const noexcept;
@@ -65,6 +67,7 @@ class OwnedEndpoint {
 
   std::size_t serve(OwnerLane& lane, CommandRunner& runner, std::size_t limit) noexcept;
   std::size_t serve_hot(CommandRunner& runner, std::size_t budget) noexcept;
+  std::size_t serve_cold(CommandRunner& runner, std::size_t budget) noexcept;
   std::size_t serve_inbox(CommandRunner& runner, std::size_t budget) noexcept;
   std::size_t serve_ticket(layout::TicketWord ticket, CommandRunner& runner) noexcept;
   std::size_t serve_backlog(CommandRunner& runner, std::size_t budget) noexcept;
@@ -90,6 +93,8 @@ class OwnedEndpoint {
   std::uint64_t inbox_empties_ = 0;                ///< how often no ticket was found
   std::vector<std::unique_ptr<OwnerLane>> lanes_;  ///< by lane index
   std::vector<OwnerLane*> hot_;
+  std::size_t next_hot_ = 0;  ///< whose turn it is
+  bool cut_short_ = false;    ///< the budget was spent before the cold lanes had their turn
   std::vector<OwnerLane*> backlog_;
   std::vector<OwnerLane*> orphans_;
 };

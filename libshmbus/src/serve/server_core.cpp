@@ -164,7 +164,10 @@ bool ServerCore::locate_memory(serve::OwnerLane& lane, const serve::Taken& taken
 std::size_t ServerCore::poll_all(std::size_t budget) noexcept {
   std::size_t ran = 0;
   // By index: a handler may register a name, which can add an endpoint.
-  for (std::size_t i = 0; i < endpoints_.size(); ++i) ran += endpoints_[i]->poll(*this, budget);
+  for (std::size_t turns = endpoints_.size(); turns > 0 && ran < budget; --turns) {
+    if (next_endpoint_ >= endpoints_.size()) next_endpoint_ = 0;
+    ran += endpoints_[next_endpoint_++]->poll(*this, budget - ran);
+  }
   return ran;
 }
 

@@ -105,7 +105,7 @@ class ServerCore final : private serve::CommandRunner {
   [[nodiscard]] serve::OwnedEndpoint* owned(std::uint32_t endpoint) noexcept;
   Result<serve::OwnedEndpoint*> own_seat();
   Result<bool> try_bind(std::uint32_t record, layout::BindingWord seen);
-  Result<bool> take_over_vacant(std::uint32_t record, std::uint32_t endpoint);
+  Result<serve::OwnedEndpoint*> seat_for(std::uint32_t record, layout::BindingWord seen);
   [[nodiscard]] tl::unexpected<Error> already_registered(std::uint32_t record,
                                                          layout::ControlWord control) const;
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
@@ -117,6 +117,7 @@ class ServerCore final : private serve::CommandRunner {
   std::shared_ptr<ReplyGate> gate_ = std::make_shared<ReplyGate>();
   serve::HandlerTable handlers_;
   std::vector<std::unique_ptr<serve::OwnedEndpoint>> endpoints_;
+  std::size_t next_endpoint_ = 0;  ///< whose turn it is
   std::vector<std::unique_ptr<wait::FdBridge>> bridges_;
   int fd_ = -1;
   wait::SpinBudget spin_;

@@ -32,28 +32,35 @@ BindingWord load_binding(const segment::View& view, std::uint32_t record) noexce
   return {view.name(record).binding.load(std::memory_order_acquire)};
 }
 
-bool bind(const segment::View& view, std::uint32_t record, BindingWord seen,
-          std::uint32_t endpoint) noexcept {
-  const auto next = BindingWord::make(seen.gen() + 1, endpoint);
+/// One CAS from exactly what was seen.
+bool rebind(const segment::View& view, std::uint32_t record, BindingWord seen,
+            BindingWord next) noexcept {
   // SYNC names.binding
   return view.name(record).binding.compare_exchange_strong(
       seen.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-/// Endpoints that no name leads to and nobody owns. The lowest first: a server that is restarted
-/// gets its old seat, and its callers keep their lanes.
-std::vector<std::uint32_t> free_endpoints(const segment::View& view) {
+bool bind_to(const segment::View& view, std::uint32_t record, BindingWord seen,
+             const OwnedEndpoint& seat) noexcept {
+  return rebind(view, record, seen, BindingWord::make(seen.gen() + 1, seat.gen(), seat.index()));
+}
+
+/// Endpoints that nobody owns, those that no name leads to first, each kind from the lowest: a
+/// server that is restarted gets its old seat, and its callers keep their lanes.
+std::vector<std::uint32_t> vacant_endpoints(const segment::View& view) {
   std::vector<bool> named(view.capacities().endpoints);
   for (std::uint32_t record = 0; record < view.capacities().names; ++record) {
     if (view.name(record).lease.load(std::memory_order_acquire) == 0) continue;
     const BindingWord binding = load_binding(view, record);
     if (binding.bound() && binding.endpoint() < named.size()) named[binding.endpoint()] = true;
   }
-  std::vector<std::uint32_t> free;
-  for (std::uint32_t i = 0; i < named.size(); ++i) {
-    if (!named[i] && !load_control(view, i).active()) free.push_back(i);
+  std::vector<std::uint32_t> vacant;
+  for (const bool wanted : {false, true}) {
+    for (std::uint32_t i = 0; i < named.size(); ++i) {
+      if (named[i] == wanted && !load_control(view, i).active()) vacant.push_back(i);
+    }
   }
-  return free;
+  return vacant;
 }
 
 bool may_own(const layout::NameRecord& record) noexcept {
@@ -95,26 +102,25 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint
 
 /// True when the name leads to an endpoint of ours, false when the world moved: look again.
 Result<bool> ServerCore::try_bind(std::uint32_t record, BindingWord seen) {
-  const auto& view = bus_->view();
-  if (seen.bound() && seen.endpoint() < view.capacities().endpoints) {
-    if (owned(seen.endpoint()) != nullptr) return true;
-    return take_over_vacant(record, seen.endpoint());
-  }
-  const auto seat = own_seat();
+  const auto seat = seat_for(record, seen);
   if (!seat) return tl::unexpected<Error>(seat.error());
-  return bind(view, record, seen, (*seat)->index());
+  return *seat != nullptr && bind_to(bus_->view(), record, seen, **seat);
 }
 
-/// The name leads to an endpoint whose owner is gone, with commands that may still wait there: sit
-/// down in that very seat.
-Result<bool> ServerCore::take_over_vacant(std::uint32_t record, std::uint32_t endpoint) {
-  recovery::recover_endpoint(attachment(), endpoint);
-  const ControlWord control = load_control(bus_->view(), endpoint);
-  if (control.active()) return already_registered(record, control);
-  auto taken = OwnedEndpoint::acquire(attachment(), endpoint, options_, label_);
-  if (!taken) return false;
-  if (auto kept = keep(std::move(taken)); !kept) return tl::unexpected<Error>(kept.error());
-  return true;
+/// The seat to serve this name from: where commands may still wait for its next owner, if that
+/// seat is free, else our own. Null when the world moved.
+Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord seen) {
+  const auto& view = bus_->view();
+  if (!seen.bound() || seen.endpoint() >= view.capacities().endpoints) return own_seat();
+  if (auto* mine = owned(seen.endpoint())) return mine;
+  recovery::recover_endpoint(attachment(), seen.endpoint());
+  const ControlWord control = load_control(view, seen.endpoint());
+  if (seen.served_under(control)) return already_registered(record, control);
+  // Its owner is gone, and somebody sits there by now who does not serve this name.
+  if (control.active()) return own_seat();
+  auto taken = OwnedEndpoint::acquire(attachment(), seen.endpoint(), options_, label_);
+  if (!taken) return nullptr;
+  return keep(std::move(taken));
 }
 
 tl::unexpected<Error> ServerCore::already_registered(std::uint32_t record,
@@ -144,7 +150,7 @@ OwnedEndpoint* ServerCore::owned(std::uint32_t endpoint) noexcept {
 Result<OwnedEndpoint*> ServerCore::own_seat() {
   if (!endpoints_.empty()) return endpoints_.front().get();
   for (int round = 0; round < 2; ++round) {
-    for (const std::uint32_t index : free_endpoints(bus_->view())) {
+    for (const std::uint32_t index : vacant_endpoints(bus_->view())) {
       auto taken = OwnedEndpoint::acquire(attachment(), index, options_, label_);
       if (taken) return keep(std::move(taken));
     }
@@ -177,8 +183,11 @@ Result<void> ServerCore::remove(const CommandName& name) {
 void ServerCore::unbind(std::uint32_t record) noexcept {
   for (;;) {
     const BindingWord seen = load_binding(bus_->view(), record);
-    if (!seen.bound() || owned(seen.endpoint()) == nullptr) return;
-    if (bind(bus_->view(), record, seen, BindingWord::none)) return;
+    if (!seen.bound()) return;
+    const auto* seat = owned(seen.endpoint());
+    if (seat == nullptr || seat->gen() != seen.owner()) return;
+    const auto none = BindingWord::make(seen.gen() + 1, 0, BindingWord::none);
+    if (rebind(bus_->view(), record, seen, none)) return;
   }
 }
 
