@@ -43,26 +43,12 @@ void add_small(Registry& registry) {
   add<256>(registry, {"call.hot.256B", "spin", "floor.line", Tier::detail}, {});
 }
 
-// Memory to rotate through without reaching the end of the bus's.
 void add_large(Registry& registry) {
-  const Capacities middling{.extents = 256, .extent_bytes = 64 * kKiB};
   const Capacities large{.extents = 32, .extent_bytes = kMiB};
   add<kKiB>(registry, {"call.1KiB", "spin", "floor.1KiB", Tier::headline}, {});
-  add<64 * kKiB>(registry, {"call.64KiB", "spin", "floor.64KiB", Tier::headline},
-                 {.capacities = middling});
+  add<64 * kKiB>(registry, {"call.64KiB", "spin", "floor.64KiB", Tier::headline}, {});
   add<4 * kMiB>(registry, {"call.4MiB", "spin", "floor.4MiB", Tier::headline},
                 {.capacities = large});
-  // A thread rotates through at most a quarter of the bus's memory, here one block of each kind at
-  // a time: in effect the block freed last is used next.
-  const Capacities few{.extents = 8, .extent_bytes = 64 * kKiB};
-  add<64 * kKiB>(registry, {"design.payload_order.rotating", "spin", "floor.64KiB", Tier::detail},
-                 {.capacities = middling});
-  add<64 * kKiB>(
-      registry,
-      {"design.payload_order.default", "spin", "design.payload_order.rotating", Tier::detail}, {});
-  add<64 * kKiB>(
-      registry, {"design.payload_order.few", "spin", "design.payload_order.rotating", Tier::detail},
-      {.capacities = few});
 }
 
 // Late calls count from when they were due.

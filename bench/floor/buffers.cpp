@@ -4,6 +4,11 @@
 // Which buffer is used next matters more than anything else. One hot buffer is always dirty in the
 // other core's cache; a rotating set larger than L2 is not, but misses more often. Neither wins at
 // every size and placement, so floor.<size> measures both in each round and is the better.
+//
+// A bus cannot answer in the request's own memory: a handler may read on while it writes. With two
+// buffers it matters who wrote each of them last. design.payload_order.fixed uses one for requests
+// and one for replies, .swapping lets them change places after each call, as the bus does, and
+// .rotating takes pairs from a set larger than L2.
 
 #include <algorithm>
 #include <atomic>
@@ -31,44 +36,62 @@ void wait_for(const std::atomic<std::uint64_t>& turn, std::uint64_t value) noexc
   }
 }
 
-template <std::size_t Bytes>
-RoundResult run_buffers(const RoundBudget& budget, std::size_t buffers) {
+/// Which buffer carries the request of a call, and which the reply.
+struct InPlace {
+  std::size_t buffers;
+  [[nodiscard]] std::size_t request(std::size_t call) const { return call % buffers; }
+  [[nodiscard]] std::size_t reply(std::size_t call) const { return request(call); }
+};
+struct FixedPair {
+  std::size_t buffers = 2;
+  [[nodiscard]] static std::size_t request(std::size_t) { return 0; }
+  [[nodiscard]] static std::size_t reply(std::size_t) { return 1; }
+};
+struct SwappingPair {
+  std::size_t buffers = 2;
+  [[nodiscard]] static std::size_t request(std::size_t call) { return call % 2; }
+  [[nodiscard]] static std::size_t reply(std::size_t call) { return (call + 1) % 2; }
+};
+struct RotatingPairs {
+  std::size_t buffers;
+  [[nodiscard]] std::size_t request(std::size_t call) const { return 2 * call % buffers; }
+  [[nodiscard]] std::size_t reply(std::size_t call) const { return (2 * call + 1) % buffers; }
+};
+
+template <std::size_t Bytes, class Order>
+RoundResult run_buffers(const RoundBudget& budget, Order order) {
   SharedObject<Control> control;
-  SharedMapping memory(buffers * Bytes);
+  SharedMapping memory(order.buffers * Bytes);
   RoleGroup group(budget);
-  const auto next = [buffers](std::size_t index) { return index + 1 == buffers ? 0 : index + 1; };
   group.add("caller", 0, [&](RoleContext& context) {
     memory.prefault();
     context.barrier();
     EchoCaller<Bytes> echo;
     std::uint64_t turn = 0;
-    std::size_t index = 0;
+    std::size_t call = 0;
     measure_calls(context, [&] {
-      std::byte* buffer = memory.data() + index * Bytes;
-      index = next(index);
-      echo.fill(buffer);
+      echo.fill(memory.data() + order.request(call) * Bytes);
       control->turn.store(turn + 1, std::memory_order_release);
       wait_for(control->turn, turn + 2);
       turn += 2;
-      echo.check(buffer);
+      echo.check(memory.data() + order.reply(call) * Bytes);
+      ++call;
     });
-    echo.fill_end(memory.data() + index * Bytes);
+    echo.fill_end(memory.data() + order.request(call) * Bytes);
     control->turn.store(turn + 1, std::memory_order_release);
   });
   group.add("server", 1, [&](RoleContext& context) {
     memory.prefault();
     context.barrier();
     EchoServer<Bytes> echo;
-    std::size_t index = 0;
-    for (std::uint64_t turn = 0;; turn += 2) {
-      std::byte* buffer = memory.data() + index * Bytes;
-      index = next(index);
+    for (std::size_t call = 0;; ++call) {
+      const std::uint64_t turn = 2 * call;
       wait_for(control->turn, turn + 1);
-      echo.take(buffer);
+      echo.take(memory.data() + order.request(call) * Bytes);
       if (echo.ended()) {
         return;
       }
-      echo.reply(buffer);
+      echo.reply(memory.data() + order.reply(call) * Bytes);
       control->turn.store(turn + 2, std::memory_order_release);
     }
   });
@@ -76,8 +99,10 @@ RoundResult run_buffers(const RoundBudget& budget, std::size_t buffers) {
 }
 
 template <std::size_t Bytes>
+constexpr std::size_t rotating_buffers = std::max(kRotatingMin, kRotatingSpan / Bytes);
+
+template <std::size_t Bytes>
 void add_size(Registry& registry, const std::string& size) {
-  constexpr std::size_t kRotating = std::max(kRotatingMin, kRotatingSpan / Bytes);
   const std::string name = "floor." + size;
   registry.add({.name = name,
                 .payload = Bytes,
@@ -85,8 +110,11 @@ void add_size(Registry& registry, const std::string& size) {
                 .tier = Tier::headline,
                 .run_round = [](const RoundBudget& budget) {
                   return run_better_of(
-                      budget, [](const RoundBudget& half) { return run_buffers<Bytes>(half, 1); },
-                      [](const RoundBudget& half) { return run_buffers<Bytes>(half, kRotating); });
+                      budget,
+                      [](const RoundBudget& half) { return run_buffers<Bytes>(half, InPlace{1}); },
+                      [](const RoundBudget& half) {
+                        return run_buffers<Bytes>(half, InPlace{rotating_buffers<Bytes>});
+                      });
                 }});
   const auto add_form = [&](const char* form, std::size_t buffers) {
     registry.add({.name = name + form,
@@ -95,11 +123,24 @@ void add_size(Registry& registry, const std::string& size) {
                   .ratio_to = name,
                   .tier = Tier::detail,
                   .run_round = [buffers](const RoundBudget& budget) {
-                    return run_buffers<Bytes>(budget, buffers);
+                    return run_buffers<Bytes>(budget, InPlace{buffers});
                   }});
   };
   add_form(".hot", 1);
-  add_form(".rotating", kRotating);
+  add_form(".rotating", rotating_buffers<Bytes>);
+}
+
+template <class Order>
+void add_order(Registry& registry, const char* name, Order order) {
+  constexpr std::size_t kBytes = 64 * 1024;
+  registry.add({.name = name,
+                .payload = kBytes,
+                .mode = "spin",
+                .ratio_to = "floor.64KiB",
+                .tier = Tier::detail,
+                .run_round = [order](const RoundBudget& budget) {
+                  return run_buffers<kBytes>(budget, order);
+                }});
 }
 
 }  // namespace
@@ -108,6 +149,10 @@ void register_floor_buffers(Registry& registry) {
   add_size<1024>(registry, "1KiB");
   add_size<64 * 1024>(registry, "64KiB");
   add_size<4 * 1024 * 1024>(registry, "4MiB");
+  add_order(registry, "design.payload_order.fixed", FixedPair{});
+  add_order(registry, "design.payload_order.swapping", SwappingPair{});
+  add_order(registry, "design.payload_order.rotating",
+            RotatingPairs{2 * rotating_buffers<64 * 1024>});
 }
 
 }  // namespace shmbus::bench

@@ -132,29 +132,24 @@ TEST_CASE("trim keeps what is in use", "[pool]") {
   pool.release(again->offset64);
 }
 
-TEST_CASE("middling blocks rotate, small ones are reused while warm", "[pool]") {
-  // docs/performance.md says why; here only that it is so.
-  OpenOptions options = test::small_bus();
-  options.capacities.extents = 64;
-  options.capacities.extent_bytes = 65536;
+TEST_CASE("the block that carried the last reply carries the next request", "[pool]") {
+  // docs/decisions/0005-order-of-reuse.md says what it is worth; here only that it is so.
   test::TempBus bus;
-  const auto core = test::join(bus.path(), options);
+  const auto core = test::join(bus.path());
   payload::Pool pool(core->attachment());
-  const auto reuse = [&](std::uint64_t bytes) {
-    const auto first = pool.allocate(bytes);
-    pool.release(first->offset64);
-    const auto second = pool.allocate(bytes);
-    pool.release(second->offset64);
-    return first->offset64 == second->offset64;
-  };
-  CHECK(reuse(256));
-  CHECK(reuse(1024 * 1024));
-  for (int i = 0; i < 1000; ++i) (void)reuse(65536);
-  CHECK_FALSE(reuse(65536));
-  // A quarter of the bus at most; beside it an extent of small blocks and a run of 1 MiB.
-  CHECK(leased(core->view()) <= 64 / 4 + 1 + 16);
-  pool.trim();
-  CHECK(leased(core->view()) == 0);
+  auto request = pool.allocate(1024);
+  auto reply = pool.allocate(1024);
+  for (int call = 0; call < 100; ++call) {
+    REQUIRE((request && reply));
+    const auto last_request = request->offset64;
+    const auto last_reply = reply->offset64;
+    pool.release(last_request);
+    pool.release(last_reply);
+    request = pool.allocate(1024);
+    reply = pool.allocate(1024);
+    REQUIRE(request->offset64 == last_reply);
+    REQUIRE(reply->offset64 == last_request);
+  }
 }
 
 TEST_CASE("a claim on memory of others, or of nobody, is refused", "[pool]") {

@@ -9,44 +9,8 @@ namespace shmbus::payload {
 namespace {
 
 constexpr std::uint64_t unit = 64;
-constexpr std::uint64_t rotate_from_bytes = std::uint64_t{16} * 1024;
-constexpr std::uint64_t rotate_below_bytes = std::uint64_t{1024} * 1024;
-constexpr std::uint64_t rotate_through_bytes = std::uint64_t{4} * 1024 * 1024;
-
-constexpr bool rotates(std::uint32_t size_class) noexcept {
-  const std::uint64_t bytes = class_bytes(size_class);
-  return bytes >= rotate_from_bytes && bytes < rotate_below_bytes;
-}
 
 }  // namespace
-
-void FreeBlocks::make_room_for(std::size_t total) {
-  if (total <= ring_.size()) return;
-  std::vector<std::uint32_t> larger(std::max(total, 2 * ring_.size()));
-  for (std::size_t i = 0; i < count_; ++i) larger[i] = ring_[(first_ + i) % ring_.size()];
-  ring_.swap(larger);
-  first_ = 0;
-}
-
-void FreeBlocks::push(std::uint32_t block) noexcept {
-  std::size_t at = first_ + count_;
-  if (at >= ring_.size()) at -= ring_.size();
-  ring_[at] = block;
-  ++count_;
-}
-
-std::uint32_t FreeBlocks::pop_newest() noexcept {
-  std::size_t at = first_ + --count_;
-  if (at >= ring_.size()) at -= ring_.size();
-  return ring_[at];
-}
-
-std::uint32_t FreeBlocks::pop_oldest() noexcept {
-  const std::uint32_t block = ring_[first_];
-  if (++first_ == ring_.size()) first_ = 0;
-  --count_;
-  return block;
-}
 
 Pool::~Pool() {
   if (!runs_.empty()) trim();
@@ -56,11 +20,12 @@ std::optional<detail::Block> Pool::allocate(std::uint64_t bytes) noexcept {
   const std::uint32_t size_class = class_for(bytes);
   if (size_class >= class_count) return std::nullopt;
   auto& free = free_[size_class];
-  if ((free.empty() || should_rotate(size_class)) && !grow(size_class) && free.empty()) {
+  if (free.empty() && !grow(size_class)) [[unlikely]] {
     trim();  // another class may sit on what is missing
     if (!grow(size_class)) return std::nullopt;
   }
-  const std::uint32_t offset64 = rotates(size_class) ? free.pop_oldest() : free.pop_newest();
+  const std::uint32_t offset64 = free.back();
+  free.pop_back();
   Run* run = run_of(offset64);
   ++run->used;
   ++outstanding_;
@@ -73,15 +38,7 @@ void Pool::release(std::uint32_t offset64) noexcept {
   if (run == nullptr) return;
   --run->used;
   --outstanding_;
-  free_[run->size_class].push(offset64);
-}
-
-/// Rotating wants many blocks of the class, but no more than a quarter of the bus's memory.
-bool Pool::should_rotate(std::uint32_t size_class) const noexcept {
-  if (!rotates(size_class)) return false;
-  const std::uint64_t quarter = bus_->view.geometry().extents.bytes() / 4;
-  const std::uint64_t wanted = std::min(rotate_through_bytes, quarter);
-  return (blocks_[size_class] + 1) * class_bytes(size_class) <= wanted;
+  free_[run->size_class].push_back(offset64);
 }
 
 bool Pool::grow(std::uint32_t size_class) noexcept {
@@ -93,7 +50,7 @@ bool Pool::grow(std::uint32_t size_class) noexcept {
     // Everything that can fail comes before the lease.
     run_of_extent_.resize(bus_->view.capacities().extents);
     runs_.reserve(runs_.size() + 1);
-    free_[size_class].make_room_for(blocks_[size_class] + blocks);
+    free_[size_class].reserve(blocks_[size_class] + blocks);
   } catch (const std::bad_alloc&) {
     return false;
   }
@@ -106,7 +63,7 @@ bool Pool::grow(std::uint32_t size_class) noexcept {
   const std::uint64_t begin = *first * extent_bytes;
   // Lowest address on top, so that fresh blocks are used in order.
   for (std::uint32_t i = blocks; i-- > 0;) {
-    free_[size_class].push(static_cast<std::uint32_t>((begin + i * block_bytes) / unit));
+    free_[size_class].push_back(static_cast<std::uint32_t>((begin + i * block_bytes) / unit));
   }
   blocks_[size_class] += blocks;
   return true;
@@ -145,13 +102,9 @@ void Pool::forget(Run& run) noexcept {
 }
 
 void Pool::trim() noexcept {
-  for (std::uint32_t size_class = 0; size_class < class_count; ++size_class) {
-    auto& free = free_[size_class];
-    // Keep the blocks of runs that are still in use, drop the others.
-    for (std::size_t left = free.size(); left > 0; --left) {
-      const std::uint32_t block = free.pop_oldest();
-      if (run_of(block)->used != 0) free.push(block);
-    }
+  // Keep the blocks of runs that are still in use, drop the others.
+  for (auto& free : free_) {
+    std::erase_if(free, [this](std::uint32_t block) { return run_of(block)->used == 0; });
   }
   for (std::size_t i = runs_.size(); i-- > 0;) {
     if (runs_[i].used == 0) forget(runs_[i]);

@@ -2,10 +2,11 @@
 // borrow blocks until they reply, so there is nothing in it that another process could corrupt or
 // that would have to be recovered: the lease of the extent is all that is shared.
 //
-// The order in which freed blocks are handed out again matters (docs/performance.md): small and
-// very large ones newest first, while they are in the cache; middling ones oldest first, rotating
-// through more than the second-level cache holds, since a block that is still dirty in the peer's
-// cache is slower to take back than one that has drained to the shared one.
+// The block freed last is handed out first, and callers free a call's request before its reply: so
+// the block that carried the last reply carries the next request, and the other way round. Each
+// block is then always written by the side that read it last, whose copy of its lines only has to
+// be made its own again, just as in a single buffer that is answered in place. Writing lines that
+// the other side read last costs several times as much (docs/decisions/0005-order-of-reuse.md).
 #pragma once
 
 #include <array>
@@ -19,24 +20,6 @@
 #include "shmbus/caller.hpp"
 
 namespace shmbus::payload {
-
-/// Free blocks of one class: a ring with room for all of them, so that freeing never allocates.
-class FreeBlocks {
- public:
-  void make_room_for(std::size_t total);  ///< may throw std::bad_alloc; then nothing changed
-  void push(std::uint32_t block) noexcept;
-  [[nodiscard]] std::uint32_t pop_newest() noexcept;
-  [[nodiscard]] std::uint32_t pop_oldest() noexcept;
-  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-  [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  [[nodiscard]] std::size_t capacity() const noexcept { return ring_.size(); }
-  void clear() noexcept { count_ = 0; }
-
- private:
-  std::vector<std::uint32_t> ring_;
-  std::size_t first_ = 0;
-  std::size_t count_ = 0;
-};
 
 class Pool {
  public:
@@ -67,13 +50,12 @@ class Pool {
 
   bool grow(std::uint32_t size_class) noexcept;
   bool is_new(std::uint32_t first, std::uint32_t extents) noexcept;
-  [[nodiscard]] bool should_rotate(std::uint32_t size_class) const noexcept;
   [[nodiscard]] Run* run_of(std::uint32_t offset64) noexcept;
   void forget(Run& run) noexcept;
 
   const Attachment* bus_;
-  std::array<FreeBlocks, class_count> free_;
-  std::array<std::uint32_t, class_count> blocks_{};  ///< of each class, free or not
+  std::array<std::vector<std::uint32_t>, class_count> free_;  ///< stacks, room for all blocks
+  std::array<std::uint32_t, class_count> blocks_{};           ///< of each class, free or not
   std::vector<Run> runs_;
   std::vector<std::uint32_t> run_of_extent_;  ///< index into runs_, + 1
   std::size_t outstanding_ = 0;
