@@ -10,6 +10,7 @@
 #include "support/catch.hpp"
 #include "support/census.hpp"
 #include "support/child.hpp"
+#include "support/each_command.hpp"
 #include "support/lane_ends.hpp"
 
 using namespace shmbus;
@@ -21,7 +22,7 @@ using serve::OwnedEndpoint;
 namespace {
 
 /// Starts commands and does with each what `act` says; what it leaves undone stays undone.
-struct Runner final : serve::CommandRunner {
+struct Runner final : test::EachCommand {
   std::function<void(serve::OwnerLane&, const serve::Taken&)> act;
   std::vector<std::uint64_t> numbers;
   void run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept override {

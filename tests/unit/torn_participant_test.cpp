@@ -12,6 +12,7 @@
 #include "support/catch.hpp"
 #include "support/census.hpp"
 #include "support/child.hpp"
+#include "support/each_command.hpp"
 #include "support/lane_ends.hpp"
 
 using namespace shmbus;
@@ -55,7 +56,7 @@ struct Scene {
 };
 
 /// Finishes each command, notes its number.
-struct Finisher final : serve::CommandRunner {
+struct Finisher final : test::EachCommand {
   std::vector<std::uint64_t> numbers;
   void run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept override {
     numbers.push_back(taken.words[3]);

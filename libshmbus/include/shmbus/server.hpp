@@ -30,9 +30,37 @@
 namespace shmbus {
 
 namespace detail {
-struct Invocation;
 struct DeferredReply;
 class ServerCore;
+
+/// Where a handler's reply goes: a small one into memory at hand, a large one into the caller's.
+struct SHMBUS_API ReplyRoom {
+  static constexpr std::size_t small_bytes = 48;
+
+  std::byte* block = nullptr;  ///< the caller's memory, checked; null when it gave none
+  std::uint32_t capacity = 0;  ///< of the block
+  std::uint32_t size = 0;
+  std::uint32_t needed = 0;  ///< set when the caller made too little room
+  /// Left uninitialised: only the `size` bytes that a handler asked for are ever sent.
+  alignas(8) std::byte small[small_bytes];  // NOLINT
+
+  /// Empty when `bytes` do not fit what the caller made room for.
+  std::span<std::byte> buffer(std::size_t bytes) noexcept {
+    if (bytes > small_bytes) return large_buffer(bytes);
+    size = static_cast<std::uint32_t>(bytes);
+    return {small, bytes};
+  }
+
+ private:
+  std::span<std::byte> large_buffer(std::size_t bytes) noexcept;
+};
+
+/// One command while its handler runs, as far as Context looks inside without a call.
+struct Frame {
+  std::span<const std::byte> request;
+  ReplyRoom* reply = nullptr;
+  bool one_way = false;
+};
 }  // namespace detail
 
 struct CallerInfo {
@@ -71,25 +99,27 @@ class SHMBUS_API Responder {
 /// What a running handler may ask and do beyond its request and reply.
 class SHMBUS_API Context {
  public:
-  explicit Context(detail::Invocation& invocation) noexcept : invocation_(&invocation) {}
+  explicit Context(detail::Frame& frame) noexcept : frame_(&frame) {}
 
   [[nodiscard]] std::string_view name() const noexcept;
-  [[nodiscard]] bool one_way() const noexcept;
+  [[nodiscard]] bool one_way() const noexcept { return frame_->one_way; }
   /// Time left before the caller's explicit deadline; `forever` when it named none.
   [[nodiscard]] Duration remaining() const noexcept;
   /// The caller has gone or no longer wants the answer.
   [[nodiscard]] bool cancelled() const noexcept;
   [[nodiscard]] CallerInfo caller() const noexcept;
 
-  [[nodiscard]] std::span<const std::byte> request() const noexcept;
+  [[nodiscard]] std::span<const std::byte> request() const noexcept { return frame_->request; }
   /// Memory for a reply of `bytes`, in the caller's own line or block. Empty when the caller made
   /// room for less: the caller is then told too_large with the size needed.
-  [[nodiscard]] std::span<std::byte> reply_buffer(std::size_t bytes) noexcept;
+  [[nodiscard]] std::span<std::byte> reply_buffer(std::size_t bytes) noexcept {
+    return frame_->reply->buffer(bytes);
+  }
   /// Answer later. The request memory stays valid only while the handler runs.
   [[nodiscard]] Responder defer() noexcept;
 
  private:
-  detail::Invocation* invocation_;
+  detail::Frame* frame_;
 };
 
 namespace detail {

@@ -83,12 +83,10 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
 
 Result<std::size_t> CallerCore::call(std::span<const std::byte> request, std::span<std::byte> reply,
                                      Duration timeout) noexcept {
-  if (!usable()) [[unlikely]]
-    return misuse();
-  if (reply.size() <= layout::inline_reply_bytes && fast(request.size(), timeout)) [[likely]] {
-    return call_fast(request, reply);
+  if (reply.size() > layout::inline_reply_bytes || !fast(request.size(), timeout)) [[unlikely]] {
+    return call_slow(request, reply, timeout);
   }
-  return call_slow(request, reply, timeout);
+  return call_fast(request, reply);
 }
 
 /// Request and reply in one line, the lane at hand, no clock.
@@ -106,12 +104,21 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
   if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) {
     return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
   }
-  if (sampled) record_round_trip(lane, began);
-  return finish_call(lane, ticket, {}, {}, reply);
+  if (sampled) [[unlikely]]
+    record_round_trip(lane, began);
+  const auto answer = lane.lane.answer(ticket);
+  if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
+    return finish_call(lane, ticket, {}, {}, reply);
+  }
+  lane.lane.load_inline(ticket, reply.first(answer.bytes));
+  stats::add(counters.bytes_in, answer.bytes);
+  lane.lane.release(ticket);
+  return answer.bytes;
 }
 
 Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
                                           std::span<std::byte> reply, Duration timeout) noexcept {
+  if (!usable()) return misuse();
   Deadline deadline(bus(), timeout);
   const auto ready = lane_for_publish(deadline);
   if (!ready) return tl::unexpected<Error>(ready.error());
@@ -195,8 +202,6 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
 
 Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notify notify,
                                        Duration timeout) noexcept {
-  if (!usable()) [[unlikely]]
-    return misuse();
   if (!fast(request.size(), timeout)) [[unlikely]]
     return send_slow(request, notify, timeout);
   auto& lane = lane_->lane;
@@ -209,6 +214,7 @@ Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notif
 
 Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, Notify notify,
                                             Duration timeout) noexcept {
+  if (!usable()) return misuse();
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());

@@ -22,7 +22,7 @@ CallerLane::CallerLane(const Attachment& bus, Attached attached, std::uint32_t e
       target_(&bus.view.endpoint(endpoint)),
       index_(attached.lane),
       endpoint_(endpoint),
-      next_seq_(attached.first_seq),
+      next_(Place::make(attached.first_seq, 0)),
       mask_(static_cast<std::uint32_t>(cells_.size()) - 1) {
   // Cell 0 is where the first command will be; the others are free, in order, so that a stream of
   // commands walks the cells one after the other.
@@ -30,38 +30,36 @@ CallerLane::CallerLane(const Attachment& bus, Attached attached, std::uint32_t e
 }
 
 bool CallerLane::has_room() noexcept {
-  if (free_count_ == 0) return false;
+  if (free_cells() == 0) return false;
   return !ordered() || inbox::had_room(view_.inbox(endpoint_), target_->inbox_tail);
 }
 
 Ticket CallerLane::publish(const Outgoing& out) noexcept {
-  const std::uint32_t cell = next_cell_;
+  const Place at = next_;
   const std::uint32_t next = pop_free();
-  const std::uint64_t seq = next_seq_;
-  remember(cell, out);
-  fill(cells_[cell], out, next);
+  remember(at.cell(), out);
+  fill(cells_[at.cell()], out, next);
   SHMBUS_TESTPOINT("lane.filled");
   const auto phase = out.one_way ? Phase::send : Phase::request;
   // SYNC lane.publish: the commit point.
-  cells_[cell].word[0].store(CellWord::make(seq, phase, out.command).bits,
-                             std::memory_order_release);
+  cells_[at.cell()].word[0].store(CellWord::make(at.seq(), phase, out.command).bits,
+                                  std::memory_order_release);
   SHMBUS_TESTPOINT("lane.published");
-  next_cell_ = next;
-  next_seq_ = seq + 1;
-  head_->counters.published.store(seq, std::memory_order_relaxed);
+  next_ = Place::make(at.seq() + 1, next);
+  head_->counters.published.store(at.seq(), std::memory_order_relaxed);
   if (ordered()) {
-    (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::tag_of(seq));
+    (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_,
+                      inbox::tag_of(at.seq()));
     SHMBUS_TESTPOINT("lane.ticketed");
   }
-  note_outstanding(cell, phase);
-  return {cell, seq};
+  note_outstanding(at, phase);
+  return {at.cell(), at.seq()};
 }
 
 void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {
   CellUse& use = use_[cell];
-  use.seq = next_seq_;
-  use.request_offset64 = out.request.data != nullptr ? out.request.offset64 : none;
-  use.reply_offset64 = out.reply.data != nullptr ? out.reply.offset64 : none;
+  use.blocks = {out.request.data != nullptr ? out.request.offset64 : none,
+                out.reply.data != nullptr ? out.reply.offset64 : none};
 }
 
 void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next) noexcept {
@@ -109,7 +107,7 @@ bool CallerLane::maybe_started(Ticket ticket) const noexcept {
 
 void CallerLane::quarantine(Ticket ticket) noexcept {
   --calls_;
-  quarantined_[quarantined_count_++] = static_cast<std::uint16_t>(ticket.cell);
+  quarantined_[quarantined_count_++] = Place::make(ticket.seq, ticket.cell);
 }
 
 bool CallerLane::ask_to_cancel(Ticket ticket) noexcept {

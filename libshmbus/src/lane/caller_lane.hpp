@@ -66,7 +66,7 @@ class CallerLane {
   /// The usual case in a few dozen instructions: room is there, the lane is not ordered, and the
   /// request fits the cell.
   [[nodiscard]] bool can_publish_small(std::size_t bytes) const noexcept {
-    return free_count_ != 0 && bytes <= layout::inline_request_bytes && !ordered();
+    return free_cells() != 0 && bytes <= layout::inline_request_bytes && !ordered();
   }
   /// REQUIRES: can_publish_small(request.size()). Does not notify.
   Ticket publish_small(std::uint32_t command, layout::Phase phase,
@@ -81,6 +81,21 @@ class CallerLane {
   }
   /// The owner may have started it; false is certain.
   [[nodiscard]] bool maybe_started(Ticket ticket) const noexcept;
+  /// What an answer in the cell says of itself. REQUIRES: replied(ticket).
+  struct Answer {
+    StatusCode status;
+    std::uint32_t bytes;
+    [[nodiscard]] bool ok() const noexcept { return status == StatusCode::ok; }
+  };
+  [[nodiscard]] Answer answer(Ticket ticket) const noexcept {
+    const auto& cell = cells_[ticket.cell];
+    const auto head = ReplyHead::unpack(cell.word[1].load(std::memory_order_relaxed));
+    return {static_cast<StatusCode>(layout::CellWord{word(ticket.cell)}.code()), head.bytes};
+  }
+  /// The bytes of an inline answer. REQUIRES: into.size() is at most inline_reply_bytes.
+  void load_inline(Ticket ticket, std::span<std::byte> into) const noexcept {
+    load_words<reply_inline_offset / 8>(cells_[ticket.cell], into);
+  }
   /// REQUIRES: replied(ticket). One copy of the answer.
   [[nodiscard]] CellWords take_reply(Ticket ticket) const noexcept {
     CellWords words;
@@ -92,7 +107,7 @@ class CallerLane {
     CellUse& use = use_[ticket.cell];
     if (use.cancel_asked) [[unlikely]]
       clear_cancel(ticket.cell);
-    use.request_offset64 = use.reply_offset64 = none;
+    use.blocks = {};
     --calls_;
     push_free(ticket.cell);
   }
@@ -100,7 +115,7 @@ class CallerLane {
   template <class OnBlock>
   void release_blocks(Ticket ticket, std::uint32_t keep, OnBlock on_block) noexcept {
     CellUse& use = use_[ticket.cell];
-    if (use.reply_offset64 == keep) use.reply_offset64 = none;
+    if (use.blocks.reply == keep) use.blocks.reply = none;
     free_blocks(use, on_block);
   }
   /// Nobody waits any more, but the owner may still write to the cell and its blocks: keep both
@@ -115,22 +130,28 @@ class CallerLane {
   void collect(OnLost on_lost, OnBlock on_block) noexcept;
 
   [[nodiscard]] std::uint32_t outstanding() const noexcept {
-    return calls_ + sends_count_ + quarantined_count_;
+    return calls_ + (sends_tail_ - sends_head_) + quarantined_count_;
   }
-  [[nodiscard]] std::uint32_t free_cells() const noexcept { return free_count_; }
+  [[nodiscard]] std::uint32_t free_cells() const noexcept { return free_tail_ - free_head_; }
+  [[nodiscard]] std::uint32_t cells() const noexcept { return mask_ + 1; }
   /// Something waits for collect().
   [[nodiscard]] bool has_uncollected() const noexcept {
-    return sends_count_ + quarantined_count_ != 0;
+    return sends_tail_ != sends_head_ || quarantined_count_ != 0;
   }
 
  private:
+  static constexpr std::uint32_t none = ~0U;
+  struct LentBlocks {  // by offset64
+    std::uint32_t request = none;
+    std::uint32_t reply = none;
+    friend bool operator==(LentBlocks, LentBlocks) noexcept = default;
+  };
   struct CellUse {
-    std::uint64_t seq = 0;
-    std::uint32_t request_offset64 = none;
-    std::uint32_t reply_offset64 = none;
+    LentBlocks blocks;
     bool cancel_asked = false;
   };
-  static constexpr std::uint32_t none = ~0U;
+  /// Which command lies in which cell, in one word: CursorWord is just that.
+  using Place = layout::CursorWord;
 
   [[nodiscard]] std::uint64_t word(std::uint32_t cell) const noexcept {
     return cells_[cell].word[0].load(std::memory_order_acquire);  // SYNC lane.reply
@@ -147,7 +168,7 @@ class CallerLane {
     return mode == static_cast<std::uint32_t>(layout::LaneMode::cold) ||
            attention == static_cast<std::uint32_t>(layout::Attention::parked);
   }
-  void note_outstanding(std::uint32_t cell, layout::Phase phase) noexcept;
+  void note_outstanding(Place place, layout::Phase phase) noexcept;
   void ring() noexcept;
   [[nodiscard]] bool ordered() const noexcept {
     return head_->owner.mode.load(std::memory_order_relaxed) ==
@@ -156,15 +177,9 @@ class CallerLane {
   void fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next) noexcept;
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
   void push_free(std::uint32_t cell) noexcept {
-    free_[(free_first_ + free_count_) & mask_] = static_cast<std::uint16_t>(cell);
-    ++free_count_;
+    free_[free_tail_++ & mask_] = static_cast<std::uint16_t>(cell);
   }
-  std::uint32_t pop_free() noexcept {
-    const std::uint32_t cell = free_[free_first_];
-    free_first_ = (free_first_ + 1) & mask_;
-    --free_count_;
-    return cell;
-  }
+  std::uint32_t pop_free() noexcept { return free_[free_head_++ & mask_]; }
   void clear_cancel(std::uint32_t cell) noexcept;
   template <class OnBlock>
   void free_blocks(CellUse& use, OnBlock& on_block) noexcept;
@@ -176,26 +191,26 @@ class CallerLane {
   std::uint32_t index_ = 0;
   std::uint32_t endpoint_ = 0;
 
-  std::uint64_t next_seq_;
-  std::uint32_t next_cell_ = 0;
+  // Publishing writes as little as it can: what is stored before the commit delays it, and a stream
+  // of commands is bound by how many stores wait for the lines of its cells.
+  Place next_;  ///< where the next command goes
   std::uint32_t mask_ = 0;
-  // Rings of cell numbers, as large as the lane.
-  std::uint32_t free_first_ = 0;
-  std::uint32_t free_count_ = 0;
-  std::uint32_t sends_first_ = 0;
-  std::uint32_t sends_count_ = 0;
+  // Rings, as large as the lane; heads and tails only grow.
+  std::uint32_t free_head_ = 0;
+  std::uint32_t free_tail_ = 0;
+  std::uint32_t sends_head_ = 0;
+  std::uint32_t sends_tail_ = 0;
   std::uint32_t quarantined_count_ = 0;
   std::uint32_t calls_ = 0;
   std::array<std::uint16_t, layout::cells_per_lane_max> free_{};
-  std::array<std::uint16_t, layout::cells_per_lane_max> sends_{};
-  std::array<std::uint16_t, layout::cells_per_lane_max> quarantined_{};
+  std::array<Place, layout::cells_per_lane_max> sends_{};  ///< one-way, not yet taken back
+  std::array<Place, layout::cells_per_lane_max> quarantined_{};
   std::array<CellUse, layout::cells_per_lane_max> use_{};
 };
 
-inline void CallerLane::note_outstanding(std::uint32_t cell, layout::Phase phase) noexcept {
+inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexcept {
   if (phase == layout::Phase::send) {
-    sends_[(sends_first_ + sends_count_) & mask_] = static_cast<std::uint16_t>(cell);
-    ++sends_count_;
+    sends_[sends_tail_++ & mask_] = place;
   } else {
     ++calls_;
   }
@@ -204,65 +219,60 @@ inline void CallerLane::note_outstanding(std::uint32_t cell, layout::Phase phase
 inline Ticket CallerLane::publish_small(std::uint32_t command, layout::Phase phase,
                                         std::span<const std::byte> request,
                                         std::uint64_t deadline_ticks) noexcept {
-  const std::uint32_t at = next_cell_;
+  const Place at = next_;
   const std::uint32_t next = pop_free();
-  const std::uint64_t seq = next_seq_;
-  layout::Cell& cell = cells_[at];
+  layout::Cell& cell = cells_[at.cell()];
   RequestHead head{next, 0, static_cast<std::uint32_t>(request.size())};
   if (deadline_ticks != 0) {
     head.flags = layout::cell_flags::deadline;
     cell.word[2].store(deadline_ticks, std::memory_order_relaxed);
   }
-  store_words(cell, inline_offset / 8, request);
+  store_words<inline_offset / 8>(cell, request);
   cell.word[1].store(head.pack(), std::memory_order_relaxed);
-  use_[at].seq = seq;
   SHMBUS_TESTPOINT("lane.filled");
+  const auto word = layout::CellWord::make(at.seq(), phase, command);
   // SYNC lane.publish: the commit point.
-  cell.word[0].store(layout::CellWord::make(seq, phase, command).bits, std::memory_order_release);
+  cell.word[0].store(word.bits, std::memory_order_release);
   SHMBUS_TESTPOINT("lane.published");
-  next_cell_ = next;
-  next_seq_ = seq + 1;
-  head_->counters.published.store(seq, std::memory_order_relaxed);
+  next_ = Place::make(at.seq() + 1, next);
+  head_->counters.published.store(at.seq(), std::memory_order_relaxed);
   note_outstanding(at, phase);
-  return {at, seq};
+  return {at.cell(), at.seq()};
 }
 
 template <class OnBlock>
 void CallerLane::free_blocks(CellUse& use, OnBlock& on_block) noexcept {
-  if (use.request_offset64 != none) on_block(use.request_offset64);
-  if (use.reply_offset64 != none) on_block(use.reply_offset64);
-  use.request_offset64 = use.reply_offset64 = none;
+  if (use.blocks == LentBlocks{}) return;
+  if (use.blocks.request != none) on_block(use.blocks.request);
+  if (use.blocks.reply != none) on_block(use.blocks.reply);
+  use.blocks = {};
 }
 
 template <class OnLost, class OnBlock>
 void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
-  if (sends_count_ != 0) {
+  if (sends_tail_ != sends_head_) {
     // SYNC lane.done: everything below has finished, also with the memory it was sent in.
     const std::uint64_t done = std::max(head_->journal[0].done.load(std::memory_order_acquire),
                                         head_->journal[1].done.load(std::memory_order_acquire));
-    while (sends_count_ != 0) {
-      const std::uint32_t cell = sends_[sends_first_];
-      CellUse& use = use_[cell];
-      const layout::CellWord seen{word(cell)};
-      const bool answered = is_reply(seen.bits, use.seq);
-      if (!answered && use.seq >= done) break;
-      if (answered) on_lost(LostSend{use.seq, static_cast<StatusCode>(seen.code())});
-      free_blocks(use, on_block);
-      if (use.cancel_asked) clear_cancel(cell);
-      sends_first_ = (sends_first_ + 1) & mask_;
-      --sends_count_;
-      push_free(cell);
+    for (; sends_tail_ != sends_head_; ++sends_head_) {
+      const Place sent = sends_[sends_head_ & mask_];
+      const layout::CellWord seen{word(sent.cell())};
+      const bool answered = is_reply(seen.bits, sent.seq());
+      if (!answered && sent.seq() >= done) break;
+      if (answered) on_lost(LostSend{sent.seq(), static_cast<StatusCode>(seen.code())});
+      free_blocks(use_[sent.cell()], on_block);
+      push_free(sent.cell());
     }
   }
   for (std::uint32_t i = 0; i < quarantined_count_;) {
-    const std::uint32_t cell = quarantined_[i];
-    if (!is_reply(word(cell), use_[cell].seq)) {
+    const Place place = quarantined_[i];
+    if (!is_reply(word(place.cell()), place.seq())) {
       ++i;
       continue;
     }
-    free_blocks(use_[cell], on_block);
-    clear_cancel(cell);
-    push_free(cell);
+    free_blocks(use_[place.cell()], on_block);
+    clear_cancel(place.cell());
+    push_free(place.cell());
     quarantined_[i] = quarantined_[--quarantined_count_];
   }
 }

@@ -21,38 +21,88 @@ inline void copy_cell(CellWords& words, const layout::Cell& cell, std::uint64_t 
   for (std::size_t i = 1; i < 8; ++i) words[i] = cell.word[i].load(std::memory_order_relaxed);
 }
 
-/// Bytes into the words of a cell from `first_word` on. Whole words, the last one padded with
-/// zeros.
-inline void store_words(layout::Cell& cell, std::size_t first_word,
-                        std::span<const std::byte> bytes) noexcept {
+inline void put_word(layout::Cell& cell, std::size_t at, const std::byte* from,
+                     std::size_t bytes = 8) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, from, bytes);
+  cell.word[at].store(word, std::memory_order_relaxed);
+}
+inline void get_word(const layout::Cell& cell, std::size_t at, std::byte* to,
+                     std::size_t bytes = 8) noexcept {
+  const std::uint64_t word = cell.word[at].load(std::memory_order_relaxed);
+  std::memcpy(to, &word, bytes);
+}
+
+/// Bytes into the words of a cell from `First` on. Whole words, the last one padded with zeros.
+/// Unrolled: every small command passes here twice.
+template <std::size_t First>
+[[gnu::always_inline]] inline void store_words(layout::Cell& cell, std::span<const std::byte> bytes) noexcept {
   const std::byte* from = bytes.data();
-  std::size_t left = bytes.size();
-  std::size_t at = first_word;
-  for (; left >= 8; left -= 8, from += 8, ++at) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, from, 8);
-    cell.word[at].store(word, std::memory_order_relaxed);
+  const std::size_t whole = bytes.size() / 8;
+  const auto put = [&](std::size_t i) {
+    if (First + i < 8) put_word(cell, First + i, from + 8 * i);
+  };
+  switch (whole) {
+    default:
+    case 6:
+      put(5);
+      [[fallthrough]];
+    case 5:
+      put(4);
+      [[fallthrough]];
+    case 4:
+      put(3);
+      [[fallthrough]];
+    case 3:
+      put(2);
+      [[fallthrough]];
+    case 2:
+      put(1);
+      [[fallthrough]];
+    case 1:
+      put(0);
+      [[fallthrough]];
+    case 0:
+      break;
   }
-  if (left != 0) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, from, left);
-    cell.word[at].store(word, std::memory_order_relaxed);
+  if (const std::size_t rest = bytes.size() % 8; rest != 0 && First + whole < 8) [[unlikely]] {
+    put_word(cell, First + whole, from + 8 * whole, rest);
   }
 }
 
 /// The way back, at most `bytes.size()` of them.
-inline void load_words(const layout::Cell& cell, std::size_t first_word,
-                       std::span<std::byte> bytes) noexcept {
+template <std::size_t First>
+[[gnu::always_inline]] inline void load_words(const layout::Cell& cell, std::span<std::byte> bytes) noexcept {
   std::byte* to = bytes.data();
-  std::size_t left = bytes.size();
-  std::size_t at = first_word;
-  for (; left >= 8; left -= 8, to += 8, ++at) {
-    const std::uint64_t word = cell.word[at].load(std::memory_order_relaxed);
-    std::memcpy(to, &word, 8);
+  const std::size_t whole = bytes.size() / 8;
+  const auto get = [&](std::size_t i) {
+    if (First + i < 8) get_word(cell, First + i, to + 8 * i);
+  };
+  switch (whole) {
+    default:
+    case 6:
+      get(5);
+      [[fallthrough]];
+    case 5:
+      get(4);
+      [[fallthrough]];
+    case 4:
+      get(3);
+      [[fallthrough]];
+    case 3:
+      get(2);
+      [[fallthrough]];
+    case 2:
+      get(1);
+      [[fallthrough]];
+    case 1:
+      get(0);
+      [[fallthrough]];
+    case 0:
+      break;
   }
-  if (left != 0) {
-    const std::uint64_t word = cell.word[at].load(std::memory_order_relaxed);
-    std::memcpy(to, &word, left);
+  if (const std::size_t rest = bytes.size() % 8; rest != 0 && First + whole < 8) [[unlikely]] {
+    get_word(cell, First + whole, to + 8 * whole, rest);
   }
 }
 

@@ -3,33 +3,44 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <utility>
 #include <vector>
 
+#include "layout/stats.hpp"
 #include "shmbus/server.hpp"
 
 namespace shmbus::serve {
 
 class HandlerTable {
  public:
-  explicit HandlerTable(std::uint32_t names) : handlers_(names) { removed_.reserve(names); }
+  struct Entry {
+    detail::Handler handler;
+    layout::NameStats* stats = nullptr;  ///< where its runs are counted
+  };
 
-  [[nodiscard]] const detail::Handler* find(std::uint32_t record) const noexcept {
-    return record < handlers_.size() ? handlers_[record].get() : nullptr;
+  explicit HandlerTable(std::uint32_t names) : entries_(names) { removed_.reserve(names); }
+
+  [[nodiscard]] const Entry* find(std::uint32_t record) const noexcept {
+    if (record >= entries_.size() || !entries_[record].handler) return nullptr;
+    return &entries_[record];
   }
-  void set(std::uint32_t record, std::unique_ptr<detail::Handler> handler) noexcept {
-    handlers_[record] = std::move(handler);
+  void set(std::uint32_t record, detail::Handler handler, layout::NameStats& stats) noexcept {
+    entries_[record] = {std::move(handler), &stats};
   }
   /// A handler may remove itself while it runs: it lives on until drop_removed().
-  void clear(std::uint32_t record) { removed_.push_back(std::move(handlers_[record])); }
-  void drop_removed() noexcept { removed_.clear(); }
+  void clear(std::uint32_t record) {
+    removed_.push_back(std::exchange(entries_[record].handler, {}));
+  }
+  void drop_removed() noexcept {
+    if (!removed_.empty()) removed_.clear();
+  }
   [[nodiscard]] std::uint32_t size() const noexcept {
-    return static_cast<std::uint32_t>(handlers_.size());
+    return static_cast<std::uint32_t>(entries_.size());
   }
 
  private:
-  std::vector<std::unique_ptr<detail::Handler>> handlers_;
-  std::vector<std::unique_ptr<detail::Handler>> removed_;
+  std::vector<Entry> entries_;
+  std::vector<detail::Handler> removed_;
 };
 
 }  // namespace shmbus::serve

@@ -103,17 +103,6 @@ void OwnedEndpoint::add_commands(std::size_t ran) noexcept {
   stats::add(shared_->owner.commands, ran);
 }
 
-std::size_t OwnedEndpoint::serve(OwnerLane& lane, CommandRunner& runner,
-                                 std::size_t limit) noexcept {
-  Taken taken;
-  std::size_t ran = 0;
-  while (ran < limit && lane.take(taken) == TakeResult::taken) {
-    runner.run(lane, taken);
-    ++ran;
-  }
-  return ran;
-}
-
 std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) noexcept {
   std::size_t ran = 0;
   OwnerLane* tired = nullptr;
@@ -122,10 +111,12 @@ std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) 
   for (std::size_t turns = hot_.size(); turns > 0 && ran < budget; --turns) {
     if (next_hot_ >= hot_.size()) next_hot_ = 0;
     OwnerLane* lane = hot_[next_hot_++];
-    const std::size_t n = serve(*lane, runner, std::min(lane_batch, budget - ran));
-    ran += n;
-    lane->idle_sweeps = n != 0 ? 0 : lane->idle_sweeps + 1;
-    if (lane->idle_sweeps > very_idle_sweeps && hot_.size() > 1) tired = lane;
+    if (lane->waiting()) {
+      lane->idle_sweeps = 0;
+      ran += runner.run_queued(*lane, std::min(lane_batch, budget - ran));
+    } else if (++lane->idle_sweeps > very_idle_sweeps && hot_.size() > 1) {
+      tired = lane;
+    }
   }
   if (tired != nullptr) demote(*tired);
   return ran;
@@ -153,12 +144,12 @@ std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner
   if (lane == nullptr) return 0;
   if (ordered_ && ticket.tag() != inbox::any_command) {
     const auto ahead = inbox::tag_ahead(ticket.tag(), lane->next_seq());
-    return ahead ? serve(*lane, runner, *ahead + 1U) : 0;
+    return ahead ? runner.run_queued(*lane, *ahead + 1U) : 0;
   }
   lane->clear_rung();
   if (!ordered_ && !lane->hot && !lane->orphan) promote(*lane);
   // Under global order a bell is no turn: the commands of this lane have tickets of their own.
-  const std::size_t ran = ordered_ ? 0 : serve(*lane, runner, lane_batch);
+  const std::size_t ran = ordered_ ? 0 : runner.run_queued(*lane, lane_batch);
   if (!lane->hot && ran == lane_batch) queue_again(*lane);
   return ran;
 }
@@ -169,7 +160,7 @@ std::size_t OwnedEndpoint::serve_backlog(CommandRunner& runner, std::size_t budg
     OwnerLane* lane = backlog_.front();
     backlog_.erase(backlog_.begin());
     lane->queued_again = false;
-    const std::size_t n = serve(*lane, runner, std::min(lane_batch, budget - ran));
+    const std::size_t n = runner.run_queued(*lane, std::min(lane_batch, budget - ran));
     ran += n;
     if (n != 0) queue_again(*lane);
   }
@@ -188,7 +179,7 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
     OwnerLane* lane = adopt(index);
     if (lane == nullptr) continue;
     lane->clear_rung();
-    if (!ordered_ || lost_its_ticket(*lane)) ran += serve(*lane, runner, lane_batch);
+    if (!ordered_ || lost_its_ticket(*lane)) ran += runner.run_queued(*lane, lane_batch);
     // Without a daemon it falls to us to notice that a caller has died.
     if (alone && !lane->orphan && bus_->dead(lane->party())) {
       recovery::reclaim_participant(*bus_, lane->party().index());
@@ -320,7 +311,7 @@ void OwnedEndpoint::announce_awake() noexcept {
 void OwnedEndpoint::vacate(CommandRunner& runner) noexcept {
   for (auto& lane : lanes_) {
     if (!lane) continue;
-    (void)serve(*lane, runner, bus_->view.capacities().cells_per_lane);
+    (void)runner.run_queued(*lane, bus_->view.capacities().cells_per_lane);
   }
   recovery::release_lanes(*bus_, index_, control_.gen(), StatusCode::abandoned);
   SHMBUS_TESTPOINT("endpoint.released");

@@ -22,10 +22,11 @@
 
 namespace shmbus::serve {
 
-/// Runs one command that was just started. Implemented by the server.
+/// Runs what is queued in a lane. Implemented by the server.
 class CommandRunner {
  public:
-  virtual void run(OwnerLane& lane, const Taken& taken) noexcept = 0;
+  /// Takes and runs up to `limit` commands, in order; returns how many.
+  virtual std::size_t run_queued(OwnerLane& lane, std::size_t limit) noexcept = 0;
 
  protected:
   ~CommandRunner() = default;
@@ -65,7 +66,6 @@ class OwnedEndpoint {
   OwnedEndpoint(const Attachment& bus, std::uint32_t index, layout::ControlWord control,
                 const ServeOptions& options);
 
-  std::size_t serve(OwnerLane& lane, CommandRunner& runner, std::size_t limit) noexcept;
   std::size_t serve_hot(CommandRunner& runner, std::size_t budget) noexcept;
   std::size_t serve_cold(CommandRunner& runner, std::size_t budget) noexcept;
   std::size_t serve_inbox(CommandRunner& runner, std::size_t budget) noexcept;

@@ -34,6 +34,12 @@ class OwnerLane {
   OwnerLane(const segment::View& view, std::uint32_t index, layout::LaneWord word,
             std::uint32_t slot) noexcept;
 
+  /// The next command in order is there: take() would look at it.
+  [[nodiscard]] bool waiting() const noexcept {
+    // SYNC lane.publish: take() loads it again before it believes.
+    return layout::CellWord{cells_[next_cell_].word[0].load(std::memory_order_relaxed)}.seq() ==
+           next_seq_;
+  }
   TakeResult take(Taken& out) noexcept;
   /// A one-way command has finished: its cell and memory are the caller's again.
   void mark_done(std::uint64_t seq) noexcept {

@@ -2,38 +2,65 @@
 // is large. Written by one thread, once.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 #include "endpoint/status_code.hpp"
+#include "lane/request.hpp"
 #include "layout/lane.hpp"
 #include "layout/limits.hpp"
 #include "layout/words.hpp"
 #include "shmbus/error.hpp"
+#include "shmbus/server.hpp"
+#include "testpoint.hpp"
+#include "wait/fence.hpp"
 
 namespace shmbus::serve {
 
-struct ReplyTarget {
+struct ReplyTarget : shmbus::detail::ReplyRoom {
   layout::LaneHead* lane = nullptr;
   layout::Cell* cell = nullptr;
   std::uint64_t seq = 0;
-  std::byte* block = nullptr;  ///< the caller's memory, checked; null when it gave none
-  std::uint32_t capacity = 0;  ///< of the block
-  std::uint32_t size = 0;
-  std::uint32_t needed = 0;  ///< set when the caller made too little room
-  /// Left uninitialised: only the `size` bytes that a handler asked for are ever sent.
-  alignas(8) std::array<std::byte, layout::inline_reply_bytes> small;
-
-  /// Empty when `bytes` do not fit what the caller made room for.
-  std::span<std::byte> buffer(std::size_t bytes) noexcept;
 
   /// Each commits the answer by one store and wakes the caller if it sleeps.
-  void commit() noexcept;
-  void commit_status(const Status& status) noexcept;
+  void commit() noexcept {
+    if (needed != 0) [[unlikely]] {
+      commit_code(StatusCode::reply_too_large, needed);
+      return;
+    }
+    commit_words(StatusCode::ok, 0, size <= small_bytes ? size : 0);
+  }
+  void commit_status(const Status& status) noexcept {
+    if (status.is_ok()) [[likely]] {
+      commit();
+    } else {
+      commit_code(StatusCode::rejected, static_cast<std::uint32_t>(status.code()),
+                  status.message());
+    }
+  }
   void commit_code(StatusCode code, std::uint32_t detail = 0, std::string_view text = {}) noexcept;
+
+ private:
+  /// `inline_size` bytes of `small` go into the cell; `size` is what the caller is told.
+  void commit_words(StatusCode code, std::uint32_t detail, std::size_t inline_size) noexcept {
+    lane::store_words<lane::reply_inline_offset / 8>(*cell, {small, inline_size});
+    cell->word[1].store(lane::ReplyHead{size, detail}.pack(), std::memory_order_relaxed);
+    SHMBUS_TESTPOINT("reply.filled");
+    const auto word =
+        layout::CellWord::make(seq, layout::Phase::reply, static_cast<std::uint32_t>(code));
+    // SYNC lane.reply: the answer is committed.
+    cell->word[0].store(word.bits, std::memory_order_release);
+    SHMBUS_TESTPOINT("reply.committed");
+    wait::publisher_fence();  // SYNC lane.park: the answer, then "does somebody sleep?"
+    if (lane->caller.park.load(std::memory_order_acquire) != 0) [[unlikely]] {  // SYNC wait.parked
+      wake_caller();
+    }
+  }
+  void wake_caller() noexcept;
 };
+
+static_assert(shmbus::detail::ReplyRoom::small_bytes == layout::inline_reply_bytes);
 
 }  // namespace shmbus::serve

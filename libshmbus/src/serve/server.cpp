@@ -15,6 +15,10 @@ namespace shmbus {
 
 namespace {
 
+detail::Invocation& invocation(detail::Frame* frame) noexcept {
+  return *static_cast<detail::Invocation*>(frame);  // the library makes no other kind
+}
+
 Error empty_handle() noexcept {
   return {ErrorKind::invalid_argument, 0, 0, "this handle is empty: it was moved from or used up"};
 }
@@ -26,30 +30,29 @@ Error empty_handle() noexcept {
 std::string_view Context::name() const noexcept {
   // Published names never change, so the view may point at a copy made once for each thread.
   thread_local names::NameText text;
-  text = names::text_of(invocation_->server->attachment().view, invocation_->taken->word.code());
+  text = names::text_of(invocation(frame_).server->attachment().view, invocation(frame_).taken.word.code());
   return text.view();
 }
 
-bool Context::one_way() const noexcept { return invocation_->one_way; }
-
 Duration Context::remaining() const noexcept {
-  if (invocation_->deadline_ticks == 0) return forever;
+  const auto& call = invocation(frame_);
+  if (call.deadline_ticks == 0) return forever;
   const std::uint64_t now = wait::ticks();
-  if (now >= invocation_->deadline_ticks) return Duration::zero();
-  const auto& rate = invocation_->server->attachment().rate;
-  return Duration(static_cast<std::int64_t>(rate.to_ns(invocation_->deadline_ticks - now)));
+  if (now >= call.deadline_ticks) return Duration::zero();
+  const auto& rate = call.server->attachment().rate;
+  return Duration(static_cast<std::int64_t>(rate.to_ns(call.deadline_ticks - now)));
 }
 
 bool Context::cancelled() const noexcept {
-  const auto& lane = *invocation_->lane;
-  if (lane.cancel_asked(invocation_->taken->cell)) return true;
-  const auto word = lane::load_word(invocation_->server->attachment().view, lane.index());
+  const auto& call = invocation(frame_);
+  if (call.lane->cancel_asked(call.taken.cell)) return true;
+  const auto word = lane::load_word(call.server->attachment().view, call.lane->index());
   return word.state() != layout::LaneState::attached;
 }
 
 CallerInfo Context::caller() const noexcept {
-  const auto& view = invocation_->server->attachment().view;
-  const std::uint32_t index = invocation_->lane->party().index();
+  const auto& view = invocation(frame_).server->attachment().view;
+  const std::uint32_t index = invocation(frame_).lane->party().index();
   if (index >= view.capacities().participants) return {};
   const auto& caller = view.participant(index);
   layout::TextBuffer<8> buffer{};
@@ -57,29 +60,24 @@ CallerInfo Context::caller() const noexcept {
           layout::load_text(caller.label, buffer)};
 }
 
-std::span<const std::byte> Context::request() const noexcept { return invocation_->request; }
-
-std::span<std::byte> Context::reply_buffer(std::size_t bytes) noexcept {
-  return invocation_->reply.buffer(bytes);
-}
-
 Responder Context::defer() noexcept {
-  if (invocation_->one_way || invocation_->deferred) return {};
+  auto& call = invocation(frame_);
+  if (call.one_way || call.deferred) return {};
   std::unique_ptr<detail::DeferredReply> state(new (std::nothrow) detail::DeferredReply());
   if (!state) return {};
-  auto& lane = *invocation_->lane;
+  auto& lane = *call.lane;
   auto counted = detail::without_throwing([&]() -> Result<void> {
     if (!lane.deferred) lane.deferred = std::make_shared<std::atomic<std::uint32_t>>(0);
     return {};
   });
   if (!counted) return {};
   lane.deferred->fetch_add(1, std::memory_order_relaxed);
-  state->bus = invocation_->server->bus();
-  state->gate = invocation_->server->gate();
+  state->bus = call.server->bus();
+  state->gate = call.server->gate();
   state->lane_deferred = lane.deferred;
-  state->target = invocation_->reply;
-  state->cell = invocation_->taken->cell;
-  invocation_->deferred = true;
+  state->target = call.target;
+  state->cell = call.taken.cell;
+  call.deferred = true;
   return Responder(std::move(state));
 }
 

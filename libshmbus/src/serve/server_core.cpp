@@ -29,7 +29,6 @@ constexpr std::uint64_t nameless_slice_ns =
 constexpr std::uint64_t sweep_interval_ns = 100'000'000;  // while busy
 constexpr std::uint32_t polls_between_clocks = 64;        // of a busy server
 constexpr std::uint32_t looks_between_clocks = 16;        // of an idle one
-constexpr std::uint32_t sample_every = 32;                // commands, for the service histogram
 constexpr std::size_t poll_budget = 256;
 
 }  // namespace
@@ -50,7 +49,7 @@ ServerCore::~ServerCore() {
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
     if (handlers_.find(record) == nullptr) continue;
     unbind(record);
-    handlers_.set(record, nullptr);
+    handlers_.clear(record);
   }
   {
     const std::scoped_lock lock(gate_->mutex);
@@ -58,105 +57,6 @@ ServerCore::~ServerCore() {
   }
   for (auto& endpoint : endpoints_) endpoint->vacate(*this);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
-}
-
-// --- running one command ---------------------------------------------------------------------
-
-void ServerCore::run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept {
-  SHMBUS_TESTPOINT("command.started");
-  Invocation call(*this, lane, taken);
-  const Handler* handler = handlers_.find(taken.word.code());
-  const StatusCode why = why_not(lane, taken, handler, call);
-  if (why != StatusCode::ok) [[unlikely]] {
-    refuse(lane, taken, call, why);
-    return;
-  }
-  auto& stats = bus_->view().name_stats(taken.word.code());
-  const bool sampled = ++sample_clock_ % sample_every == 0;
-  const std::uint64_t began = sampled ? wait::ticks() : 0;
-  Context context(call);
-  running_ = true;
-  const Status status = (*handler)(context);
-  running_ = false;
-  SHMBUS_TESTPOINT("command.ran");
-  answer(lane, taken, call, status);
-  // After the answer: nobody waits for what follows.
-  if (sampled) {
-    stats::record(stats.service_ns, attachment().rate.to_ns(wait::ticks() - began));
-    stats::add(stats.sampled, 1);
-  }
-  stats::add(stats.commands, 1);
-  stats::add(stats.bytes_in, call.request.size());
-  stats::add(stats.bytes_out, call.reply.size);
-  if (!status.is_ok()) stats::add(stats.errors, 1);
-}
-
-void ServerCore::answer(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
-                        const Status& status) noexcept {
-  if (call.one_way) {
-    lane.mark_done(taken.word.seq());
-  } else if (!call.deferred) {
-    call.reply.commit_status(status);
-  }
-}
-
-/// Why a command is not run at all, or ok.
-StatusCode ServerCore::why_not(serve::OwnerLane& lane, const serve::Taken& taken,
-                               const Handler* handler, Invocation& call) noexcept {
-  if (handler == nullptr) return StatusCode::not_registered;
-  if (lane.cancel_asked(taken.cell)) return StatusCode::cancelled;
-  if (taken.head.flags == 0 && taken.head.bytes <= layout::inline_request_bytes) [[likely]] {
-    const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
-    call.request = {cell + lane::inline_offset, taken.head.bytes};
-    return StatusCode::ok;
-  }
-  if (taken.head.has(layout::cell_flags::deadline)) {
-    if (wait::ticks() >= taken.words[2]) return StatusCode::expired;
-    call.deadline_ticks = taken.words[2];
-  }
-  return locate_memory(lane, taken, call) ? StatusCode::ok : StatusCode::malformed;
-}
-
-void ServerCore::refuse(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
-                        StatusCode why) noexcept {
-  const std::uint32_t record = taken.word.code();
-  if (record < handlers_.size()) stats::add(bus_->view().name_stats(record).expired, 1);
-  call.reply.commit_code(why);
-  if (call.one_way) lane.mark_done(taken.word.seq());
-}
-
-/// Turns what the cell claims about memory into spans, or refuses.
-bool ServerCore::locate_memory(serve::OwnerLane& lane, const serve::Taken& taken,
-                               Invocation& call) noexcept {
-  const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
-  lane::BlockNames names;
-  std::size_t at = lane::inline_offset;
-  std::size_t room = layout::inline_request_bytes;
-  if (taken.head.names_block()) {
-    std::memcpy(&names, cell + lane::inline_offset, sizeof names);
-    at = lane::inline_beside_block_offset;
-    room = layout::inline_request_beside_block_bytes;
-  }
-  const auto& view = bus_->view();
-  if (taken.head.has(layout::cell_flags::reply_block)) {
-    call.reply.block =
-        payload::resolve(view, {names.reply_offset64, names.reply_capacity}, lane.party());
-    call.reply.capacity = names.reply_capacity;
-    if (call.reply.block == nullptr) return false;
-  }
-  if (taken.head.has(layout::cell_flags::request_block)) {
-    const auto* data =
-        payload::resolve(view, {names.request_offset64, taken.head.bytes}, lane.party());
-    call.request = {data, taken.head.bytes};
-    return data != nullptr;
-  }
-  if (taken.head.bytes > room) return false;
-  call.request = {cell + at, taken.head.bytes};
-  if (taken.head.names_block()) {
-    std::memcpy(call.aligned.data(), cell + at, taken.head.bytes);
-    call.request = {call.aligned.data(), taken.head.bytes};
-  }
-  return true;
 }
 
 // --- polling, spinning, sleeping -------------------------------------------------------------

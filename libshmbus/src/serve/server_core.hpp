@@ -27,27 +27,37 @@ struct ReplyGate {
   bool open = true;
 };
 
-/// One command being run; lives on the stack of the thread that polls.
-struct Invocation {
-  Invocation(ServerCore& core, serve::OwnerLane& from, const serve::Taken& command) noexcept
-      : server(&core),
-        lane(&from),
-        taken(&command),
-        one_way(command.word.phase() == layout::Phase::send) {
-    reply.lane = &from.head();
-    reply.cell = &from.cell(command.cell);
-    reply.seq = command.word.seq();
+/// One command being run; lives on the stack of the thread that polls, for one lane's turn.
+struct Invocation : Frame {
+  Invocation(ServerCore& core, serve::OwnerLane& from) noexcept : server(&core), lane(&from) {
+    reply = &target;
+    target.lane = &from.head();
+  }
+  /// The next command of the lane, just taken. Stores delay the answer: what the last command did
+  /// not touch is left alone.
+  void begin() noexcept {
+    if (unusual) [[unlikely]]
+      make_usual();
+    one_way = taken.word.phase() == layout::Phase::send;
+    target.cell = &lane->cell(taken.cell);
+    target.seq = taken.word.seq();
+    target.size = 0;
+  }
+  void make_usual() noexcept {
+    unusual = deferred = false;
+    deadline_ticks = 0;
+    target.block = nullptr;
+    target.capacity = target.needed = 0;
   }
 
   ServerCore* server;
   serve::OwnerLane* lane;
-  const serve::Taken* taken;
-  std::span<const std::byte> request;
+  serve::Taken taken;
+  serve::ReplyTarget target;
   /// A request that lay beside a block, moved to where any type may be read. Written when needed.
   alignas(8) std::array<std::byte, layout::inline_request_beside_block_bytes> aligned;
-  serve::ReplyTarget reply;
-  bool one_way;
   bool deferred = false;
+  bool unusual = false;  ///< has a block or a deadline, was deferred, or its reply did not fit
   std::uint64_t deadline_ticks = 0;
 };
 
@@ -83,15 +93,14 @@ class ServerCore final : private serve::CommandRunner {
   [[nodiscard]] const Attachment& attachment() const noexcept { return bus_->attachment(); }
 
  private:
-  void run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept override;
-  [[nodiscard]] StatusCode why_not(serve::OwnerLane& lane, const serve::Taken& taken,
-                                   const Handler* handler, Invocation& call) noexcept;
-  void refuse(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
-              StatusCode why) noexcept;
-  bool locate_memory(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call) noexcept;
-  void answer(serve::OwnerLane& lane, const serve::Taken& taken, Invocation& call,
-              const Status& status) noexcept;
+  // run_command.cpp
+  std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept override;
+  void run(Invocation& call) noexcept;
+  [[nodiscard]] StatusCode why_not(Invocation& call) noexcept;
+  bool locate_memory(Invocation& call) noexcept;
+  void refuse(Invocation& call, StatusCode why) noexcept;
 
+  // server_core.cpp
   Result<void> begin_polling() noexcept;
   std::size_t poll_all(std::size_t budget) noexcept;
   std::size_t look_several_times() noexcept;

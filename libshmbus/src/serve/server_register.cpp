@@ -83,7 +83,7 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint
     return fail(ErrorKind::not_permitted, "another user registered this name first");
   }
   // Before the name leads here: a command may follow at once.
-  handlers_.set(*record, std::make_unique<Handler>(std::move(handler)));
+  handlers_.set(*record, std::move(handler), bus_->view().name_stats(*record));
   for (;;) {
     const auto done = try_bind(*record, load_binding(bus_->view(), *record));
     if (!done) {

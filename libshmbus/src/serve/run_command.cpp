@@ -1,0 +1,121 @@
+// Running the commands of one lane: take, check, call the handler, answer, count. What a caller
+// waits for comes first; what nobody waits for comes after the answer.
+#include <array>
+#include <cstring>
+
+#include "payload/extents.hpp"
+#include "serve/server_core.hpp"
+#include "stats/histogram.hpp"
+#include "testpoint.hpp"
+
+namespace shmbus::detail {
+
+namespace {
+
+constexpr std::uint32_t sample_every = 32;  // commands, for the service histogram
+
+}  // namespace
+
+std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept {
+  Invocation call(*this, lane);
+  std::size_t ran = 0;
+  for (; ran < limit && lane.take(call.taken) == serve::TakeResult::taken; ++ran) run(call);
+  return ran;
+}
+
+inline void ServerCore::run(Invocation& call) noexcept {
+  SHMBUS_TESTPOINT("command.started");
+  call.begin();
+  const auto* entry = handlers_.find(call.taken.word.code());
+  const StatusCode why = entry != nullptr ? why_not(call) : StatusCode::not_registered;
+  if (why != StatusCode::ok) [[unlikely]] {
+    refuse(call, why);
+    return;
+  }
+  // The handler may remove its own name, which moves it within the table.
+  auto& stats = *entry->stats;
+  const bool sampled = ++sample_clock_ % sample_every == 0;
+  const std::uint64_t began = sampled ? wait::ticks() : 0;
+  Context context(call);
+  running_ = true;
+  const Status status = entry->handler(context);
+  running_ = false;
+  SHMBUS_TESTPOINT("command.ran");
+  call.unusual |= call.deferred || call.target.needed != 0;
+  if (call.one_way) {
+    call.lane->mark_done(call.taken.word.seq());
+  } else if (!call.deferred) {
+    call.target.commit_status(status);
+  }
+  if (sampled) [[unlikely]] {
+    stats::record(stats.service_ns, attachment().rate.to_ns(wait::ticks() - began));
+    stats::add(stats.sampled, 1);
+  }
+  stats::add(stats.commands, 1);
+  stats::add(stats.bytes_in, call.request.size());
+  stats::add(stats.bytes_out, call.target.size);
+  if (!status.is_ok()) [[unlikely]]
+    stats::add(stats.errors, 1);
+}
+
+/// Why a command is not run at all, or ok.
+inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
+  const serve::Taken& taken = call.taken;
+  if (call.lane->cancel_asked(taken.cell)) [[unlikely]]
+    return StatusCode::cancelled;
+  if (taken.head.flags == 0 && taken.head.bytes <= layout::inline_request_bytes) [[likely]] {
+    const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
+    call.request = {cell + lane::inline_offset, taken.head.bytes};
+    return StatusCode::ok;
+  }
+  call.unusual = true;
+  if (taken.head.has(layout::cell_flags::deadline)) {
+    if (wait::ticks() >= taken.words[2]) return StatusCode::expired;
+    call.deadline_ticks = taken.words[2];
+  }
+  return locate_memory(call) ? StatusCode::ok : StatusCode::malformed;
+}
+
+void ServerCore::refuse(Invocation& call, StatusCode why) noexcept {
+  const std::uint32_t record = call.taken.word.code();
+  if (record < handlers_.size()) stats::add(bus_->view().name_stats(record).expired, 1);
+  call.target.commit_code(why);
+  if (call.one_way) call.lane->mark_done(call.taken.word.seq());
+}
+
+/// Turns what the cell claims about memory into spans, or refuses.
+bool ServerCore::locate_memory(Invocation& call) noexcept {
+  const serve::Taken& taken = call.taken;
+  const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
+  lane::BlockNames names;
+  std::size_t at = lane::inline_offset;
+  std::size_t room = layout::inline_request_bytes;
+  if (taken.head.names_block()) {
+    std::memcpy(&names, cell + lane::inline_offset, sizeof names);
+    at = lane::inline_beside_block_offset;
+    room = layout::inline_request_beside_block_bytes;
+  }
+  const auto& view = bus_->view();
+  const layout::Party party = call.lane->party();
+  if (taken.head.has(layout::cell_flags::reply_block)) {
+    call.target.block =
+        payload::resolve(view, {names.reply_offset64, names.reply_capacity}, party);
+    call.target.capacity = names.reply_capacity;
+    if (call.target.block == nullptr) return false;
+  }
+  if (taken.head.has(layout::cell_flags::request_block)) {
+    const auto* data =
+        payload::resolve(view, {names.request_offset64, taken.head.bytes}, party);
+    call.request = {data, taken.head.bytes};
+    return data != nullptr;
+  }
+  if (taken.head.bytes > room) return false;
+  call.request = {cell + at, taken.head.bytes};
+  if (taken.head.names_block()) {
+    std::memcpy(call.aligned.data(), cell + at, taken.head.bytes);
+    call.request = {call.aligned.data(), taken.head.bytes};
+  }
+  return true;
+}
+
+}  // namespace shmbus::detail
