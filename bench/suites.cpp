@@ -5,6 +5,7 @@ namespace shmbus::bench {
 void register_all(Registry& registry) {
   register_floor_line(registry);
   register_floor_futex(registry);
+  register_floor_pace(registry);
   register_floor_buffers(registry);
   register_floor_primitives(registry);
   register_layout(registry);

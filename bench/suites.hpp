@@ -7,6 +7,7 @@ namespace shmbus::bench {
 
 void register_floor_line(Registry& registry);
 void register_floor_futex(Registry& registry);
+void register_floor_pace(Registry& registry);
 void register_floor_buffers(Registry& registry);
 void register_floor_primitives(Registry& registry);
 void register_layout(Registry& registry);

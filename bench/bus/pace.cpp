@@ -6,7 +6,6 @@
 // processes' time counts. The other rows send each command when it is due. Pacing at 8 us apart is
 // only possible by spinning, so there the caller's share is the time inside send() alone.
 
-#include <cerrno>
 #include <ctime>
 #include <optional>
 #include <stop_token>
@@ -16,14 +15,13 @@
 #include "bus/private_bus.hpp"
 #include "bus/rows.hpp"
 #include "harness/measure.hpp"
+#include "harness/pace.hpp"
 
 namespace shmbus::bench {
 namespace {
 
 constexpr std::size_t kBytes = 32;
 constexpr double kPerSecond = 120e3;
-constexpr double kFlushNs = 0.8e6;
-constexpr double kMeasureNs = 250e6;
 constexpr std::uint64_t kSampleEvery = 64;  // of which the latency is taken
 
 struct PacePlan {
@@ -31,20 +29,6 @@ struct PacePlan {
   WaitMode handler = WaitMode::adaptive;
   bool latency = false;  ///< the figure is the added latency, not the CPU
 };
-
-double clock_ns(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
-void sleep_until(double at_ns) {
-  timespec at{};
-  at.tv_sec = static_cast<std::time_t>(at_ns / 1e9);
-  at.tv_nsec = static_cast<long>(at_ns - static_cast<double>(at.tv_sec) * 1e9);
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
-  }
-}
 
 // When the command with this number (from 1) is due.
 double due_ns(double start_ns, std::uint64_t sequence) {
@@ -61,7 +45,7 @@ void send(Sender& caller, std::uint64_t seed, Notify notify) {
 
 std::uint64_t send_batched(Sender& caller, double start_ns, double end_ns) {
   std::uint64_t sequence = 0;
-  for (double at = start_ns + kFlushNs; at < end_ns; at += kFlushNs) {
+  for (double at = start_ns + kPaceIntervalNs; at < end_ns; at += kPaceIntervalNs) {
     sleep_until(at);
     const double now = clock_ns(CLOCK_MONOTONIC);
     while (due_ns(start_ns, sequence + 1) <= now) {
@@ -145,7 +129,7 @@ void consume_role(RoleContext& context, const PrivateBus& place, const double& s
 
 RoundResult run_pace(const RoundBudget& given, const PacePlan& plan) {
   RoundBudget budget = given;
-  budget.measure_ns = std::max(budget.measure_ns, kMeasureNs);
+  budget.measure_ns = std::max(budget.measure_ns, kPaceMeasureNs);
   PrivateBus place({.cells_per_lane = 256});
   SharedObject<double> start_ns;
   RoleGroup group(budget);
@@ -171,7 +155,7 @@ void add(Registry& registry, const std::string& name, const char* mode, Tier tie
                 .payload = kBytes,
                 .mode = mode,
                 .unit = plan.latency ? Unit::nanoseconds : Unit::percent,
-                .ratio_to = {},
+                .ratio_to = plan.latency ? "" : "floor.pace",
                 .tier = tier,
                 .run_round = [plan](const RoundBudget& budget) { return run_pace(budget, plan); },
                 .rounds_max = 7});

@@ -115,8 +115,10 @@ void register_bus_resources(Registry& registry) {
       [](const RoundBudget& budget) { return run_starts(budget, false); });
   add(registry, "open_to_reply.from_fork", Unit::nanoseconds, Tier::detail,
       [](const RoundBudget& budget) { return run_starts(budget, true); });
+  // The bus and what a participant adds to it. Its program and libraries are shared with all others
+  // that run them: resident.process counts them too.
   add_memory(registry, "resident", Tier::headline,
-             [](const Memory& memory) { return memory.segment + memory.own + memory.program; });
+             [](const Memory& memory) { return memory.segment + memory.own; });
   add_memory(registry, "resident.segment", Tier::detail,
              [](const Memory& memory) { return memory.segment; });
   add_memory(registry, "resident.touched", Tier::detail,

@@ -75,22 +75,25 @@ class CallerCore {
   // Waiting (caller_wait.cpp)
   enum class Waited : std::uint8_t { answered, timed_out, stranded };
   Waited await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
-  [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket,
+                                        Deadline& deadline) noexcept;
   void note_wait(PortLane& lane, std::uint64_t waited_ticks, bool slept) noexcept;
   void sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept;
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
   bool check_owner(const PortLane& lane) noexcept;
   [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
-  [[gnu::cold, gnu::noinline]] Error give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept;
+  [[gnu::cold, gnu::noinline]] Error give_up_waiting(PortLane& lane, lane::Ticket ticket,
+                                                     Waited why) noexcept;
 
   // Publishing
   Result<Block> allocate(std::uint64_t bytes, Deadline& deadline) noexcept;
   Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
                                std::span<const std::byte> request, std::size_t reply_capacity,
                                Deadline& deadline) noexcept;
-  [[gnu::noinline]] Result<std::size_t> finish_call(PortLane& lane, lane::Ticket ticket, const Block& request,
-                                  const Block& reply, std::span<std::byte> into) noexcept;
+  [[gnu::noinline]] Result<std::size_t> finish_call(PortLane& lane, lane::Ticket ticket,
+                                                    const Block& request, const Block& reply,
+                                                    std::span<std::byte> into) noexcept;
   Pending make_pending(PortLane& lane, lane::Ticket ticket, const Block& reply,
                        const Deadline& deadline) noexcept;
   [[nodiscard]] const Attachment& bus() const noexcept { return *bus_; }
@@ -103,10 +106,11 @@ class CallerCore {
   }
   Result<std::size_t> call_fast(std::span<const std::byte> request,
                                 std::span<std::byte> reply) noexcept;
-  [[gnu::noinline]] Result<std::size_t> call_slow(std::span<const std::byte> request, std::span<std::byte> reply,
-                                Duration timeout) noexcept;
-  [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request, Notify notify,
-                                  Duration timeout) noexcept;
+  [[gnu::noinline]] Result<std::size_t> call_slow(std::span<const std::byte> request,
+                                                  std::span<std::byte> reply,
+                                                  Duration timeout) noexcept;
+  [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request,
+                                                    Notify notify, Duration timeout) noexcept;
   void record_round_trip(PortLane& lane, std::uint64_t began) noexcept;
   [[nodiscard]] CallerRef self() noexcept { return {this, &count}; }
 

@@ -114,7 +114,8 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
   for (;;) {
     port_->collect(lane);
     const std::uint64_t now = wait::ticks();
-    const bool enough = lane.lane.free_cells() >= lane.lane.cells() / 4 || now - began >= gather_for;
+    const bool enough =
+        lane.lane.free_cells() >= lane.lane.cells() / 4 || now - began >= gather_for;
     if (lane.lane.has_room() && (enough || options_.when_full == WhenFull::fail)) return {};
     if (options_.when_full == WhenFull::fail || deadline.over(now)) {
       return fail(ErrorKind::overloaded,

@@ -48,8 +48,7 @@ Ticket CallerLane::publish(const Outgoing& out) noexcept {
   next_ = Place::make(at.seq() + 1, next);
   head_->counters.published.store(at.seq(), std::memory_order_relaxed);
   if (ordered()) {
-    (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_,
-                      inbox::tag_of(at.seq()));
+    (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::tag_of(at.seq()));
     SHMBUS_TESTPOINT("lane.ticketed");
   }
   note_outstanding(at, phase);

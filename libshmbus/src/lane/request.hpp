@@ -36,7 +36,8 @@ inline void get_word(const layout::Cell& cell, std::size_t at, std::byte* to,
 /// Bytes into the words of a cell from `First` on. Whole words, the last one padded with zeros.
 /// Unrolled: every small command passes here twice.
 template <std::size_t First>
-[[gnu::always_inline]] inline void store_words(layout::Cell& cell, std::span<const std::byte> bytes) noexcept {
+[[gnu::always_inline]] inline void store_words(layout::Cell& cell,
+                                               std::span<const std::byte> bytes) noexcept {
   const std::byte* from = bytes.data();
   const std::size_t whole = bytes.size() / 8;
   const auto put = [&](std::size_t i) {
@@ -72,7 +73,8 @@ template <std::size_t First>
 
 /// The way back, at most `bytes.size()` of them.
 template <std::size_t First>
-[[gnu::always_inline]] inline void load_words(const layout::Cell& cell, std::span<std::byte> bytes) noexcept {
+[[gnu::always_inline]] inline void load_words(const layout::Cell& cell,
+                                              std::span<std::byte> bytes) noexcept {
   std::byte* to = bytes.data();
   const std::size_t whole = bytes.size() / 8;
   const auto get = [&](std::size_t i) {

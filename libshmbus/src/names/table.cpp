@@ -14,35 +14,43 @@ using layout::NameSlotWord;
 
 using NameWords = std::array<layout::Word64, layout::name_bytes_max / 8>;
 
+/// The last `bytes` (1 to 7) of a text, padded with zeros: as the last word of a record holds them.
+std::uint64_t tail_word(std::string_view text, std::size_t bytes) noexcept {
+  std::uint64_t word = 0;
+  if (text.size() >= 8) {  // one load that overlaps the word before
+    std::memcpy(&word, text.data() + text.size() - 8, 8);
+    return word >> (8 * (8 - bytes));
+  }
+  for (std::size_t i = bytes; i-- > 0;) {
+    word = word << 8U | static_cast<std::uint8_t>(text[text.size() - bytes + i]);
+  }
+  return word;
+}
+
 /// Compares in the segment, word by word, without a copy: the text of a published record never
 /// changes, and if a faulty peer changes it the answer is merely wrong.
 bool same_text(const NameRecord& record, std::string_view text) noexcept {
   if (record.length.load(std::memory_order_relaxed) != text.size()) return false;
-  for (std::size_t at = 0; at < text.size(); at += 8) {
+  const std::size_t whole = text.size() / 8;
+  for (std::size_t i = 0; i < whole; ++i) {
     std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + at, std::min<std::size_t>(8, text.size() - at));
-    if (record.text[at / 8].load(std::memory_order_relaxed) != word) return false;
+    std::memcpy(&word, text.data() + 8 * i, 8);
+    if (record.text[i].load(std::memory_order_relaxed) != word) return false;
   }
-  return true;
+  const std::size_t rest = text.size() % 8;
+  return rest == 0 || record.text[whole].load(std::memory_order_relaxed) == tail_word(text, rest);
 }
 
-struct Probe {
-  std::optional<std::uint32_t> found;
-  std::uint64_t empty_slot = 0;
-  bool full = false;
-};
-
-Probe probe(const segment::View& view, const CommandName& name) noexcept {
-  const std::uint64_t slots = view.geometry().name_slots.count;
-  for (std::uint64_t step = 0; step < slots; ++step) {
-    const std::uint64_t at = (name.hash + step) & (slots - 1);
-    // SYNC names.publish: the record was filled before its slot was.
-    const NameSlotWord seen{view.name_slot(at).load(std::memory_order_acquire)};
-    if (seen.empty()) return {std::nullopt, at, false};
-    if (!seen.may_hold(name.hash) || seen.record() >= view.capacities().names) continue;
-    if (same_text(view.name(seen.record()), name.text)) return {seen.record(), 0, false};
+/// The first empty slot of the name's probe sequence; none when the table is full.
+std::optional<std::uint64_t> empty_slot_for(const segment::View& view,
+                                            const CommandName& name) noexcept {
+  const std::uint64_t mask = view.geometry().name_slots.count - 1;
+  for (std::uint64_t step = 0; step <= mask; ++step) {
+    const std::uint64_t at = (name.hash + step) & mask;
+    // SYNC names.publish
+    if (NameSlotWord{view.name_slot(at).load(std::memory_order_acquire)}.empty()) return at;
   }
-  return {std::nullopt, 0, true};
+  return std::nullopt;
 }
 
 std::optional<std::uint32_t> lease_record(const Attachment& bus) noexcept {
@@ -87,7 +95,17 @@ tl::unexpected<Error> table_full() noexcept {
 }  // namespace
 
 std::optional<std::uint32_t> find(const segment::View& view, const CommandName& name) noexcept {
-  return probe(view, name).found;
+  if (name.text.empty() || name.text.size() > layout::name_bytes_max) return std::nullopt;
+  const std::uint64_t mask = view.geometry().name_slots.count - 1;
+  for (std::uint64_t step = 0; step <= mask; ++step) {
+    // SYNC names.publish: the record was filled before its slot was.
+    const NameSlotWord seen{
+        view.name_slot((name.hash + step) & mask).load(std::memory_order_acquire)};
+    if (seen.empty()) return std::nullopt;
+    if (!seen.may_hold(name.hash) || seen.record() >= view.capacities().names) continue;
+    if (same_text(view.name(seen.record()), name.text)) return seen.record();
+  }
+  return std::nullopt;
 }
 
 Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name) noexcept {
@@ -105,18 +123,21 @@ Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name) noe
   auto& mine = bus.view.name(*record);
   fill(mine, name, bus.view.participant(bus.me.index()).uid.load(std::memory_order_relaxed));
   for (;;) {
-    const Probe at = probe(bus.view, name);
-    if (at.found || at.full) {
+    // The slot before the look: what is put there between the two makes the CAS fail.
+    const auto slot = empty_slot_for(bus.view, name);
+    if (const auto found = find(bus.view, name)) {
       give_back(mine);
-      if (at.found) return *at.found;
+      return *found;
+    }
+    if (!slot) {
+      give_back(mine);
       return table_full();
     }
     std::uint64_t empty = 0;
     const auto word = NameSlotWord::make(name.hash, *record);
     // SYNC names.publish
-    if (bus.view.name_slot(at.empty_slot)
-            .compare_exchange_strong(empty, word.bits, std::memory_order_acq_rel,
-                                     std::memory_order_relaxed)) {
+    if (bus.view.name_slot(*slot).compare_exchange_strong(
+            empty, word.bits, std::memory_order_acq_rel, std::memory_order_relaxed)) {
       SHMBUS_TESTPOINT("names.published");
       mine.lease.store(layout::lease_published, std::memory_order_release);  // SYNC names.lease
       return *record;

@@ -98,14 +98,12 @@ bool ServerCore::locate_memory(Invocation& call) noexcept {
   const auto& view = bus_->view();
   const layout::Party party = call.lane->party();
   if (taken.head.has(layout::cell_flags::reply_block)) {
-    call.target.block =
-        payload::resolve(view, {names.reply_offset64, names.reply_capacity}, party);
+    call.target.block = payload::resolve(view, {names.reply_offset64, names.reply_capacity}, party);
     call.target.capacity = names.reply_capacity;
     if (call.target.block == nullptr) return false;
   }
   if (taken.head.has(layout::cell_flags::request_block)) {
-    const auto* data =
-        payload::resolve(view, {names.request_offset64, taken.head.bytes}, party);
+    const auto* data = payload::resolve(view, {names.request_offset64, taken.head.bytes}, party);
     call.request = {data, taken.head.bytes};
     return data != nullptr;
   }
