@@ -49,12 +49,24 @@ Ticket CallerLane::publish(const Outgoing& out) noexcept {
   next_cell_ = next;
   next_seq_ = seq + 1;
   head_->counters.published.store(seq, std::memory_order_relaxed);
-  if (ordered()) {
-    (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::tag_of(seq));
+  owes_ticket_ = ordered();
+  if (owes_ticket_) {
+    (void)pay_ticket();
     SHMBUS_TESTPOINT("lane.ticketed");
   }
   note_outstanding(cell, phase);
   return {cell, seq};
+}
+
+bool CallerLane::pay_ticket() noexcept {
+  // One ticket speaks for all commands up to its own.
+  if (owes_ticket_ && ordered()) {
+    owes_ticket_ = !inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_,
+                                inbox::tag_of(next_seq_ - 1));
+    return !owes_ticket_;
+  }
+  owes_ticket_ = false;
+  return true;
 }
 
 void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {
