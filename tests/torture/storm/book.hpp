@@ -43,11 +43,11 @@ struct Book {
   std::atomic<std::uint64_t> commands;
   std::atomic<bool> stop;
   std::atomic<std::uint64_t> misordered;
-  std::atomic<std::uint64_t> misordered_id;
   std::atomic<std::uint64_t> damaged;
   std::atomic<std::uint64_t> failed_starts;  ///< processes that could not open or register
   std::atomic<std::uint64_t> frozen_until;   ///< the whole machine stood still until then
   std::atomic<std::uint64_t> slowest_ns;
+  std::atomic<bool> serving[8];  ///< handlers that have registered their name
   // Global order: stamps taken before and after each publish, and the newest that was started.
   std::atomic<std::uint64_t> stamp;
   std::atomic<std::uint64_t> newest_started;

@@ -1,4 +1,5 @@
 // A caller of a storm: sends in several manners, writes down what it was told.
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <deque>
@@ -200,7 +201,8 @@ class StormCaller {
     published(id);
     if (one_in(64)) pending->cancel();
     under_way_.push_back({id, std::move(*pending), short_limit});
-    const std::size_t keep = random_() % 8;
+    // What is kept under way takes cells from the next command, which would wait for them.
+    const std::size_t keep = random_() % std::min<std::size_t>(8, weather_.cells - 2);
     while (under_way_.size() > keep) finish_oldest();
   }
 

@@ -49,19 +49,23 @@ class Deferrer {
   std::jthread thread_;
 };
 
-void misordered(Book& book, const Request& request) {
-  if (book.misordered++ == 0) book.misordered_id = request.id;
+void misordered(Book& book, const Request& request, const char* why, std::uint64_t after) {
+  if (book.misordered++ >= 5) return;
+  std::printf("  command %lu of caller life %u started out of order (%s), after %lu\n", request.id,
+              request.life, why, after);
+  std::fflush(stdout);
 }
 
 void check_order(const Role& role, const Request& request) {
   Book& book = role.book;
   auto& life = book.lives[request.life % lives_max];
-  if (life.last_started.exchange(request.index) >= request.index) misordered(book, request);
+  const std::uint32_t last = life.last_started.exchange(request.index);
+  if (last >= request.index) misordered(book, request, "its caller's", last);
   if (role.weather.order != Order::global || role.weather.handlers > 1) return;
   // Misordered: this publish was over before that of one that was started earlier began.
   const std::uint64_t over = book.published_at[request.id];
   const std::uint64_t newest = book.newest_started;
-  if (over != 0 && over < newest) misordered(book, request);
+  if (over != 0 && over < newest) misordered(book, request, "all callers'", newest - over);
   if (request.stamp > newest) book.newest_started = request.stamp;
 }
 
@@ -125,6 +129,7 @@ int serve_for_ever(const Role& role, unsigned which) {
     }
     test::nap(std::chrono::milliseconds(1));
   }
+  role.book.serving[which] = true;
   return server->run(stop.get_token()) ? 0 : 13;
 }
 

@@ -15,7 +15,7 @@ struct Role {
   std::uint64_t seed;
 };
 
-inline constexpr std::uint64_t patience_ns = 3'000'000'000;  ///< no wait takes longer
+inline constexpr std::uint64_t patience_ns = 10'000'000'000;  ///< no wait takes longer
 inline constexpr std::chrono::seconds long_timeout{20};
 
 /// Calls until the book says stop, then waits for what is under way. Returns an exit code.
