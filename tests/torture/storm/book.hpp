@@ -15,17 +15,17 @@
 namespace shmbus::torture {
 
 enum class Told : std::uint8_t {
-  nothing,   ///< never handed to the library
-  sending,   ///< handed over; its caller was not told yet
-  ok,        ///< answered, by its handler
-  not_run,   ///< "it was not run and will not be"
-  died,      ///< "its handler died while it ran it"
-  dropped,   ///< "its handler dropped it", by a handler that was shut down
-  gave_up,   ///< a short time limit was over: it may run or not
-  late,      ///< a long time limit was over, or an answer took too long: nobody should wait so long
-  sent,      ///< one-way, and the library took it
-  wrong,     ///< an answer that no handler gave, or an error that cannot be
-  unclear,   ///< a lost one-way command that cannot be told from another: not judged
+  nothing,  ///< never handed to the library
+  sending,  ///< handed over; its caller was not told yet
+  ok,       ///< answered, by its handler
+  not_run,  ///< "it was not run and will not be"
+  died,     ///< "its handler died while it ran it"
+  dropped,  ///< "its handler dropped it", by a handler that was shut down
+  gave_up,  ///< a short time limit was over: it may run or not
+  late,     ///< a long time limit was over, or an answer took too long: nobody should wait so long
+  sent,     ///< one-way, and the library took it
+  wrong,    ///< an answer that no handler gave, or an error that cannot be
+  unclear,  ///< a lost one-way command that cannot be told from another: not judged
 };
 
 inline constexpr std::uint64_t ids_max = 4U << 20U;

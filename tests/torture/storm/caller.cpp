@@ -67,11 +67,9 @@ class StormCaller {
                               {.wait = waits[random_() % 3], .when_vacant = patience_});
     if (!caller) return fail_start(caller.error());
     caller_ = std::move(*caller);
-    caller_.on_lost(
-        [](void* self, std::uint64_t sequence, ErrorKind why) {
-          static_cast<StormCaller*>(self)->lost(sequence, why);
-        },
-        this);
+    caller_.on_lost([](void* self, std::uint64_t sequence,
+                       ErrorKind why) { static_cast<StormCaller*>(self)->lost(sequence, why); },
+                    this);
     manner_ = static_cast<unsigned>(random_() % 4);
     while (!book_.stop) {
       if (!step()) break;
@@ -176,9 +174,8 @@ class StormCaller {
 
   void start(std::uint64_t id) {
     const bool short_limit = one_in(64);
-    const Duration limit = short_limit
-                               ? Duration(std::chrono::microseconds(20 + random_() % 2000))
-                               : (one_in(2) ? Duration(long_timeout) : default_timeout);
+    const Duration limit = short_limit ? Duration(std::chrono::microseconds(20 + random_() % 2000))
+                                       : (one_in(2) ? Duration(long_timeout) : default_timeout);
     const Request request = request_of(id);
     std::vector<std::byte> body(sizeof request + (one_in(4) ? random_() % 3000 : 0),
                                 static_cast<std::byte>(id));

@@ -120,7 +120,8 @@ int serve_for_ever(const Role& role, unsigned which) {
   // In a storm a name's owner may be a process whose kill is still under way.
   const auto until = now_ns() + patience_ns;
   for (;;) {
-    const auto added = server->on(name_of(which), [&](Context& c) { return run(role, deferrer, c); });
+    const auto added =
+        server->on(name_of(which), [&](Context& c) { return run(role, deferrer, c); });
     if (added) break;
     if (now_ns() > until) {
       std::printf("  a handler cannot register: %s\n",

@@ -20,8 +20,8 @@ RoundResult play(std::uint64_t seed, double seconds) {
   std::fflush(stdout);
   auto result = play_round(weather, random(),
                            std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
-  std::printf("  kills=%lu stops=%lu restarts=%lu slowest=%.0f ms %s\n", result.kills,
-              result.stops, result.restarts, static_cast<double>(result.slowest_ns) * 1e-6,
+  std::printf("  kills=%lu stops=%lu restarts=%lu slowest=%.0f ms %s\n", result.kills, result.stops,
+              result.restarts, static_cast<double>(result.slowest_ns) * 1e-6,
               result.counts.c_str());
   if (!result.summary.good()) {
     std::printf("FAILED seed=%lu: torture_storm --round %lu --seconds %.0f (%s)\n", seed, seed,

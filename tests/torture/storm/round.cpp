@@ -22,7 +22,9 @@ constexpr std::uint64_t freeze_ns = 300'000'000;  ///< a nap this much longer: n
 class Round {
  public:
   Round(const Weather& weather, std::uint64_t seed)
-      : weather_(weather), random_(seed), path_("/dev/shm/shmbus-storm." + std::to_string(::getpid())) {
+      : weather_(weather),
+        random_(seed),
+        path_("/dev/shm/shmbus-storm." + std::to_string(::getpid())) {
     ::unlink(path_.c_str());
   }
   Round(const Round&) = delete;
@@ -79,7 +81,8 @@ class Round {
   Child start_daemon() {
     return Child([this] {
       const char* folder = std::getenv("SHMBUS_BIN");
-      const std::string program = std::string(folder != nullptr ? folder : SHMBUS_BIN_DIR) + "/shmbusd";
+      const std::string program =
+          std::string(folder != nullptr ? folder : SHMBUS_BIN_DIR) + "/shmbusd";
       ::execl(program.c_str(), "shmbusd", "--bus", path_.c_str(), "--log-level", "error", nullptr);
       return 127;
     });
@@ -205,13 +208,11 @@ class Round {
     if (sum.lost + sum.duplicated + sum.hung + sum.leaked + sum.other == 0) {
       sum.recovered = sum.points;
     }
-    result_.counts = "sent=" + std::to_string(tally.sent) + " ok=" + std::to_string(tally.ok) +
-                     " one-way=" + std::to_string(tally.one_way) +
-                     " not-run=" + std::to_string(tally.not_run) +
-                     " died=" + std::to_string(tally.died) +
-                     " dropped=" + std::to_string(tally.dropped) +
-                     " gave-up=" + std::to_string(tally.gave_up) +
-                     " untold=" + std::to_string(tally.untold);
+    result_.counts =
+        "sent=" + std::to_string(tally.sent) + " ok=" + std::to_string(tally.ok) +
+        " one-way=" + std::to_string(tally.one_way) + " not-run=" + std::to_string(tally.not_run) +
+        " died=" + std::to_string(tally.died) + " dropped=" + std::to_string(tally.dropped) +
+        " gave-up=" + std::to_string(tally.gave_up) + " untold=" + std::to_string(tally.untold);
   }
 
   /// Others may still be at it, a handler draining what the dead have sent, say.
@@ -239,7 +240,7 @@ class Round {
   std::mt19937_64 random_;
   std::string path_;
   SharedBook book_;
-  Child daemon_{[] { return 0; }};
+  Child daemon_;
   std::vector<Child> handlers_;
   std::vector<Caller> callers_;
   std::vector<Stopped> stopped_;

@@ -58,8 +58,8 @@ inline std::string describe(const Weather& w) {
   add(w.kill_daemon, "kill-daemon");
   add(w.parked, "parked");
   add(w.handler_wait == WaitMode::blocking, "blocking-handlers");
-  return text + " callers=" + std::to_string(w.callers) + " handlers=" +
-         std::to_string(w.handlers) + " cells=" + std::to_string(w.cells) +
+  return text + " callers=" + std::to_string(w.callers) +
+         " handlers=" + std::to_string(w.handlers) + " cells=" + std::to_string(w.cells) +
          " hot=" + std::to_string(w.hot_lanes) + " pause=" + std::to_string(w.pause_us) + "us";
 }
 

@@ -10,8 +10,9 @@ Options::Options(int argc, char** argv, const std::string& known) {
   for (int i = 1; i < argc; ++i) {
     std::string name = argv[i];
     const bool flag = name == "--quick" || name == "--full";
-    const bool ours = name.starts_with("--") &&
-                      (" seed " + known + " ").find(" " + name.substr(2) + " ") != std::string::npos;
+    const bool ours =
+        name.starts_with("--") &&
+        (" seed " + known + " ").find(" " + name.substr(2) + " ") != std::string::npos;
     if (!flag && (!ours || i + 1 == argc)) {
       std::fprintf(stderr, "usage: %s [--quick | --full] [--option value...]; options: seed %s\n",
                    argv[0], known.c_str());

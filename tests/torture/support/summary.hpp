@@ -1,6 +1,7 @@
 // What a stage tried and how it ended; its last line is what scripts/torture adds up.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -31,10 +32,23 @@ struct Summary {
   }
   /// `more`: further counters, " name=value" each.
   void print(const std::string& more = {}) const {
-    std::printf("points=%lu recovered=%lu lost=%lu duplicated=%lu hung=%lu leaked=%lu other=%lu%s\n",
-                points, recovered, lost, duplicated, hung, leaked, other, more.c_str());
+    std::printf(
+        "points=%lu recovered=%lu lost=%lu duplicated=%lu hung=%lu leaked=%lu other=%lu%s\n",
+        points, recovered, lost, duplicated, hung, leaked, other, more.c_str());
     std::fflush(stdout);
   }
+};
+
+/// Milliseconds since it was made.
+class Stopwatch {
+ public:
+  [[nodiscard]] double ms() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_)
+        .count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace shmbus::torture
