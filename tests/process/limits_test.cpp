@@ -1,5 +1,7 @@
 // What happens when something runs out: cells, payload memory, lanes. Each is an error that names
 // the option, or a bounded wait, as the caller chose.
+#include <csignal>
+
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
 
@@ -137,4 +139,31 @@ TEST_CASE("lanes run out with the name of the option", "[limits]") {
   });
   CHECK(second.wait() == 0);
   CHECK_OK(first.call({}, {}));
+}
+
+TEST_CASE("a handler gets a seat when dead callers sit on all of them", "[limits]") {
+  test::TempBus path;
+  auto options = test::small_bus();
+  options.capacities.participants = 4;
+  { CHECK_OK(Bus::open(path.path(), options)); }
+  const auto setup =
+      test::handlers({{"echo", [](Context& c) { return test::answer(c, c.request()); }}});
+  {
+    auto first = test::handler_process(path.path(), setup);
+    (void)test::open_when_served(path.path(), "echo");
+  }
+  // Each leaves a command at the vacant endpoint, which keeps its lane and so its seat.
+  for (int i = 0; i < 4; ++i) {
+    test::Child caller([&] {
+      auto bus = Bus::open(path.path());
+      auto echo = bus->caller("echo", {.when_vacant = WhenVacant::wait});
+      if (!echo->send({})) return 1;
+      ::raise(SIGKILL);
+      return 2;
+    });
+    REQUIRE(caller.wait() == test::ended_by(SIGKILL));
+  }
+  const auto second = test::handler_process(path.path(), setup);
+  auto bus = test::open_when_served(path.path(), "echo");
+  CHECK_OK(test::caller_of(bus, "echo").call({}, {}));
 }

@@ -62,8 +62,11 @@ void check_complete(const Diary& diary) {
   }
 }
 
-void run(Order order, bool one_way, test::Shared<Diary>& diary) {
+void run(Order order, bool one_way, test::Shared<Diary>& diary, std::uint32_t inbox_slots = 0) {
   test::TempBus path;
+  OpenOptions options;
+  options.capacities.inbox_slots = inbox_slots;
+  { REQUIRE_OK(Bus::open(path.path(), options)); }
   const auto handler = test::handler_process(
       path.path(), test::handlers({{"note", [&](Context& c) { return note(*diary, c); }}}),
       {.label = "diary", .order = order});
@@ -107,6 +110,13 @@ TEST_CASE("global order: calls and one-way commands of four callers", "[order]")
     check_complete(*diary);
     CHECK(overtaken(*diary) == 0);
   }
+}
+
+TEST_CASE("global order when the inbox is full most of the time", "[order]") {
+  test::Shared<Diary> diary;
+  run(Order::global, true, diary, 8);
+  check_complete(*diary);
+  CHECK(overtaken(*diary) == 0);
 }
 
 TEST_CASE("global order survives a successor", "[order]") {

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 /// Forks; the child returns its exit code from `body`. Fork while the test has one thread.
 class Child {
  public:
+  Child() noexcept = default;  ///< nobody
   explicit Child(const std::function<int()>& body);
   Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
   Child& operator=(Child&& other) noexcept;

@@ -72,6 +72,21 @@ TEST_CASE("a full ring refuses, and one release makes room for one", "[inbox]") 
   CHECK_FALSE(ring.push(100));
 }
 
+TEST_CASE("a full ring has no room, however far behind the tail hint is", "[inbox]") {
+  Ring ring;
+  auto consumer = ring.consumer();
+  for (std::uint32_t i = 0; i < slots; ++i) REQUIRE(ring.push(i));
+  for (std::uint64_t hint = 0; hint <= slots; ++hint) {
+    ring.tail.tail.store(hint);
+    CHECK_FALSE(inbox::had_room(ring.span(), ring.tail));
+  }
+  CHECK(pop(consumer) == 0U);
+  for (std::uint64_t hint = 0; hint <= slots; ++hint) {
+    ring.tail.tail.store(hint);
+    CHECK(inbox::had_room(ring.span(), ring.tail));
+  }
+}
+
 TEST_CASE("a successor starts where the predecessor stopped", "[inbox]") {
   // The owner is replaced after each possible number of tickets, once with a head that was stored
   // and once with one that was not (killed between emptying the slot and storing the head).

@@ -120,6 +120,12 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
     recovery::reclaim_all(a);
     seat = join(*file, a.view, location->path, options, core->label_);
   }
+  if (!seat && seat.error().kind == ErrorKind::limit_reached) {
+    // Commands that dead callers left at a vacant endpoint keep their seats; the handler that could
+    // run them must not be kept out by them.
+    if (recovery::drop_stranded_lanes(a) != 0) recovery::reclaim_all(a);
+    seat = join(*file, a.view, location->path, options, core->label_);
+  }
   if (!seat) return tl::unexpected<Error>(seat.error());
   a.me = *seat;
   // Killed before this line, we hold nothing but the seat, which the daemon's next sweep finds.

@@ -52,6 +52,14 @@ Result<Block> CallerCore::allocate(std::uint64_t bytes, Deadline& deadline) noex
   }
 }
 
+/// Publishes, and under global order does not return before the command has its place.
+Ticket CallerCore::commit(PortLane& lane, const Outgoing& out, Deadline& deadline) noexcept {
+  const Ticket ticket = lane.lane.publish(out);
+  if (lane.lane.owes_ticket()) [[unlikely]]
+    wait_for_turn(lane, deadline);
+  return ticket;
+}
+
 /// Small requests ride in the cell, larger ones are copied into a block first.
 Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
                                    std::span<const std::byte> request, std::size_t reply_capacity,
@@ -78,7 +86,7 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
     out.request = *block;
     out.request_bytes = static_cast<std::uint32_t>(request.size());
   }
-  return lane.lane.publish(out);
+  return commit(lane, out, deadline);
 }
 
 Result<std::size_t> CallerCore::call(std::span<const std::byte> request, std::span<std::byte> reply,
@@ -272,7 +280,7 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   out.reply = loan.reply_;
   out.reply_capacity = loan.reply_.capacity;
   out.deadline_ticks = deadline.travelling();
-  const Ticket ticket = (*lane)->lane.publish(out);
+  const Ticket ticket = commit(**lane, out, deadline);
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.calls, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
@@ -292,7 +300,7 @@ Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
   out.request = loan.request_;
   out.request_bytes = loan.size_;
   out.deadline_ticks = deadline.travelling();
-  (void)(*lane)->lane.publish(out);
+  (void)commit(**lane, out, deadline);
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.sends, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);

@@ -70,6 +70,7 @@ class CallerCore {
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
   void settle_into(std::shared_ptr<PortLane> lane) noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
+  void wait_for_turn(PortLane& lane, Deadline& deadline) noexcept;
   [[nodiscard]] tl::unexpected<Error> not_registered() const noexcept;
 
   // Waiting (caller_wait.cpp)
@@ -88,6 +89,7 @@ class CallerCore {
 
   // Publishing
   Result<Block> allocate(std::uint64_t bytes, Deadline& deadline) noexcept;
+  lane::Ticket commit(PortLane& lane, const lane::Outgoing& out, Deadline& deadline) noexcept;
   Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
                                std::span<const std::byte> request, std::size_t reply_capacity,
                                Deadline& deadline) noexcept;

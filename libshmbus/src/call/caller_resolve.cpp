@@ -135,4 +135,24 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
   }
 }
 
+/// Global order: others took the last slots of the inbox between our look and our ticket. The
+/// command is committed; what it lacks is its place in the order, which it gets as soon as the
+/// owner has taken a ticket. When the deadline comes first, the owner's sweep finds the command,
+/// and the next command's ticket speaks for it too.
+void CallerCore::wait_for_turn(PortLane& lane, Deadline& deadline) noexcept {
+  const std::uint64_t began = wait::ticks();
+  const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
+  while (!lane.lane.pay_ticket()) {
+    const std::uint64_t now = wait::ticks();
+    if (options_.when_full == WhenFull::fail || deadline.over(now)) return;
+    if (now - began < spin_for) {
+      wait::cpu_relax();
+      continue;
+    }
+    lane.lane.notify();
+    check_owner(lane);
+    wait::pause_for(std::min(deadline.left_ns(now), room_slice_ns));
+  }
+}
+
 }  // namespace shmbus::detail

@@ -57,9 +57,16 @@ bool push(std::span<Word64> ring, layout::InboxTail& tail, std::uint32_t lane,
 
 bool had_room(std::span<const Word64> ring, const layout::InboxTail& tail) noexcept {
   const std::uint64_t slots = ring.size();
-  const std::uint64_t position = tail.tail.load(std::memory_order_relaxed);
-  const TicketWord seen{ring[position & (slots - 1)].load(std::memory_order_relaxed)};
-  return !is_before(seen.turn(), empty_turn_at(position, slots));
+  std::uint64_t position = tail.tail.load(std::memory_order_relaxed);
+  // As push() walks: the hint may lag behind slots that are full.
+  for (std::uint64_t step = 0; step < 2 * slots; ++step, ++position) {
+    const TicketWord seen{ring[position & (slots - 1)].load(std::memory_order_relaxed)};
+    const std::uint32_t empty = empty_turn_at(position, slots);
+    if (is_before(seen.turn(), empty)) return false;
+    if (seen.turn() == empty) return true;
+    position = catch_up(position, seen, slots);
+  }
+  return false;
 }
 
 Consumer::Consumer(std::span<Word64> ring, layout::EndpointOwner& owner) noexcept

@@ -47,12 +47,24 @@ Ticket CallerLane::publish(const Outgoing& out) noexcept {
   SHMBUS_TESTPOINT("lane.published");
   next_ = Place::make(at.seq() + 1, next);
   head_->counters.published.store(at.seq(), std::memory_order_relaxed);
-  if (ordered()) {
-    (void)inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::tag_of(at.seq()));
+  owes_ticket_ = ordered();
+  if (owes_ticket_) {
+    (void)pay_ticket();
     SHMBUS_TESTPOINT("lane.ticketed");
   }
   note_outstanding(at, phase);
   return {at.cell(), at.seq()};
+}
+
+bool CallerLane::pay_ticket() noexcept {
+  // One ticket speaks for all commands up to its own.
+  if (owes_ticket_ && ordered()) {
+    owes_ticket_ = !inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_,
+                                inbox::tag_of(next_.seq() - 1));
+    return !owes_ticket_;
+  }
+  owes_ticket_ = false;
+  return true;
 }
 
 void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {

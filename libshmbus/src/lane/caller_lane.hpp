@@ -62,6 +62,10 @@ class CallerLane {
   [[nodiscard]] bool has_room() noexcept;
   /// REQUIRES: has_room(). Does not notify.
   Ticket publish(const Outgoing& out) noexcept;
+  /// Global order: others filled the inbox after has_room(), so what was published last has no
+  /// ticket yet. It has no place in the order until pay_ticket() has returned true.
+  [[nodiscard]] bool owes_ticket() const noexcept { return owes_ticket_; }
+  bool pay_ticket() noexcept;
 
   /// The usual case in a few dozen instructions: room is there, the lane is not ordered, and the
   /// request fits the cell.
@@ -202,6 +206,7 @@ class CallerLane {
   std::uint32_t sends_tail_ = 0;
   std::uint32_t quarantined_count_ = 0;
   std::uint32_t calls_ = 0;
+  bool owes_ticket_ = false;
   std::array<std::uint16_t, layout::cells_per_lane_max> free_{};
   std::array<Place, layout::cells_per_lane_max> sends_{};  ///< one-way, not yet taken back
   std::array<Place, layout::cells_per_lane_max> quarantined_{};

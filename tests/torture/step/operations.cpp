@@ -1,0 +1,233 @@
+#include "torture/step/operations.hpp"
+
+#include <cstring>
+#include <memory>
+
+#include "bus/core.hpp"
+#include "daemon/actions.hpp"
+#include "daemon/sources.hpp"
+#include "daemon/supervisor.hpp"
+#include "wait/clock.hpp"
+
+namespace shmbus::torture {
+namespace {
+
+using std::make_shared;
+using std::shared_ptr;
+
+constexpr auto soon = std::chrono::milliseconds(30);
+
+WaitMode subject_waits(const World& world) {
+  return world.peers == Peers::parked ? WaitMode::blocking : WaitMode::adaptive;
+}
+/// With its handler stopped, a call can only end by its time limit.
+Duration limit_of(const World& world) {
+  return world.peers == Peers::mid_step ? Duration(soon) : default_timeout;
+}
+
+// --- as anybody ------------------------------------------------------------------------------
+
+Act open(World& world) {
+  auto bus = make_shared<Result<Bus>>();
+  return [&world, bus] { *bus = Bus::open(world.path, {.create = false}); };
+}
+Act create(World& world) {
+  auto bus = make_shared<Result<Bus>>();
+  return [&world, bus] { *bus = Bus::open(world.path, tiny_bus()); };
+}
+Act reclaim(World& world) {
+  auto bus = make_shared<Result<Bus>>(Bus::open(world.path, {.create = false}));
+  if (!*bus) return {};
+  return [bus] { (void)(*bus)->reclaim(); };
+}
+
+// --- as a caller -----------------------------------------------------------------------------
+
+/// A caller, with or without a lane, that then does something.
+std::function<Act(World&)> caller(bool with_lane, std::function<void(World&, Voice&)> use) {
+  return [with_lane, use = std::move(use)](World& world) -> Act {
+    auto voice = make_shared<Voice>(world, subject_waits(world));
+    if (!voice->open() || (with_lane && !voice->warm_up())) return {};
+    return [&world, voice, use] { use(world, *voice); };
+  };
+}
+void start_one(World& world, Voice& voice) { voice.start(command_id::subject, 8, limit_of(world)); }
+void call_one(World& world, Voice& voice) { voice.call(command_id::subject, limit_of(world)); }
+void start_and_await(World& world, Voice& voice) {
+  voice.start(command_id::subject, 8, limit_of(world));
+  voice.start(command_id::subject + 1, 2000, limit_of(world));
+  voice.finish();
+}
+void loan(World&, Voice& voice) { voice.start_loan(command_id::subject, 3000); }
+void send_batch(World&, Voice& voice) {
+  for (std::uint64_t i = 0; i < 3; ++i) voice.send(command_id::subject + i, Notify::later);
+  voice.flush();
+}
+void give_up(World&, Voice& voice) {
+  voice.start(command_id::subject, 8, std::chrono::microseconds(1));
+  voice.start(command_id::subject + 1, 2000, std::chrono::microseconds(1));
+  voice.cancel();
+  voice.finish();
+}
+void leave(World& world, Voice& voice) {
+  voice.start(command_id::subject, 2000, limit_of(world));
+  voice.close();
+}
+/// Its command was started by a handler that is dead by now.
+Act await_the_dead(World& world) {
+  auto voice = make_shared<Voice>(world, subject_waits(world));
+  if (!voice->open()) return {};
+  voice->start(command_id::subject);
+  if (!test::eventually([&] { return world.ledger.runs[command_id::subject] != 0; })) return {};
+  return [voice] { voice->finish(); };
+}
+
+// --- as a handler ----------------------------------------------------------------------------
+
+struct Seat {
+  Bus bus;
+  Server server;
+  struct Owed {
+    Responder responder;
+    std::uint64_t id;
+  };
+  std::vector<Owed> deferred;
+};
+
+shared_ptr<Seat> take_seat(World& world) {
+  auto bus = Bus::open(world.path, {.create = false, .label = "subject"});
+  if (!bus) return nullptr;
+  auto server = bus->serve({.label = "subject", .wait = subject_waits(world)});
+  if (!server) return nullptr;
+  return make_shared<Seat>(Seat{std::move(*bus), std::move(*server), {}});
+}
+
+Result<void> add_run(World& world, Seat& seat) {
+  return seat.server.on("run", [&world](Context& c) { return run_counted(world, c); });
+}
+Result<void> add_deferring(World& world, Seat& seat) {
+  return seat.server.on("run", [&world, &seat](Context& c) {
+    if (c.one_way()) return run_counted(world, c);
+    const Status status = run_counted(world, c);
+    std::uint64_t id = 0;
+    std::memcpy(&id, c.request().data(), sizeof id);
+    seat.deferred.push_back({c.defer(), id});
+    return status;
+  });
+}
+
+Act on(World& world) {
+  auto seat = take_seat(world);
+  if (!seat) return {};
+  return [&world, seat] { (void)add_run(world, *seat); };
+}
+
+std::function<Act(World&)> handler(std::function<void(Seat&)> use) {
+  return [use = std::move(use)](World& world) -> Act {
+    auto seat = take_seat(world);
+    if (!seat || !add_run(world, *seat)) return {};
+    return [seat, use] { use(*seat); };
+  };
+}
+void poll(Seat& seat) {
+  for (int i = 0; i < 4; ++i) (void)seat.server.poll();
+}
+void run_and_park(Seat& seat) { (void)seat.server.run_for(std::chrono::milliseconds(4)); }
+void off(Seat& seat) {
+  (void)seat.server.poll(1);
+  (void)seat.server.off("run");
+}
+void shut_down(Seat& seat) {
+  (void)seat.server.poll(1);
+  seat.server = {};
+  seat.bus = {};
+}
+Act reply_later(World& world) {
+  auto seat = take_seat(world);
+  if (!seat || !add_deferring(world, *seat)) return {};
+  return [seat] {
+    poll(*seat);
+    for (auto& owed : seat->deferred) {
+      (void)owed.responder.reply(std::as_bytes(std::span(&owed.id, 1)));
+    }
+  };
+}
+
+// --- as the daemon ---------------------------------------------------------------------------
+
+struct Daemon {
+  shared_ptr<detail::BusCore> bus;
+  std::unique_ptr<daemon::Sources> sources;
+  daemon::Log log = daemon::Log::to_stderr(daemon::Level::error);
+  daemon::Notifier notifier = daemon::Notifier::from_environment();
+};
+
+Act daemon_steps(World& world) {
+  auto opened = detail::BusCore::open(world.path, {{.create = false}, true});
+  if (!opened) return {};
+  auto d = make_shared<Daemon>();
+  d->bus = std::move(*opened);
+  const auto seats = d->bus->view().capacities().participants;
+  auto sources = daemon::Sources::make(seats, d->bus->attachment().view.bus_events().arrivals);
+  if (!sources) return {};
+  d->sources = std::move(*sources);
+  return [d, seats] {
+    daemon::Supervisor supervisor(seats, {});
+    daemon::Performer performer(
+        {d->bus->attachment(), d->bus->path(), *d->sources, d->log, d->notifier});
+    std::vector<daemon::Event> events{daemon::event::Started{}};
+    std::vector<daemon::Event> outcomes;
+    for (int i = 0; i < 8 && !events.empty(); ++i) {
+      const auto now = wait::monotonic_ns();
+      outcomes.clear();
+      for (const auto& action : supervisor.step(now, events)) {
+        performer.perform(action, now, outcomes);
+      }
+      events.swap(outcomes);
+    }
+  };
+}
+
+const std::vector<Operation> all = {
+    {.name = "open", .handler_beside = true, .dead_caller = true, .prepare = open},
+    {.name = "create", .no_bus = true, .prepare = create},
+    {.name = "reclaim",
+     .predecessor = true,
+     .caller_beside = true,
+     .dead_caller = true,
+     .prepare = reclaim},
+    {.name = "attach", .handler_beside = true, .prepare = caller(false, start_one)},
+    {.name = "publish", .handler_beside = true, .prepare = caller(true, start_one)},
+    {.name = "call", .handler_beside = true, .gives_up = true, .prepare = caller(true, call_one)},
+    {.name = "await",
+     .handler_beside = true,
+     .gives_up = true,
+     .prepare = caller(true, start_and_await)},
+    {.name = "loan", .handler_beside = true, .prepare = caller(true, loan)},
+    {.name = "send-batch", .handler_beside = true, .prepare = caller(true, send_batch)},
+    {.name = "give-up", .handler_beside = true, .gives_up = true, .prepare = caller(true, give_up)},
+    {.name = "leave", .handler_beside = true, .prepare = caller(true, leave)},
+    {.name = "recover", .predecessor = true, .prepare = await_the_dead},
+    {.name = "recover-too", .predecessor = true, .caller_beside = true, .prepare = await_the_dead},
+    {.name = "register", .caller_beside = true, .prepare = on},
+    {.name = "succeed", .predecessor = true, .caller_beside = true, .prepare = on},
+    {.name = "take-run-reply", .caller_beside = true, .prepare = handler(poll)},
+    {.name = "reply-later", .caller_beside = true, .prepare = reply_later},
+    {.name = "run-and-park",
+     .caller_beside = true,
+     .dead_caller = true,
+     .prepare = handler(run_and_park)},
+    {.name = "unregister", .caller_beside = true, .prepare = handler(off)},
+    {.name = "shut-down", .caller_beside = true, .prepare = handler(shut_down)},
+    {.name = "daemon-step",
+     .predecessor = true,
+     .caller_beside = true,
+     .dead_caller = true,
+     .prepare = daemon_steps},
+};
+
+}  // namespace
+
+std::span<const Operation> operations() { return all; }
+
+}  // namespace shmbus::torture

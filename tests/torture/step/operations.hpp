@@ -1,0 +1,27 @@
+// The public operations that are cut off, and what each needs around it.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "torture/step/world.hpp"
+
+namespace shmbus::torture {
+
+using Act = std::function<void()>;
+
+struct Operation {
+  const char* name;
+  bool handler_beside = false;  ///< a handler of "run" works all the time
+  bool predecessor = false;     ///< one got stuck in a command and was killed before the operation
+  bool caller_beside = false;   ///< a caller has commands under way
+  bool dead_caller = false;     ///< one was killed with a lane, memory and commands
+  bool no_bus = false;          ///< there is no file yet
+  bool gives_up = false;        ///< the subject's own calls may end by their time limit
+  /// Run in the subject before it stops; what it returns is what is cut off. Empty: it failed.
+  std::function<Act(World&)> prepare;
+};
+
+std::span<const Operation> operations();
+
+}  // namespace shmbus::torture
