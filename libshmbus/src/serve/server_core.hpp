@@ -102,6 +102,8 @@ class ServerCore final : private serve::CommandRunner {
 
   // server_core.cpp
   Result<void> begin_polling() noexcept;
+  /// Ok while the segment is there and every endpoint is still ours.
+  [[nodiscard]] Result<void> check_seats() const noexcept;
   std::size_t poll_all(std::size_t budget) noexcept;
   std::size_t look_several_times() noexcept;
   void finish_committed() noexcept;
@@ -133,6 +135,7 @@ class ServerCore final : private serve::CommandRunner {
   std::uint64_t next_sweep_ = 0;
   std::uint32_t polls_ = 0;
   bool running_ = false;  ///< a handler
+  bool ousted_ = false;   ///< an endpoint was found in other hands
   std::uint32_t sample_clock_ = 0;
 };
 

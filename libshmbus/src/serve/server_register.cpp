@@ -72,7 +72,7 @@ bool may_own(const layout::NameRecord& record) noexcept {
 
 Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint32_t request_bytes,
                              std::uint32_t reply_bytes) {
-  if (attachment().forked()) return BusCore::forked_error();
+  if (!attachment().intact()) return bus_->not_intact();
   if (!handler) return fail(ErrorKind::overloaded, "out of memory for the handler");
   const auto record = names::intern(attachment(), name);
   if (!record) return tl::unexpected<Error>(record.error());
@@ -97,6 +97,7 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint
   shared.reply_bytes.store(reply_bytes, std::memory_order_relaxed);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   SHMBUS_TESTPOINT("name.registered");
+  if (!attachment().intact()) return bus_->not_intact();
   return {};
 }
 
@@ -169,7 +170,7 @@ Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint)
 }
 
 Result<void> ServerCore::remove(const CommandName& name) {
-  if (attachment().forked()) return BusCore::forked_error();
+  if (!attachment().intact()) return bus_->not_intact();
   const auto record = names::find(bus_->view(), name);
   if (!record || handlers_.find(*record) == nullptr) {
     return fail(ErrorKind::not_registered, "this server does not have that name");
