@@ -119,6 +119,7 @@ class ServerCore final : private serve::CommandRunner {
   Result<serve::OwnedEndpoint*> seat_for(std::uint32_t record, layout::BindingWord seen);
   [[nodiscard]] tl::unexpected<Error> already_registered(std::uint32_t record,
                                                          layout::ControlWord control) const;
+  std::unique_ptr<serve::OwnedEndpoint> acquire(std::uint32_t endpoint);
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
   void unbind(std::uint32_t record) noexcept;
 
