@@ -8,6 +8,7 @@
 
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
+#include "liveness/handle_guard.hpp"
 #include "shmbus/version.hpp"
 
 namespace shmbus::cli {
@@ -38,6 +39,27 @@ void report(const Context& context, const Failure& failure) {
   print_json(out);
 }
 
+/// Whatever a command made of it: from a bus that was cut short it read zeros.
+void refuse_if_cut_short(const Context& context) {
+  if (liveness::HandleGuard::lost_mappings() == 0) return;
+  throw Failure(ErrorKind::bus_unusable,
+                fmt::format("the file of bus {} was cut short while it was read; see what `shmbus "
+                            "doctor` advises",
+                            context.bus));
+}
+
+int run_guarded(const Context& context, const std::function<int()>& body) {
+  int code = 0;
+  try {
+    code = body();
+  } catch (const Failure&) {
+    refuse_if_cut_short(context);
+    throw;
+  }
+  refuse_if_cut_short(context);
+  return code;
+}
+
 int parse_and_run(CLI::App& app, Context& context, int argc, char** argv) {
   try {
     app.parse(argc, argv);
@@ -62,7 +84,8 @@ CLI::App& add_command(CLI::App& app, Context& context, const std::string& name,
   CLI::App& command = *app.add_subcommand(name, description);
   command.fallthrough();
   command.footer("");  // the exit codes stand in the tool's own help
-  command.callback([&context, body = std::move(body)] { context.exit_code = body(); });
+  command.callback(
+      [&context, body = std::move(body)] { context.exit_code = run_guarded(context, body); });
   return command;
 }
 

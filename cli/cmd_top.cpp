@@ -110,7 +110,7 @@ int run_top(const Context& context, const Options& options) {
   Snapshot before = inspect::take_snapshot(reader);
   for (std::uint64_t shown = 0; options.count == 0 || shown < options.count; ++shown) {
     std::this_thread::sleep_for(interval);
-    if (reader.replaced()) {
+    if (reader.replaced() || reader.lost()) {
       // Somebody removed the bus and made it anew: follow the path, not the old file.
       reader = value_or_fail(inspect::Reader::open(context.bus));
       before = inspect::take_snapshot(reader);

@@ -31,7 +31,8 @@ std::optional<std::uint32_t> daemon_pid_of(std::string_view bus) {
       segment::examine(file->fd(), status->bytes, opened) != segment::Condition::usable) {
     return std::nullopt;
   }
-  const auto mapping = segment::Mapping::map(*file, opened.header.segment_bytes, false);
+  const auto mapping =
+      segment::Mapping::map(*file, opened.header.segment_bytes, {.writable = false});
   if (!mapping) return std::nullopt;
   const segment::View view(mapping->data(), opened.geometry);
   const liveness::Prober prober(file->fd(), location->path, status->id);

@@ -30,6 +30,7 @@ Result<Ending> take_care_of(const shmbus::detail::BusCore& bus, Nanos statistics
     for (const Action& action : supervisor.step(now, events)) {
       performer.perform(action, now, outcomes);
     }
+    if (!a.intact()) return bus.not_intact();
     if (performer.ending()) return *performer.ending();
     events.swap(outcomes);
     if (events.empty()) (*sources)->wait(supervisor.wake_at(), events);

@@ -7,6 +7,7 @@
 3. Each dependency stays where it belongs (INCLUDES below).
 4. libshmbus knows nothing of the daemon and the tool.
 5. Public headers include no private ones.
+6. docs/memory-model.md argues every SYNC name, and no other.
 """
 import pathlib
 import re
@@ -90,6 +91,12 @@ def check(root):
     for sync, places in sorted(syncs.items()):
         if len(places) < 2:
             problems.append(f"{places[0]}: SYNC {sync} stands only here: name its counterpart too")
+    argued = root / "docs/memory-model.md"
+    if argued.is_file():
+        rows = re.findall(r"^\| (`[^|]+) \|", argued.read_text(encoding="utf-8"), re.MULTILINE)
+        names = set(re.findall(r"`([^`]+)`", " ".join(rows)))
+        problems += [f"docs/memory-model.md: SYNC {name} is not argued" for name in syncs.keys() - names]
+        problems += [f"docs/memory-model.md: no SYNC {name} exists" for name in names - syncs.keys()]
     for name in LONG_FILES:
         if not (root / name).is_file():
             problems.append(f"LONG_FILES names {name}, which does not exist")
@@ -109,6 +116,7 @@ def self_test():
         "libshmbus/src/rel.cpp": ('#include "../../daemon/a.hpp"', "outside the library"),
         "libshmbus/include/shmbus/priv.hpp": ('#include "lane/l.hpp"', "is private"),
         "tests/unit/q_test.cpp": ("#include <concurrentqueue.h>", "its own queues"),
+        "docs/memory-model.md": ("| `c.d`, `e.f` | why |", "no SYNC e.f"),
     }
     clean = {
         "libshmbus/src/segment/a.cpp": "#include <boost/x.hpp>\n// SYNC c.d: one\n// SYNC c.d: two",

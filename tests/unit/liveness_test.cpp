@@ -8,7 +8,7 @@
 
 #include "layout/participant.hpp"
 #include "liveness/file_lock.hpp"
-#include "liveness/fork_guard.hpp"
+#include "liveness/handle_guard.hpp"
 #include "liveness/prober.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
@@ -148,14 +148,13 @@ TEST_CASE("a forked child does not hold its parent's token", "[liveness]") {
   ::kill(grandchild->load(), SIGKILL);
 }
 
-TEST_CASE("the fork guard knows a child, and the child can have its own", "[liveness]") {
-  const auto* guard = liveness::ForkGuard::instance();
+TEST_CASE("the handle guard knows a child, and the child can have its own", "[liveness]") {
+  auto* guard = liveness::HandleGuard::acquire();
   REQUIRE(guard != nullptr);
-  CHECK_FALSE(guard->forked());
-  CHECK(liveness::ForkGuard::instance() == guard);
+  CHECK(guard->intact());
   test::Child child([&] {
     if (!guard->forked()) return 1;
-    const auto* own = liveness::ForkGuard::instance();
+    const auto* own = liveness::HandleGuard::acquire();
     if (own == nullptr || own == guard || own->forked()) return 2;
     const pid_t pid = ::fork();
     if (pid == 0) ::_exit(own->forked() && guard->forked() ? 0 : 1);
@@ -164,5 +163,8 @@ TEST_CASE("the fork guard knows a child, and the child can have its own", "[live
     return WIFEXITED(status) ? WEXITSTATUS(status) : 3;
   });
   CHECK(child.wait() == 0);
-  CHECK_FALSE(guard->forked());
+  CHECK(guard->intact());
+  guard->release();
+  CHECK(liveness::HandleGuard::acquire() == guard);  // pages are used again
+  guard->release();
 }

@@ -110,6 +110,18 @@ TEST_CASE("owner died after taking the seat, before anything else", "[torn]") {
         static_cast<std::uint32_t>(layout::Attention::vacant));
 }
 
+TEST_CASE("who leaves takes no seat with it that a failure kept it from serving", "[torn]") {
+  test::TempBus path;
+  const auto watcher = test::join(path.path());
+  {
+    const auto core = test::join(path.path());
+    REQUIRE(OwnedEndpoint::acquire(core->attachment(), 0, {}, "forgotten"));
+    REQUIRE(control_of(watcher->view()).active());
+  }
+  CHECK_FALSE(control_of(watcher->view()).active());
+  CHECK(test::census(watcher->view()).participants == 1);
+}
+
 TEST_CASE("the living are not recovered", "[torn]") {
   test::TempBus path;
   const auto core = test::join(path.path());

@@ -33,6 +33,10 @@ struct OpenOptions {
   bool create = true;           ///< false: fail when there is no such bus
   std::string_view label = {};  ///< shown by `shmbus ps`; the program's name by default
   Duration default_timeout{std::chrono::seconds(5)};  ///< of a new segment
+  /// A bus whose file is cut short raises SIGBUS in whoever touches what is gone. True: the first
+  /// open of the process installs a handler that turns a fault inside a bus into bus_unusable and
+  /// passes every other SIGBUS on to the handler it found. False: such a fault ends the process.
+  bool catch_bus_errors = true;
 };
 
 enum class WaitMode : std::uint8_t {

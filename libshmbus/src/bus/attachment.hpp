@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "layout/words.hpp"
-#include "liveness/fork_guard.hpp"
+#include "liveness/handle_guard.hpp"
 #include "liveness/prober.hpp"
 #include "segment/view.hpp"
 #include "wait/clock.hpp"
@@ -15,12 +15,14 @@ namespace shmbus {
 struct Attachment {
   segment::View view;
   const liveness::Prober* prober = nullptr;
-  const liveness::ForkGuard* fork_guard = nullptr;
+  const liveness::HandleGuard* guard = nullptr;
   layout::Party me;
   wait::TickRate rate;
   std::uint64_t default_timeout_ns = 0;
 
-  [[nodiscard]] bool forked() const noexcept { return fork_guard->forked(); }
+  /// Handles may be used: they are this process's own, and the segment is still mapped.
+  [[nodiscard]] bool intact() const noexcept { return guard->intact(); }
+  [[nodiscard]] bool forked() const noexcept { return guard->forked(); }
   /// A party that is not this one and whose process has gone.
   [[nodiscard]] bool dead(layout::Party party) const noexcept {
     return party != me && !party.nobody() && party.index() < view.capacities().participants &&

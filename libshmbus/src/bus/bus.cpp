@@ -46,7 +46,7 @@ Result<Bus> Bus::open(std::string_view name_or_path, const OpenOptions& options)
 
 Result<Server> Bus::serve(const ServeOptions& options) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
-  if (core_->attachment().forked()) return detail::BusCore::forked_error();
+  if (!core_->attachment().intact()) return core_->not_intact();
   return detail::without_throwing([&]() -> Result<Server> {
     return Server(std::make_shared<detail::ServerCore>(core_, options));
   });
@@ -54,7 +54,7 @@ Result<Server> Bus::serve(const ServeOptions& options) noexcept {
 
 Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
-  if (core_->attachment().forked()) return detail::BusCore::forked_error();
+  if (!core_->attachment().intact()) return core_->not_intact();
   if (name.text.empty() || name.text.size() > layout::name_bytes_max) {
     return fail(ErrorKind::invalid_argument, "a command name has 1 to 128 bytes");
   }
@@ -71,12 +71,13 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) no
 Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
   const auto& bus = core_->attachment();
-  if (bus.forked()) return detail::BusCore::forked_error();
   detail::Deadline deadline(bus, timeout);
   auto& registrations = bus.view.bus_events().registrations;
   for (;;) {
     const std::uint32_t seen = registrations.load(std::memory_order_acquire);  // SYNC wait.event
-    if (is_available(bus, name)) return {};
+    const bool available = is_available(bus, name);
+    if (!bus.guard->was_intact()) return core_->not_intact();
+    if (available) return {};
     const std::uint64_t left = deadline.left_ns(wait::ticks());
     if (left == 0) {
       Error error{ErrorKind::timed_out, 0, 0, {}};
@@ -89,8 +90,10 @@ Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexc
 
 Result<std::size_t> Bus::reclaim() noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
-  if (core_->attachment().forked()) return detail::BusCore::forked_error();
-  return recovery::reclaim_all(core_->attachment());
+  if (!core_->attachment().intact()) return core_->not_intact();
+  const std::size_t reclaimed = recovery::reclaim_all(core_->attachment());
+  if (!core_->attachment().guard->was_intact()) return core_->not_intact();
+  return reclaimed;
 }
 
 std::string_view Bus::path() const noexcept {

@@ -88,10 +88,6 @@ Result<std::shared_ptr<BusCore>> BusCore::open(std::string_view name_or_path,
 Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_path,
                                                     const JoinOptions& options) {
   wait::prepare_fences();
-  const auto* guard = liveness::ForkGuard::instance();
-  if (guard == nullptr) {
-    return fail(ErrorKind::bus_unusable, "the kernel lacks MADV_WIPEONFORK (Linux 4.14)", errno);
-  }
   const auto location = segment::locate(name_or_path);
   if (!location) return tl::unexpected<Error>(location.error());
   auto file = segment::open_or_create(*location, options.open);
@@ -100,7 +96,8 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   auto core = std::make_shared<BusCore>();
   core->path_ = location->path;
   core->label_ = own_label(options.open.label);
-  auto mapping = segment::Mapping::map(file->file, file->header.segment_bytes, true);
+  auto mapping = segment::Mapping::map(file->file, file->header.segment_bytes,
+                                       {true, options.open.catch_bus_errors});
   if (!mapping) return tl::unexpected<Error>(mapping.error());
   core->mapping_ = std::move(*mapping);
   core->prober_ = std::make_unique<liveness::Prober>(file->file.fd(), location->path, file->id);
@@ -113,7 +110,7 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   a.prober = core->prober_.get();
   a.rate = wait::TickRate(file->header.ticks_per_s);
   a.default_timeout_ns = file->header.default_timeout_ns;
-  a.fork_guard = guard;
+  a.guard = core->mapping_.guard();
   auto seat = join(*file, a.view, location->path, options, core->label_);
   if (!seat && seat.error().kind == ErrorKind::limit_reached) {
     // The dead may sit on the seats.
@@ -131,19 +128,16 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   // Killed before this line, we hold nothing but the seat, which the daemon's next sweep finds.
   wait::bump_and_wake(a.view.bus_events().arrivals);
   if (!core->prober_->daemon_present()) recovery::reclaim_all(a);
+  if (!a.intact()) return core->not_intact();
   return core;
 }
 
 BusCore::BusCore() noexcept = default;
 
 BusCore::~BusCore() {
-  if (attachment_.fork_guard == nullptr) return;
+  if (attachment_.guard == nullptr) return;
   left_behind_.clear();  // detaches the lanes; their owners finish, then others free the memory
-  if (attachment_.forked()) {
-    mapping_.abandon();  // those addresses are not mapped here, or are something else by now
-    return;
-  }
-  if (!attachment_.me.nobody()) recovery::leave(attachment_);
+  if (attachment_.intact() && !attachment_.me.nobody()) recovery::leave(attachment_);
 }
 
 void BusCore::leave_behind(std::unique_ptr<Holdings> holdings) noexcept {
@@ -164,7 +158,14 @@ void BusCore::settle_left_behind() noexcept {
   });
 }
 
-tl::unexpected<Error> BusCore::forked_error() noexcept {
+tl::unexpected<Error> BusCore::not_intact() const noexcept {
+  if (attachment_.guard->lost()) {
+    Error error{ErrorKind::bus_unusable, EFAULT, 0, {}};
+    error.message.append(path_).append(
+        " was cut short while this process had it mapped: what was under way is lost; close this "
+        "bus and open it again");
+    return tl::unexpected<Error>(error);
+  }
   return fail(ErrorKind::forked, "this handle was inherited through fork(): open the bus again");
 }
 

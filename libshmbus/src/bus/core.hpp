@@ -45,8 +45,8 @@ class BusCore {
   /// Gives back what of it has been answered meanwhile.
   void settle_left_behind() noexcept;
 
-  /// The error of a forked child.
-  [[nodiscard]] static tl::unexpected<Error> forked_error() noexcept;
+  /// Why these handles cannot be used. REQUIRES: !attachment().intact()
+  [[nodiscard]] tl::unexpected<Error> not_intact() const noexcept;
 
  private:
   static Result<std::shared_ptr<BusCore>> open_once(std::string_view name_or_path,

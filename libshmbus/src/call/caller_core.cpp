@@ -36,7 +36,7 @@ CallerCore::~CallerCore() = default;
 
 /// REQUIRES: !usable().
 tl::unexpected<Error> CallerCore::misuse() const noexcept {
-  if (bus().forked()) return BusCore::forked_error();
+  if (!bus().intact()) return port_->bus().not_intact();
   return fail(ErrorKind::wrong_thread,
               "a caller belongs to the thread that made it: make one in this thread");
 }
@@ -46,6 +46,7 @@ Result<Block> CallerCore::allocate(std::uint64_t bytes, Deadline& deadline) noex
   for (;;) {
     auto block = port_->allocate(bytes);
     if (block || block.error().kind != ErrorKind::overloaded) return block;
+    if (!bus().intact()) return misuse();
     if (options_.when_full == WhenFull::fail || deadline.over(wait::ticks())) return block;
     // Nobody tells us when a handler is done with a one-way command's memory: look again soon.
     wait::pause_for(memory_slice_ns);
@@ -119,6 +120,8 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
     return finish_call(lane, ticket, {}, {}, reply);
   }
   lane.lane.load_inline(ticket, reply.first(answer.bytes));
+  if (!bus().guard->was_intact()) [[unlikely]]
+    return misuse();
   stats::add(counters.bytes_in, answer.bytes);
   lane.lane.release(ticket);
   return answer.bytes;
@@ -173,6 +176,8 @@ Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const
     // reply.data is not null: `into` is larger than an inline reply, so a block was sent along.
     std::memcpy(into.data(), reply.data, head.bytes);
   }
+  if (!bus().guard->was_intact()) [[unlikely]]
+    result = misuse();
   if (result) stats::add(counters.bytes_in, head.bytes);
   lane.lane.release(ticket);
   port_->release(request);

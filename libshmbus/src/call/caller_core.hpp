@@ -51,7 +51,7 @@ class CallerCore {
 
   /// The calling thread and process may use this caller.
   [[nodiscard]] bool usable() const noexcept {
-    return !bus_->forked() && port_->of_calling_thread();
+    return bus_->intact() && port_->of_calling_thread();
   }
 
  private:
@@ -74,7 +74,7 @@ class CallerCore {
   [[nodiscard]] tl::unexpected<Error> not_registered() const noexcept;
 
   // Waiting (caller_wait.cpp)
-  enum class Waited : std::uint8_t { answered, timed_out, stranded };
+  enum class Waited : std::uint8_t { answered, timed_out, stranded, lost };
   Waited await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
   [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket,
                                         Deadline& deadline) noexcept;

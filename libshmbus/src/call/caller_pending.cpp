@@ -31,6 +31,10 @@ Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
   lane.lane.release_blocks(ticket, reply.data != nullptr ? reply.offset64 : ~0U,
                            [this](std::uint32_t offset64) { port_->release_offset(offset64); });
   lane.lane.release(ticket);
+  if (!bus().guard->was_intact()) [[unlikely]] {
+    port_->release(reply);
+    return misuse();
+  }
   if (!is_ok(words)) {
     stats::add(lane.lane.head().counters.errors, 1);
     port_->release(reply);

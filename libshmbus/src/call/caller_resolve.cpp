@@ -57,6 +57,7 @@ std::optional<BindingWord> CallerCore::destination() noexcept {
 
 Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
   for (;;) {
+    if (!bus().intact()) return misuse();
     if (const auto to = destination()) {
       auto lane = port_->lane_to(to->endpoint());
       if (!lane) return tl::unexpected<Error>(lane.error());
@@ -87,6 +88,7 @@ void CallerCore::settle_into(std::shared_ptr<PortLane> lane) noexcept {
 }
 
 tl::unexpected<Error> CallerCore::not_registered() const noexcept {
+  if (!bus().guard->was_intact()) return misuse();
   Error error{ErrorKind::not_registered, 0, 0, {}};
   error.message.append("no live handler is registered for '").append(name_.text).append("' on ");
   error.message.append(port_->bus().path());
@@ -113,6 +115,7 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
   lane.lane.notify();
   for (;;) {
     port_->collect(lane);
+    if (!bus().intact()) return misuse();
     const std::uint64_t now = wait::ticks();
     const bool enough =
         lane.lane.free_cells() >= lane.lane.cells() / 4 || now - began >= gather_for;

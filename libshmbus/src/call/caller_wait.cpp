@@ -54,6 +54,7 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
   bool slept = false;
   std::uint64_t now = began;
   while (!lane.lane.replied(ticket)) {
+    if (!bus().intact()) return Waited::lost;
     if (deadline.over(now)) return Waited::timed_out;
     if (now < spin_until) {
       for (int i = 0; i < spins_between_clocks && !lane.lane.replied(ticket); ++i) {
@@ -124,6 +125,7 @@ bool CallerCore::check_owner(const PortLane& lane) noexcept {
 
 /// Leaves the cell to the owner and says what is known.
 Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept {
+  if (why == Waited::lost) return misuse().value();
   const bool never_started = why == Waited::stranded || lane.lane.ask_to_cancel(ticket);
   lane.lane.quarantine(ticket);
   stats::add(lane.lane.head().counters.errors, 1);
@@ -155,7 +157,7 @@ Result<int> CallerCore::fd() noexcept {
   const auto lane = lane_for_publish(now);
   if (!lane) return tl::unexpected<Error>(lane.error());
   auto bridge = without_throwing(
-      [&] { return wait::FdBridge::watch((*lane)->lane.head().events.count, *bus().fork_guard); });
+      [&] { return wait::FdBridge::watch((*lane)->lane.head().events.count, *bus().guard); });
   if (!bridge) return tl::unexpected<Error>(bridge.error());
   bridge_ = std::move(*bridge);
   if (auto armed = poll(); !armed) return tl::unexpected<Error>(armed.error());

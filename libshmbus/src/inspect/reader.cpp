@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "layout/participant.hpp"
+#include "liveness/bus_error.hpp"
 #include "liveness/file_lock.hpp"
 
 namespace shmbus::inspect {
@@ -107,6 +108,11 @@ Result<Reader> Reader::open(std::string_view name_or_path) {
   if (base == MAP_FAILED) return segment::system_error("cannot map", report.path, errno);
   reader.base_ = base;
   reader.bytes_ = bytes;
+  reader.guard_ = liveness::HandleGuard::acquire();
+  if (reader.guard_ == nullptr || !liveness::catch_bus_errors()) {
+    return fail(ErrorKind::bus_unusable, "cannot prepare for a file that is cut short", errno);
+  }
+  reader.guard_->watch(base, bytes);
   reader.view_ = segment::View(static_cast<std::byte*>(base), opened.geometry);
   return reader;
 }
@@ -119,6 +125,7 @@ Reader& Reader::operator=(Reader&& other) noexcept {
 }
 
 Reader::~Reader() {
+  if (guard_ != nullptr) guard_->release();
   if (base_ != nullptr) ::munmap(base_, bytes_);
   if (fd_ >= 0) ::close(fd_);
 }
@@ -131,6 +138,7 @@ void Reader::swap(Reader& other) noexcept {
   std::swap(id_, other.id_);
   std::swap(header_, other.header_);
   std::swap(view_, other.view_);
+  std::swap(guard_, other.guard_);
 }
 
 bool Reader::alive(std::uint32_t participant) const noexcept {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "liveness/handle_guard.hpp"
 #include "segment/open.hpp"
 #include "segment/view.hpp"
 #include "shmbus/error.hpp"
@@ -48,6 +49,8 @@ class Reader {
   [[nodiscard]] bool daemon_present() const noexcept;
   /// The path leads to another file by now, or to none.
   [[nodiscard]] bool replaced() const noexcept;
+  /// The file was cut short meanwhile: what was read since may be zeros that nobody wrote.
+  [[nodiscard]] bool lost() const noexcept { return guard_ != nullptr && guard_->lost(); }
 
  private:
   Reader() noexcept = default;
@@ -60,6 +63,7 @@ class Reader {
   segment::FileId id_;
   layout::Header header_{};
   segment::View view_;
+  liveness::HandleGuard* guard_ = nullptr;
 };
 
 }  // namespace shmbus::inspect

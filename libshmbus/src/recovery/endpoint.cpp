@@ -87,12 +87,13 @@ void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t 
   }
 }
 
-bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
+namespace {
+
+/// REQUIRES: nobody serves the endpoint under the control word `seen` any more.
+bool see_to_vacant(const Attachment& bus, std::uint32_t endpoint, ControlWord seen,
+                   StatusCode why) noexcept {
   auto& target = bus.view.endpoint(endpoint);
-  ControlWord seen{
-      target.control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
-  if (!seen.active() || !bus.dead(seen.holder())) return false;
-  release_lanes(bus, endpoint, seen.gen(), StatusCode::handler_died);
+  release_lanes(bus, endpoint, seen.gen(), why);
   SHMBUS_TESTPOINT("recovery.released");
   const auto vacant =
       ControlWord::make({}, {}, seen.gen(), seen.slot(), layout::EndpointState::vacant);
@@ -105,6 +106,25 @@ bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
     wait::bump_and_wake(bus.view.bus_events().registrations);
   }
   return moved;
+}
+
+ControlWord control_of(const Attachment& bus, std::uint32_t endpoint) noexcept {
+  // SYNC endpoint.control
+  return {bus.view.endpoint(endpoint).control.control.load(std::memory_order_acquire)};
+}
+
+}  // namespace
+
+bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
+  const ControlWord seen = control_of(bus, endpoint);
+  if (!seen.active() || !bus.dead(seen.holder())) return false;
+  return see_to_vacant(bus, endpoint, seen, StatusCode::handler_died);
+}
+
+void vacate_own_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
+  const ControlWord seen = control_of(bus, endpoint);
+  if (!seen.active() || seen.holder() != bus.me) return;
+  (void)see_to_vacant(bus, endpoint, seen, StatusCode::abandoned);
 }
 
 }  // namespace shmbus::recovery

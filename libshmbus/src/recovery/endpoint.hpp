@@ -16,6 +16,10 @@ namespace shmbus::recovery {
 /// True when this call found the owner dead and saw the endpoint through to vacant.
 bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept;
 
+/// The same for an endpoint that the leaving process itself still holds, because a failure kept it
+/// from being served. REQUIRES: no thread of this process serves it.
+void vacate_own_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept;
+
 /// Tells the callers of commands that were started and not answered `why`, and lets go of the
 /// lanes. The owner itself does the same when it leaves.
 void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t owner_gen,

@@ -22,7 +22,12 @@ void recover_endpoints_of(const Attachment& bus, Party party) noexcept {
   for (std::uint32_t i = 0; i < bus.view.capacities().endpoints; ++i) {
     const ControlWord seen{bus.view.endpoint(i).control.control.load(
         std::memory_order_acquire)};  // SYNC endpoint.control
-    if (seen.active() && seen.holder() == party) recover_endpoint(bus, i);
+    if (!seen.active() || seen.holder() != party) continue;
+    if (party == bus.me) {
+      vacate_own_endpoint(bus, i);
+    } else {
+      recover_endpoint(bus, i);
+    }
   }
 }
 

@@ -96,9 +96,13 @@ FileId id_of(const std::string& path) {
 tl::unexpected<Error> system_error(std::string_view what, std::string_view path, int error_number) {
   const bool denied = error_number == EACCES || error_number == EPERM || error_number == EROFS;
   Error error{denied ? ErrorKind::not_permitted : ErrorKind::bus_unusable, error_number, 0, {}};
-  char text[128];  // NOLINT: the shape strerror_r wants
-  error.message.append(what).append(" ").append(path).append(": ").append(
-      std::string_view{::strerror_r(error_number, text, sizeof text)});
+  char text[128];                         // NOLINT: the shape strerror_r wants
+  constexpr std::size_t shown_max = 120;  // the reason must fit behind it
+  const bool cut = path.size() > shown_max;
+  error.message.append(what).append(cut ? " ..." : " ");
+  error.message.append(cut ? path.substr(path.size() - shown_max) : path)
+      .append(": ")
+      .append(std::string_view{::strerror_r(error_number, text, sizeof text)});
   if (denied) error.message.append("; ask its owner for a mode or group that admits you");
   return tl::unexpected<Error>(error);
 }

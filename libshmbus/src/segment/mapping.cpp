@@ -6,7 +6,9 @@
 #include <boost/interprocess/mapped_region.hpp>
 #include <cerrno>
 #include <new>
+#include <utility>
 
+#include "liveness/bus_error.hpp"
 #include "segment/file_object.hpp"
 
 namespace shmbus::segment {
@@ -18,16 +20,39 @@ struct Mapping::Region {
 };
 
 Mapping::Mapping() noexcept = default;
-Mapping::Mapping(Mapping&& other) noexcept = default;
-Mapping& Mapping::operator=(Mapping&& other) noexcept = default;
-Mapping::~Mapping() = default;
+Mapping::Mapping(Mapping&& other) noexcept { *this = std::move(other); }
 
-Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, bool writable) noexcept {
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  if (this == &other) return *this;
+  leave();
+  region_ = std::move(other.region_);
+  guard_ = std::exchange(other.guard_, nullptr);
+  data_ = std::exchange(other.data_, nullptr);
+  bytes_ = std::exchange(other.bytes_, 0);
+  return *this;
+}
+
+Mapping::~Mapping() { leave(); }
+
+void Mapping::leave() noexcept {
+  if (guard_ == nullptr) return;
+  if (guard_->forked()) {
+    (void)region_.release();  // those addresses are not mapped here, or are something else by now
+  } else {
+    guard_->release();
+  }
+}
+
+Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, How how) noexcept {
   try {
-    const auto mode = writable ? bip::read_write : bip::read_only;
+    const auto mode = how.writable ? bip::read_write : bip::read_only;
     const auto& object = *file.object_;
     const bool shared = object.shared_memory.get_mapping_handle().handle >= 0;
     Mapping mapping;
+    mapping.guard_ = liveness::HandleGuard::acquire();
+    if (mapping.guard_ == nullptr) {
+      return fail(ErrorKind::bus_unusable, "no memory, or no MADV_WIPEONFORK (Linux 4.14)", errno);
+    }
     mapping.region_ = std::make_unique<Region>();
     mapping.region_->region = shared ? bip::mapped_region(object.shared_memory, mode, 0, bytes)
                                      : bip::mapped_region(object.file, mode, 0, bytes);
@@ -35,6 +60,12 @@ Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, bool writabl
     mapping.bytes_ = bytes;
     if (::madvise(mapping.data_, bytes, MADV_DONTFORK) != 0) {
       return fail(ErrorKind::bus_unusable, "the kernel refused MADV_DONTFORK", errno);
+    }
+    if (how.catch_bus_errors) {
+      if (!liveness::catch_bus_errors()) {
+        return fail(ErrorKind::bus_unusable, "the kernel refused a handler of SIGBUS", errno);
+      }
+      mapping.guard_->watch(mapping.data_, bytes);
     }
     // A core dump reads memory of the dying for a long time, and death is told only afterwards.
     (void)::madvise(mapping.data_, bytes, MADV_DONTDUMP);
@@ -44,12 +75,6 @@ Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, bool writabl
   } catch (const std::bad_alloc&) {
     return fail(ErrorKind::bus_unusable, "out of memory while mapping the segment", ENOMEM);
   }
-}
-
-void Mapping::abandon() noexcept {
-  (void)region_.release();
-  data_ = nullptr;
-  bytes_ = 0;
 }
 
 }  // namespace shmbus::segment

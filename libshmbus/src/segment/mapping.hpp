@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "liveness/handle_guard.hpp"
 #include "segment/file.hpp"
 #include "shmbus/error.hpp"
 
@@ -18,18 +19,23 @@ class Mapping {
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
 
+  struct How {
+    bool writable = true;
+    bool catch_bus_errors = true;  ///< survive a file that is cut short: see bus_error.hpp
+  };
   /// Maps the first `bytes` of the file through its own open file description.
-  static Result<Mapping> map(const File& file, std::uint64_t bytes, bool writable) noexcept;
+  static Result<Mapping> map(const File& file, std::uint64_t bytes, How how) noexcept;
 
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::uint64_t size() const noexcept { return bytes_; }
-
-  /// Forget the mapping without unmapping it: in a forked child those addresses are not ours.
-  void abandon() noexcept;
+  [[nodiscard]] const liveness::HandleGuard* guard() const noexcept { return guard_; }
 
  private:
+  void leave() noexcept;
+
   struct Region;
   std::unique_ptr<Region> region_;
+  liveness::HandleGuard* guard_ = nullptr;
   std::byte* data_ = nullptr;
   std::uint64_t bytes_ = 0;
 };

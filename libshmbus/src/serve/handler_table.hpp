@@ -31,6 +31,8 @@ class HandlerTable {
   void clear(std::uint32_t record) {
     removed_.push_back(std::exchange(entries_[record].handler, {}));
   }
+  /// One that never ran.
+  void withdraw(std::uint32_t record) noexcept { entries_[record].handler = {}; }
   void drop_removed() noexcept {
     if (!removed_.empty()) removed_.clear();
   }

@@ -16,6 +16,7 @@
 #include "layout/lane.hpp"
 #include "layout/words.hpp"
 #include "segment/view.hpp"
+#include "wait/fence.hpp"
 
 namespace shmbus::serve {
 
@@ -120,7 +121,7 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   // that a kill respects and all that is needed: see docs/architecture.md.
   journal_->cursor.store(layout::CursorWord::make(next_seq_, next_cell_).bits,
                          std::memory_order_release);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  wait::publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
   return TakeResult::taken;
 }
 

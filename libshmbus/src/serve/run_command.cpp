@@ -25,6 +25,8 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
 
 inline void ServerCore::run(Invocation& call) noexcept {
   SHMBUS_TESTPOINT("command.started");
+  if (!attachment().guard->was_intact()) [[unlikely]]
+    return;  // what was copied from the cell may be zeros that no caller sent
   call.begin();
   const auto* entry = handlers_.find(call.taken.word.code());
   const StatusCode why = entry != nullptr ? why_not(call) : StatusCode::not_registered;

@@ -90,7 +90,7 @@ namespace {
 template <class Commit>
 Result<void> answer(detail::DeferredReply* state, Commit commit) noexcept {
   if (state == nullptr || state->answered) return tl::unexpected<Error>(empty_handle());
-  if (state->bus->attachment().forked()) return detail::BusCore::forked_error();
+  if (!state->bus->attachment().intact()) return state->bus->not_intact();
   state->answered = true;
   const std::scoped_lock lock(state->gate->mutex);
   if (!state->gate->open) {
@@ -146,7 +146,7 @@ Result<void> Responder::reject(std::int32_t code, std::string_view message) noex
 }
 
 bool Responder::cancelled() const noexcept {
-  if (!state_ || state_->bus->attachment().forked()) return true;
+  if (!state_ || !state_->bus->attachment().intact()) return true;
   const auto& bits = state_->target.lane->caller.cancel[state_->cell / 64];
   return ((bits.load(std::memory_order_acquire) >> (state_->cell % 64)) & 1U) !=
          0;  // SYNC lane.cancel

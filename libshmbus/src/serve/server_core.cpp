@@ -74,6 +74,10 @@ std::size_t ServerCore::poll_all(std::size_t budget) noexcept {
 std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
   if (now < next_sweep_) return 0;
   next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
+  if (!check_seats()) {
+    ousted_ = true;  // to go on would be to serve beside somebody else
+    return 0;
+  }
   handlers_.drop_removed();
   std::size_t ran = 0;
   for (std::size_t i = 0; i < endpoints_.size(); ++i) ran += endpoints_[i]->sweep(*this);
@@ -120,7 +124,7 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
   std::size_t total = 0;
   std::uint64_t idle_since = wait::ticks();
   std::uint64_t spin_for = spin_.begin();
-  while (stop == nullptr || !stop->stop_requested()) {
+  while ((stop == nullptr || !stop->stop_requested()) && attachment().intact() && !ousted_) {
     if (const std::size_t ran = look_several_times(); ran != 0) {
       if (idle_since != 0) spin_.spun_well();
       total += ran;
@@ -150,7 +154,7 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
 
 /// Ok when this thread may poll now; also the moment to let go of handlers that were removed.
 Result<void> ServerCore::begin_polling() noexcept {
-  if (attachment().forked()) return BusCore::forked_error();
+  if (!attachment().intact()) return bus_->not_intact();
   if (running_) {
     return fail(ErrorKind::invalid_argument, "a handler must not poll the server that runs it");
   }
@@ -158,14 +162,18 @@ Result<void> ServerCore::begin_polling() noexcept {
   return {};
 }
 
+Result<void> ServerCore::check_seats() const noexcept {
+  bool mine = true;
+  for (const auto& endpoint : endpoints_) mine = mine && endpoint->still_owned();
+  if (!attachment().guard->was_intact()) return bus_->not_intact();
+  if (mine) return {};
+  return fail(ErrorKind::corrupted,
+              "somebody took this endpoint without asking: open the bus again");
+}
+
 Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
   if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
-  for (auto& endpoint : endpoints_) {
-    if (!endpoint->still_owned()) {
-      return fail(ErrorKind::corrupted,
-                  "somebody took this endpoint without asking: open the bus again");
-    }
-  }
+  if (auto mine = check_seats(); !mine) return tl::unexpected<Error>(mine.error());
   std::size_t ran = poll_all(budget);
   if (++polls_ % polls_between_clocks == 0) ran += sweep_if_due(wait::ticks());
   if (ran != 0 || bridges_.empty()) return ran;
@@ -190,24 +198,29 @@ Result<void> ServerCore::run(const std::stop_token& stop) noexcept {
     for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
   });
   (void)serve_until(~0ULL, &stop);
-  finish_committed();
-  return {};
+  if (attachment().intact() && !ousted_) finish_committed();
+  return check_seats();
 }
 
 Result<std::size_t> ServerCore::run_for(Duration timeout) noexcept {
   if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
-  if (timeout == forever) return serve_until(~0ULL, nullptr);
-  const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));
-  return serve_until(wait::ticks() + attachment().rate.from_ns(std::min(ns, century_ns)), nullptr);
+  std::uint64_t until = ~0ULL;
+  if (timeout != forever) {
+    const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));
+    until = wait::ticks() + attachment().rate.from_ns(std::min(ns, century_ns));
+  }
+  const std::size_t ran = serve_until(until, nullptr);
+  if (auto mine = check_seats(); !mine) return tl::unexpected<Error>(mine.error());
+  return ran;
 }
 
 Result<int> ServerCore::fd() {
-  if (attachment().forked()) return BusCore::forked_error();
+  if (!attachment().intact()) return bus_->not_intact();
   if (fd_ < 0) fd_ = ::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd_ < 0) return fail(ErrorKind::overloaded, "cannot make an eventfd", errno);
   while (bridges_.size() < endpoints_.size()) {
     auto& word = endpoints_[bridges_.size()]->shared().events.count;
-    auto bridge = wait::FdBridge::watch(word, *attachment().fork_guard, ::dup(fd_));
+    auto bridge = wait::FdBridge::watch(word, *attachment().guard, ::dup(fd_));
     if (!bridge) return tl::unexpected<Error>(bridge.error());
     bridges_.push_back(std::move(*bridge));
   }

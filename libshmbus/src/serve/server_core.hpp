@@ -102,6 +102,8 @@ class ServerCore final : private serve::CommandRunner {
 
   // server_core.cpp
   Result<void> begin_polling() noexcept;
+  /// Ok while the segment is there and every endpoint is still ours.
+  [[nodiscard]] Result<void> check_seats() const noexcept;
   std::size_t poll_all(std::size_t budget) noexcept;
   std::size_t look_several_times() noexcept;
   void finish_committed() noexcept;
@@ -117,6 +119,7 @@ class ServerCore final : private serve::CommandRunner {
   Result<serve::OwnedEndpoint*> seat_for(std::uint32_t record, layout::BindingWord seen);
   [[nodiscard]] tl::unexpected<Error> already_registered(std::uint32_t record,
                                                          layout::ControlWord control) const;
+  std::unique_ptr<serve::OwnedEndpoint> acquire(std::uint32_t endpoint);
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
   void unbind(std::uint32_t record) noexcept;
 
@@ -133,6 +136,7 @@ class ServerCore final : private serve::CommandRunner {
   std::uint64_t next_sweep_ = 0;
   std::uint32_t polls_ = 0;
   bool running_ = false;  ///< a handler
+  bool ousted_ = false;   ///< an endpoint was found in other hands
   std::uint32_t sample_clock_ = 0;
 };
 

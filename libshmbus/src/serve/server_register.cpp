@@ -68,11 +68,32 @@ bool may_own(const layout::NameRecord& record) noexcept {
   return uid == 0 || record.owner_uid.load(std::memory_order_relaxed) == uid;
 }
 
+/// A handler that is in its table before its name leads here, and out of it again should the
+/// registration fail, also by an exception.
+class Tentative {
+ public:
+  Tentative(serve::HandlerTable& table, std::uint32_t record, Handler handler,
+            layout::NameStats& stats) noexcept
+      : table_(&table), record_(record) {
+    table.set(record, std::move(handler), stats);
+  }
+  Tentative(const Tentative&) = delete;
+  Tentative& operator=(const Tentative&) = delete;
+  ~Tentative() {
+    if (table_ != nullptr) table_->withdraw(record_);
+  }
+  void keep() noexcept { table_ = nullptr; }
+
+ private:
+  serve::HandlerTable* table_;
+  std::uint32_t record_;
+};
+
 }  // namespace
 
 Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint32_t request_bytes,
                              std::uint32_t reply_bytes) {
-  if (attachment().forked()) return BusCore::forked_error();
+  if (!attachment().intact()) return bus_->not_intact();
   if (!handler) return fail(ErrorKind::overloaded, "out of memory for the handler");
   const auto record = names::intern(attachment(), name);
   if (!record) return tl::unexpected<Error>(record.error());
@@ -83,20 +104,19 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint
     return fail(ErrorKind::not_permitted, "another user registered this name first");
   }
   // Before the name leads here: a command may follow at once.
-  handlers_.set(*record, std::move(handler), bus_->view().name_stats(*record));
+  Tentative here(handlers_, *record, std::move(handler), bus_->view().name_stats(*record));
   for (;;) {
     const auto done = try_bind(*record, load_binding(bus_->view(), *record));
-    if (!done) {
-      handlers_.clear(*record);
-      return tl::unexpected<Error>(done.error());
-    }
+    if (!done) return tl::unexpected<Error>(done.error());
     if (*done) break;
   }
+  here.keep();
   auto& shared = bus_->view().name(*record);
   shared.request_bytes.store(request_bytes, std::memory_order_relaxed);
   shared.reply_bytes.store(reply_bytes, std::memory_order_relaxed);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   SHMBUS_TESTPOINT("name.registered");
+  if (!attachment().intact()) return bus_->not_intact();
   return {};
 }
 
@@ -118,7 +138,7 @@ Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord se
   if (seen.served_under(control)) return already_registered(record, control);
   // Its owner is gone, and somebody sits there by now who does not serve this name.
   if (control.active()) return own_seat();
-  auto taken = OwnedEndpoint::acquire(attachment(), seen.endpoint(), options_, label_);
+  auto taken = acquire(seen.endpoint());
   if (!taken) return nullptr;
   return keep(std::move(taken));
 }
@@ -151,7 +171,7 @@ Result<OwnedEndpoint*> ServerCore::own_seat() {
   if (!endpoints_.empty()) return endpoints_.front().get();
   for (int round = 0; round < 2; ++round) {
     for (const std::uint32_t index : vacant_endpoints(bus_->view())) {
-      auto taken = OwnedEndpoint::acquire(attachment(), index, options_, label_);
+      auto taken = acquire(index);
       if (taken) return keep(std::move(taken));
     }
     recovery::reclaim_all(attachment());
@@ -160,8 +180,14 @@ Result<OwnedEndpoint*> ServerCore::own_seat() {
               "no free endpoint: create the bus with larger capacities.endpoints");
 }
 
+/// All that may throw comes before the endpoint is taken: nobody would let go of it.
+std::unique_ptr<OwnedEndpoint> ServerCore::acquire(std::uint32_t endpoint) {
+  endpoints_.reserve(endpoints_.size() + 1);
+  return OwnedEndpoint::acquire(attachment(), endpoint, options_, label_);
+}
+
 Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint) {
-  endpoints_.push_back(std::move(endpoint));
+  endpoints_.push_back(std::move(endpoint));  // acquire() made room for it
   if (fd_ >= 0) {
     if (auto watched = fd(); !watched) return tl::unexpected<Error>(watched.error());
   }
@@ -169,7 +195,7 @@ Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint)
 }
 
 Result<void> ServerCore::remove(const CommandName& name) {
-  if (attachment().forked()) return BusCore::forked_error();
+  if (!attachment().intact()) return bus_->not_intact();
   const auto record = names::find(bus_->view(), name);
   if (!record || handlers_.find(*record) == nullptr) {
     return fail(ErrorKind::not_registered, "this server does not have that name");

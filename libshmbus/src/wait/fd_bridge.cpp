@@ -16,17 +16,19 @@ namespace {
 
 constexpr std::uint64_t slice_ns = 1'000'000'000;
 
-/// Signals are for the application's own threads.
-class AllSignalsBlocked {
+/// Signals are for the application's own threads; all but those that an instruction of this thread
+/// raises, which the kernel does not let anybody block: it ends the process instead.
+class OthersSignalsBlocked {
  public:
-  AllSignalsBlocked() noexcept {
+  OthersSignalsBlocked() noexcept {
     sigset_t all;
     sigfillset(&all);
+    for (const int own : {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP}) sigdelset(&all, own);
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  OthersSignalsBlocked(const OthersSignalsBlocked&) = delete;
+  OthersSignalsBlocked& operator=(const OthersSignalsBlocked&) = delete;
+  ~OthersSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
   sigset_t before_{};
@@ -35,12 +37,12 @@ class AllSignalsBlocked {
 }  // namespace
 
 Result<std::unique_ptr<FdBridge>> FdBridge::watch(layout::Word32& word,
-                                                  const liveness::ForkGuard& guard, int fd) {
+                                                  const liveness::HandleGuard& guard, int fd) {
   if (fd < 0) fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd < 0) return fail(ErrorKind::overloaded, "cannot make an eventfd", errno);
   std::unique_ptr<FdBridge> bridge(new FdBridge(fd, word, guard));
   try {
-    const AllSignalsBlocked blocked;
+    const OthersSignalsBlocked blocked;
     bridge->thread_ = std::thread([raw = bridge.get()] { raw->run(); });
   } catch (const std::system_error& e) {
     return fail(ErrorKind::overloaded, "cannot start the thread behind fd()", e.code().value());

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "layout/lane.hpp"
-#include "liveness/fork_guard.hpp"
+#include "liveness/handle_guard.hpp"
 #include "shmbus/error.hpp"
 
 namespace shmbus::wait {
@@ -16,7 +16,7 @@ class FdBridge {
  public:
   /// `fd` is an eventfd that the bridge then owns; -1 to make one.
   static Result<std::unique_ptr<FdBridge>> watch(layout::Word32& word,
-                                                 const liveness::ForkGuard& guard, int fd = -1);
+                                                 const liveness::HandleGuard& guard, int fd = -1);
   FdBridge(const FdBridge&) = delete;
   FdBridge& operator=(const FdBridge&) = delete;
   ~FdBridge();
@@ -28,13 +28,13 @@ class FdBridge {
   void move_to(layout::Word32& word) noexcept;
 
  private:
-  FdBridge(int fd, layout::Word32& word, const liveness::ForkGuard& guard) noexcept
+  FdBridge(int fd, layout::Word32& word, const liveness::HandleGuard& guard) noexcept
       : fd_(fd), word_(&word), guard_(&guard) {}
   void run() noexcept;
 
   int fd_;
   std::atomic<layout::Word32*> word_;
-  const liveness::ForkGuard* guard_;
+  const liveness::HandleGuard* guard_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
