@@ -52,7 +52,8 @@ Result<Server> Bus::serve(const ServeOptions& options) noexcept {
   });
 }
 
-Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) noexcept {
+Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options,
+                              const Schema& schema) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
   if (!core_->attachment().intact()) return core_->not_intact();
   if (name.text.empty() || name.text.size() > layout::name_bytes_max) {
@@ -61,7 +62,8 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) no
   return detail::without_throwing([&]() -> Result<RawCaller> {
     auto port = detail::Port::of_this_thread(core_);
     if (!port) return tl::unexpected<Error>(port.error());
-    auto caller = std::make_unique<detail::CallerCore>(std::move(*port), name, options);
+    auto caller = std::make_unique<detail::CallerCore>(std::move(*port), name, options, schema);
+    if (auto same = caller->check_types(); !same) return tl::unexpected<Error>(same.error());
     detail::CallerRef reference(caller.get(), &caller->count);
     (void)caller.release();  // the references count from here on
     return RawCaller(std::move(reference));
