@@ -141,8 +141,8 @@ void print_fields(std::string_view title, std::string_view type) {
   Table table({{std::string(title)}, {"TYPE"}, {"AT", Align::right}, {"BYTES", Align::right}});
   for (const auto& field : fields) {
     table.add({field.name.empty() ? "(itself)" : field.name,
-               field.optional ? field.type + ", or none" : field.type,
-               std::to_string(field.offset), std::to_string(field.bytes)});
+               field.optional ? field.type + ", or none" : field.type, std::to_string(field.offset),
+               std::to_string(field.bytes)});
   }
   fmt::print("\n{}", table.text());
 }
