@@ -73,6 +73,7 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options,
 Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
   const auto& bus = core_->attachment();
+  if (!bus.intact()) return core_->not_intact();
   detail::Deadline deadline(bus, timeout);
   auto& registrations = bus.view.bus_events().registrations;
   for (;;) {
