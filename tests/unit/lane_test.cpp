@@ -237,3 +237,39 @@ TEST_CASE("lanes run out, and a lane that somebody serves is nobody else's to fr
   CHECK(lane::free_unserved_orphan(core->view(), 5, true));
   CHECK(lane::attach(core->attachment(), 2)->lane == 5);
 }
+
+TEST_CASE("withdrawn: what was not started is reported and never runs", "[lane]") {
+  Pair p;
+  (void)p.caller.publish(1, true);
+  const auto taken = p.owner.take();
+  REQUIRE(taken);
+  const auto second = p.caller.publish(2, true);
+  const auto call = p.caller.publish(3);
+  std::vector<std::uint64_t> lost;
+  const auto note = [&](const lane::LostSend& send) { lost.push_back(send.seq); };
+  p.caller->withdraw(4, note);  // another name's
+  CHECK(lost.empty());
+  p.caller->withdraw(3, note);
+  CHECK(lost == std::vector{second.seq});
+  p.owner.done(*taken);
+  for (const auto& ticket : {second, call}) {
+    const auto late = p.owner.take();  // whoever owns the endpoint next
+    REQUIRE(late);
+    CHECK(late->word.seq() == ticket.seq);
+    CHECK(p.owner->cancel_asked(late->cell));
+    p.owner.answer(*late, 0);
+  }
+  CHECK(p.caller.reply(call).has_value());
+  CHECK(p.caller.collect().empty());
+  CHECK(p.caller->outstanding() == 0);
+  // Nothing of it sticks to the cells.
+  for (int i = 0; i < 20; ++i) {
+    const auto next = p.caller.publish(4, true);
+    const auto again = p.owner.take();
+    REQUIRE(again);
+    CHECK(again->word.seq() == next.seq);
+    CHECK_FALSE(p.owner->cancel_asked(again->cell));
+    p.owner.done(*again);
+    CHECK(p.caller.collect().empty());
+  }
+}

@@ -247,7 +247,12 @@ Result<void> CallerCore::flush() noexcept {
     return misuse();
   if (lane_ == nullptr) return {};
   lane_->lane.notify();
-  port_->collect(*lane_);
+  port_->collect_all();  // also the lanes to where the name has been
+  const layout::BindingWord binding{
+      bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+  if (!binding.bound() || binding.endpoint() != lane_->lane.endpoint_index()) {
+    port_->withdraw(*lane_, *record_);
+  }
   return {};
 }
 

@@ -97,6 +97,9 @@ Result<void> CallerCore::check_types(BindingWord binding) const noexcept {
 /// What was asked of the old lane is asked of the new one.
 void CallerCore::settle_into(std::shared_ptr<PortLane> lane) noexcept {
   const bool moved = lane_ != lane;
+  // The name lives elsewhere. What its former owner has not started would otherwise wait where
+  // nobody runs it, or be run after what is sent from now on, should the name come back there.
+  if (moved && lane_ != nullptr && !lane_->retired) port_->withdraw(*lane_, *record_);
   lane_ = std::move(lane);
   if (on_lost_ != nullptr) {
     lane_->on_lost = on_lost_;

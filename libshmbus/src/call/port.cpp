@@ -17,6 +17,13 @@ struct Entry {
 };
 thread_local std::vector<Entry> ports_of_thread;
 
+void report(PortLane& lane, const lane::LostSend& lost) noexcept {
+  ++lane.lost;
+  auto& counter = lane.lane.head().counters.lost;
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (lane.on_lost != nullptr) lane.on_lost(lane.on_lost_user, lost.seq, kind_of(lost.why));
+}
+
 }  // namespace
 
 // --- Holdings --------------------------------------------------------------------------------
@@ -30,16 +37,13 @@ Holdings::~Holdings() {
 }
 
 void Holdings::collect(PortLane& lane) noexcept {
-  lane.lane.collect(
-      [&lane](const lane::LostSend& lost) {
-        ++lane.lost;
-        auto& counter = lane.lane.head().counters.lost;
-        counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        if (lane.on_lost != nullptr) {
-          lane.on_lost(lane.on_lost_user, lost.seq, kind_of(lost.why));
-        }
-      },
-      [this](std::uint32_t offset64) { pool.release(offset64); });
+  lane.lane.collect([&lane](const lane::LostSend& lost) { report(lane, lost); },
+                    [this](std::uint32_t offset64) { pool.release(offset64); });
+}
+
+void Holdings::withdraw(PortLane& lane, std::uint32_t command) noexcept {
+  collect(lane);  // what is answered has its own story
+  lane.lane.withdraw(command, [&lane](const lane::LostSend& lost) { report(lane, lost); });
 }
 
 void Holdings::collect_all() noexcept {

@@ -42,6 +42,8 @@ class Holdings {
 
   void collect(PortLane& lane) noexcept;
   void collect_all() noexcept;
+  /// `command` has left the endpoint of this lane: see CallerLane::withdraw().
+  void withdraw(PortLane& lane, std::uint32_t command) noexcept;
   /// Nothing is with a handler any more.
   [[nodiscard]] bool settled() const noexcept { return pool.outstanding() == 0; }
 
@@ -69,6 +71,9 @@ class Port {
   /// Takes back finished cells and blocks of one lane, or of all of them.
   void collect(PortLane& lane) noexcept { holdings_->collect(lane); }
   void collect_all() noexcept { holdings_->collect_all(); }
+  void withdraw(PortLane& lane, std::uint32_t command) noexcept {
+    holdings_->withdraw(lane, command);
+  }
 
   /// A block, after collecting when there is none at once.
   Result<Block> allocate(std::uint64_t bytes) noexcept;

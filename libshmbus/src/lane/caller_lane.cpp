@@ -121,12 +121,33 @@ void CallerLane::quarantine(Ticket ticket) noexcept {
   quarantined_[quarantined_count_++] = Place::make(ticket.seq, ticket.cell);
 }
 
-bool CallerLane::ask_to_cancel(Ticket ticket) noexcept {
-  use_[ticket.cell].cancel_asked = true;
+void CallerLane::set_cancel(std::uint32_t cell) noexcept {
+  use_[cell].cancel_asked = true;
   // This word has one writer, this thread: no read-modify-write is needed.
-  auto& bits = head_->caller.cancel[ticket.cell / 64];
-  bits.store(bits.load(std::memory_order_relaxed) | (1ULL << (ticket.cell % 64)),
+  auto& bits = head_->caller.cancel[cell / 64];
+  bits.store(bits.load(std::memory_order_relaxed) | (1ULL << (cell % 64)),
              std::memory_order_release);  // SYNC lane.cancel
+}
+
+bool CallerLane::is_waiting(Place sent, std::uint32_t command) const noexcept {
+  const CellWord seen{word(sent.cell())};
+  return seen.seq() == sent.seq() && seen.phase() == Phase::send && seen.code() == command;
+}
+
+void CallerLane::cancel_all(std::uint32_t command) noexcept {
+  for (std::uint32_t cell = 0; cell <= mask_; ++cell) {
+    // Only a call under way stands in its cell as a request; a free cell may hold an old send.
+    const CellWord seen{word(cell)};
+    if (seen.phase() == Phase::request && seen.code() == command) set_cancel(cell);
+  }
+  for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
+    const Place sent = sends_[i & mask_];
+    if (is_waiting(sent, command)) set_cancel(sent.cell());
+  }
+}
+
+bool CallerLane::ask_to_cancel(Ticket ticket) noexcept {
+  set_cancel(ticket.cell);
   // The owner stores its cursor, then looks at the bit. After the fence either we see the cursor
   // beyond this command, or every later look sees the bit.
   return wait::sleeper_fence() && !maybe_started(ticket);

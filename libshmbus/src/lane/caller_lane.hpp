@@ -128,6 +128,11 @@ class CallerLane {
   /// Not to be started any more. True when it is certain that it was not and never will be.
   bool ask_to_cancel(Ticket ticket) noexcept;
 
+  /// Nobody who has `command` comes to this lane any more: what was not started of it never will
+  /// be. One-way commands are told to `on_lost(LostSend)`, calls learn it when they are waited for.
+  template <class OnLost>
+  void withdraw(std::uint32_t command, OnLost on_lost) noexcept;
+
   /// Takes back what the owner has finished with: one-way cells, quarantined cells. Calls
   /// `on_lost(LostSend)` and `on_block(offset64)` for memory that is free again.
   template <class OnLost, class OnBlock>
@@ -184,7 +189,11 @@ class CallerLane {
     free_[free_tail_++ & mask_] = static_cast<std::uint16_t>(cell);
   }
   std::uint32_t pop_free() noexcept { return free_[free_head_++ & mask_]; }
+  void set_cancel(std::uint32_t cell) noexcept;
   void clear_cancel(std::uint32_t cell) noexcept;
+  /// Asks to cancel every call and one-way command of that name that is not answered.
+  void cancel_all(std::uint32_t command) noexcept;
+  [[nodiscard]] bool is_waiting(Place sent, std::uint32_t command) const noexcept;
   template <class OnBlock>
   void free_blocks(CellUse& use, OnBlock& on_block) noexcept;
 
@@ -251,6 +260,25 @@ void CallerLane::free_blocks(CellUse& use, OnBlock& on_block) noexcept {
   if (use.blocks.request != none) on_block(use.blocks.request);
   if (use.blocks.reply != none) on_block(use.blocks.reply);
   use.blocks = {};
+}
+
+template <class OnLost>
+void CallerLane::withdraw(std::uint32_t command, OnLost on_lost) noexcept {
+  cancel_all(command);
+  // As in ask_to_cancel(): what the owner had not started before this fence it will not start.
+  const bool certain = wait::sleeper_fence();
+  std::uint32_t kept = sends_head_;
+  for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
+    const Place sent = sends_[i & mask_];
+    if (is_waiting(sent, command) && certain && !maybe_started({sent.cell(), sent.seq()})) {
+      on_lost(LostSend{sent.seq(), StatusCode::not_registered});
+      quarantined_[quarantined_count_++] = sent;
+      continue;
+    }
+    clear_cancel(sent.cell());
+    sends_[kept++ & mask_] = sent;
+  }
+  sends_tail_ = kept;
 }
 
 template <class OnLost, class OnBlock>

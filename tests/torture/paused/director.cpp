@@ -72,6 +72,7 @@ void Director::end(std::vector<std::pair<const char*, test::Child*>> parts, test
   notes_->stop = true;
   for (auto& [name, child] : parts) {
     if (child->pid() <= 0) continue;
+    if (std::string_view(name) == "the handler") notes_->stop_handler = true;
     const int code = child->wait(20s);
     check(code == 0, std::string(name) + " ended with " + std::to_string(code));
   }
@@ -80,7 +81,7 @@ void Director::end(std::vector<std::pair<const char*, test::Child*>> parts, test
   check(notes_->late == 0, "a caller waited too long");
   check(notes_->strange == 0, "a caller heard something impossible");
   const bool clean = test::eventually([&] {
-    test::Child([&] { return Bus::open(path_)->reclaim() ? 0 : 1; }).wait();
+    test::Child([&] { return take_what_is_left(stage()); }).wait();
     return census_of(path_) == test::Census{};
   });
   std::ostringstream left;

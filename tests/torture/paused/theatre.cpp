@@ -95,7 +95,7 @@ int play_handler(const Stage& stage) {
   auto server = bus->serve({.label = "handler", .hot_lanes = 1});
   if (!server || !server->on("run", echo)) return 11;
   stage.notes.serving = 1;
-  while (!stage.notes.stop) {
+  while (!stage.notes.stop_handler) {
     if (!server->run_for(20ms)) return 12;
   }
   return server->off("run") ? 0 : 13;
@@ -163,6 +163,14 @@ int play_mortal(const Stage& stage) {
   if (other) (void)other->send(large);
   (void)server->run_for(10s);  // stuck in its command
   return 0;
+}
+
+int take_what_is_left(const Stage& stage) {
+  auto bus = Bus::open(stage.path, {.label = "heir"});
+  if (!bus || !bus->reclaim()) return 10;
+  auto server = bus->serve();
+  if (!server || !server->on("mortal", echo)) return 11;
+  return server->run_for(20ms) ? 0 : 12;
 }
 
 int try_call(const Stage& stage, bool must_answer) {

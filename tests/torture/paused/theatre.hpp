@@ -19,7 +19,8 @@ const char* to_string(Part part) noexcept;
 /// What the parts write down; no library code sees it.
 struct Notes {
   std::atomic<bool> stop{false};
-  std::atomic<int> reached{0};  ///< the test point at which one of them stops
+  std::atomic<bool> stop_handler{false};  ///< later: what is under way is to be answered
+  std::atomic<int> reached{0};            ///< the test point at which one of them stops
   std::atomic<int> serving{0};
   std::atomic<std::uint64_t> answered{0};       ///< calls of the caller
   std::atomic<std::uint64_t> declared_dead{0};  ///< it was told that its handler had gone
@@ -40,6 +41,7 @@ int play_caller(const Stage& stage);
 int play_reclaimer(const Stage& stage);
 int play_elsewhere(const Stage& stage);              ///< handler and caller of another name, in one
 int play_mortal(const Stage& stage);                 ///< leaves something behind when it is killed
+int take_what_is_left(const Stage& stage);           ///< runs what the mortals left for a successor
 int try_call(const Stage& stage, bool must_answer);  ///< from a newcomer, with 300 ms
 int try_to_take_the_name(const Stage& stage);        ///< 0 when it was refused, its owner named
 int look_for_the_dead(const Stage& stage);           ///< 0 when nobody who stays is called dead
