@@ -8,10 +8,12 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/json_values.hpp"
 #include "cli/output.hpp"
 #include "cli/payload.hpp"
+#include "cli/registered_types.hpp"
+#include "cli/type_text.hpp"
 #include "cli/units.hpp"
-#include "inspect/snapshot.hpp"
 #include "nlohmann/json.hpp"
 #include "shmbus/shmbus.hpp"
 
@@ -30,29 +32,47 @@ struct Options {
 };
 
 /// What was asked for, else what the handler registered, else 64 KiB.
-std::size_t reply_capacity(const Context& context, const Options& options) {
+std::size_t reply_capacity(const NamedTypes& known, const Options& options) {
   if (!options.reply_capacity.empty()) {
     const auto asked = parse_bytes(options.reply_capacity);
     if (!asked) throw UsageError("--reply-capacity takes a size, like 4096, 64K or 1M");
     return static_cast<std::size_t>(*asked);
   }
-  const auto snapshot = inspect::take_snapshot(context.bus);
-  const auto* name = snapshot ? snapshot->name(options.name) : nullptr;
-  if (name != nullptr && name->request_bytes + name->reply_bytes != 0) return name->reply_bytes;
+  const bool any_length = known.types && has_tail(known.types->reply);
+  if (known.request_bytes + known.reply_bytes != 0 && !any_length) return known.reply_bytes;
   return reply_capacity_default;
 }
 
-void show_json(const Options& options, std::span<const std::byte> reply, std::uint64_t took_ns) {
-  nlohmann::json out{{"name", options.name},
-                     {"bytes", reply.size()},
-                     {"hex", to_hex(reply)},
-                     {"elapsed_ns", took_ns}};
-  if (is_text(as_chars(reply))) out["text"] = as_chars(reply);
-  print_json(out);
+/// The reply by its registered type; nothing when that is not known.
+std::optional<Json> typed_reply(const NamedTypes& known, std::span<const std::byte> reply) {
+  if (!known.types || known.types->hash_only || known.types->reply == "none") return std::nullopt;
+  return decode(reply, known.types->reply);
 }
 
-void show(const Options& options, std::span<const std::byte> reply) {
+void show_json(const Options& options, const NamedTypes& known, std::span<const std::byte> reply,
+               std::uint64_t took_ns) {
+  nlohmann::ordered_json out{{"name", options.name},
+                             {"bytes", reply.size()},
+                             {"hex", to_hex(reply)},
+                             {"elapsed_ns", took_ns}};
+  if (auto value = typed_reply(known, reply)) out["reply"] = std::move(*value);
+  if (is_text(as_chars(reply))) out["text"] = as_chars(reply);
+  fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+void show(const Options& options, const NamedTypes& known, std::span<const std::byte> reply) {
   const auto chars = as_chars(reply);
+  const bool typed = known.types && !known.types->hash_only;
+  if (options.output == "json" || (options.output == "auto" && typed)) {
+    const auto value = typed_reply(known, reply);
+    if (!value && options.output == "json" && !typed) {
+      throw Failure(ErrorKind::invalid_argument,
+                    "the types of this name are not known: choose another --output");
+    }
+    if (value) fmt::print("{}\n", to_text(*value));
+    std::fflush(stdout);
+    return;
+  }
   const bool raw = options.output == "raw" || (options.output == "auto" && !on_terminal());
   if (raw) {
     (void)std::fwrite(chars.data(), 1, chars.size(), stdout);
@@ -83,10 +103,11 @@ void show(const Options& options, std::span<const std::byte> reply) {
 }
 
 int run_call(const Context& context, const Options& options) {
-  const auto request = read_payload(options.payload);
+  const auto known = types_of(context.bus, options.name);
+  const auto request = read_request(options.payload, known);
   const auto timeout =
       options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
-  const std::size_t capacity = reply_capacity(context, options);
+  const std::size_t capacity = reply_capacity(known, options);
   auto bus = value_or_fail(Bus::open(context.bus, {.create = false, .label = "shmbus call"}));
   auto caller = value_or_fail(
       bus.caller(std::string_view(options.name),
@@ -98,9 +119,9 @@ int run_call(const Context& context, const Options& options) {
   if (!size) explain(size.error(), options);
   const auto answer = std::span<const std::byte>(reply).first(std::min(*size, reply.size()));
   if (context.json) {
-    show_json(options, answer, static_cast<std::uint64_t>(Duration(took).count()));
+    show_json(options, known, answer, static_cast<std::uint64_t>(Duration(took).count()));
   } else {
-    show(options, answer);
+    show(options, known, answer);
   }
   return exit_ok;
 }
@@ -122,8 +143,9 @@ void add_call(CLI::App& app, Context& context) {
       ->type_name("BYTES");
   command
       .add_option("--output", options->output,
-                  "How to print the reply; auto: raw when piped, else text or hex")
-      ->check(CLI::IsMember({"auto", "text", "hex", "raw"}))
+                  "How to print the reply; auto: JSON when its type is known, raw when piped, "
+                  "else text or hex")
+      ->check(CLI::IsMember({"auto", "json", "text", "hex", "raw"}))
       ->capture_default_str();
   command.add_flag("--wait", options->wait, "Wait for a handler when there is none");
 }

@@ -7,6 +7,8 @@
 #include "cli/exit_codes.hpp"
 #include "cli/present.hpp"
 #include "cli/rates.hpp"
+#include "cli/registered_types.hpp"
+#include "cli/type_text.hpp"
 #include "cli/units.hpp"
 
 namespace shmbus::cli {
@@ -45,6 +47,25 @@ std::string caller_label(const Snapshot& snapshot, const LaneInfo& lane) {
 std::string caller_pid(const Snapshot& snapshot, const LaneInfo& lane) {
   const auto* caller = snapshot.participant(lane.word.party());
   return caller == nullptr ? "-" : std::to_string(caller->pid);
+}
+
+nlohmann::json fields_json(std::string_view type) {
+  auto list = nlohmann::json::array();
+  for (const auto& field : fields_of(type)) {
+    list.push_back({{"name", field.name},
+                    {"type", field.type},
+                    {"offset", field.offset},
+                    {"bytes", field.bytes},
+                    {"optional", field.optional}});
+  }
+  return list;
+}
+
+void add_types(nlohmann::json& out, const std::optional<RegisteredTypes>& types) {
+  if (!types || types->hash_only) return;
+  out["name"]["schema"] = types->text;
+  out["request"] = fields_json(types->request);
+  out["reply"] = fields_json(types->reply);
 }
 
 nlohmann::json describe_json(const Snapshot& snapshot, const NameInfo& name, double per_s) {
@@ -111,6 +132,33 @@ void print_name(const NameInfo& name, double per_s) {
                               quantile_text(name.service, 1), name.service.total));
 }
 
+void print_fields(std::string_view title, std::string_view type) {
+  const auto fields = fields_of(type);
+  if (fields.empty()) {
+    fmt::print("{:<10}nothing\n", title);
+    return;
+  }
+  Table table({{std::string(title)}, {"TYPE"}, {"AT", Align::right}, {"BYTES", Align::right}});
+  for (const auto& field : fields) {
+    table.add({field.name.empty() ? "(itself)" : field.name,
+               field.optional ? field.type + ", or none" : field.type, std::to_string(field.offset),
+               std::to_string(field.bytes)});
+  }
+  fmt::print("\n{}", table.text());
+}
+
+void print_types(const std::optional<RegisteredTypes>& types) {
+  if (!types) {
+    fmt::print("{:<10}not known: registered as bytes\n", "schema");
+  } else if (types->hash_only) {
+    fmt::print("{:<10}{:016x}, too long to be shown\n", "schema", types->hash);
+  } else {
+    fmt::print("{:<10}{:016x}\n", "schema", types->hash);
+    print_fields("REQUEST", types->request);
+    print_fields("REPLY", types->reply);
+  }
+}
+
 void print_endpoint(const Snapshot& snapshot, const NameInfo& name) {
   if (!name.endpoint || *name.endpoint >= snapshot.endpoints.size()) return;
   const auto& endpoint = snapshot.endpoints[*name.endpoint];
@@ -151,12 +199,16 @@ int run_describe(const Context& context, const std::string& wanted) {
                               rated.snapshot.bus.path));
   }
   const double per_s = rated.per_s[static_cast<std::size_t>(name - rated.snapshot.names.data())];
+  const auto types = registered_types(reader, *name);
   if (context.json) {
-    print_json(describe_json(rated.snapshot, *name, per_s));
+    auto out = describe_json(rated.snapshot, *name, per_s);
+    add_types(out, types);
+    print_json(out);
     return exit_ok;
   }
   print_name(*name, per_s);
   print_endpoint(rated.snapshot, *name);
+  print_types(types);
   return exit_ok;
 }
 

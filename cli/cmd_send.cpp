@@ -6,6 +6,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
 #include "cli/payload.hpp"
+#include "cli/registered_types.hpp"
 #include "cli/units.hpp"
 #include "shmbus/shmbus.hpp"
 
@@ -20,7 +21,7 @@ struct Options {
 };
 
 int run_send(const Context& context, const Options& options) {
-  const auto request = read_payload(options.payload);
+  const auto request = read_request(options.payload, types_of(context.bus, options.name));
   const auto timeout =
       options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
   auto bus = value_or_fail(Bus::open(context.bus, {.create = false, .label = "shmbus send"}));

@@ -44,6 +44,9 @@ std::vector<Shape> bus_structs() {
             FIELD(NameRecord, schema_hash), FIELD(NameRecord, lease), FIELD(NameRecord, length),
             FIELD(NameRecord, owner_uid), FIELD(NameRecord, request_bytes),
             FIELD(NameRecord, reply_bytes), FIELD(NameRecord, text)),
+      SHAPE(SchemaRecord, FIELD(SchemaRecord, tag), FIELD(SchemaRecord, hash),
+            FIELD(SchemaRecord, length), FIELD(SchemaRecord, request_bytes),
+            FIELD(SchemaRecord, reply_bytes), FIELD(SchemaRecord, text)),
       SHAPE(BusEvents, FIELD(BusEvents, registrations), FIELD(BusEvents, arrivals)),
   };
 }
@@ -180,6 +183,7 @@ std::vector<NamedRegion> regions_of(const layout::Geometry& g) {
           {"bus_events", g.bus_events},
           {"published_bus", g.published_bus},
           {"published_names", g.published_names},
+          {"schemas", g.schemas},
           {"name_stats", g.name_stats},
           {"lane_latency", g.lane_latency},
           {"lanes", g.lanes},

@@ -62,10 +62,12 @@ std::optional<unsigned> digit(char c) noexcept {
 }  // namespace
 
 void add_payload_options(CLI::App& command, PayloadOptions& options) {
-  auto* plain = command.add_option("PAYLOAD", options.plain,
-                                   "The request as text, or - to read it from standard input");
+  auto* plain =
+      command.add_option("PAYLOAD", options.plain,
+                         "The request: JSON when its type is known, else text; - reads it "
+                         "from standard input");
   auto* hex = command.add_option("--hex", options.hex, "The request as hexadecimal digits");
-  auto* text = command.add_option("--text", options.text, "The request as text");
+  auto* text = command.add_option("--text", options.text, "The request as it stands here");
   auto* file = command.add_option("--file", options.file, "The request is what this file holds")
                    ->type_name("FILE");
   plain->excludes(hex)->excludes(text)->excludes(file);

@@ -19,6 +19,8 @@ install(FILES "${PROJECT_BINARY_DIR}/shmbusConfig.cmake"
               "${PROJECT_BINARY_DIR}/shmbusConfigVersion.cmake"
   DESTINATION "${package_dir}")
 
+install(FILES cmake/shmbusGenerate.cmake DESTINATION "${package_dir}")
+
 # pkg-config: the prefix is told from where the file lies.
 file(RELATIVE_PATH SHMBUS_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 string(REGEX REPLACE "/$" "" SHMBUS_PC_PREFIX "${SHMBUS_PC_PREFIX}")

@@ -20,3 +20,22 @@ if(Python3_Interpreter_FOUND)
     set_tests_properties("examples:demo" PROPERTIES RUN_SERIAL TRUE TIMEOUT 120)
   endif()
 endif()
+add_example_test(typed ${pair} "sum 6.5, 5 words from 'five', later 144" - typed)
+set_tests_properties("examples:typed" PROPERTIES LABELS "examples;typed")
+if(TARGET shmbus_cli)
+  add_example_test("users of an OpenAPI document" ${pair}
+    "ann@example.org is user 1 since 2026-11-22T08:30:00Z\; again: the address is known"
+    users_handler users_caller)
+  add_example_test("structs by hand, held against a document" ${pair}
+    "{email:email@0,plan:enum<u8(free=0,paid=1)>@260,nick:opt<str20>@264,addresses:opt<vec2<{street:str40@0,number:u16@44}48/4>>@296}408/8->none"
+    - users_by_hand)
+  set_tests_properties("examples:users of an OpenAPI document"
+    "examples:structs by hand, held against a document" PROPERTIES LABELS "examples;schema")
+  if(Python3_Interpreter_FOUND)
+    add_example_test("JSON from the command line"
+      "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/run_session.py" "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
+      users_handler "${CMAKE_CURRENT_SOURCE_DIR}/users_session.txt")
+    set_tests_properties("examples:JSON from the command line"
+      PROPERTIES LABELS "examples;describe")
+  endif()
+endif()

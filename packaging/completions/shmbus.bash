@@ -15,7 +15,7 @@ _shmbus() {
   --bus | --file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
   esac
   case $command in
-    '') words="ls describe ps top call send create layout doctor gc rm bench completions --help --bus --json --version" ;;
+    '') words="ls describe ps top call send create layout doctor gc rm bench gen completions --help --bus --json --version" ;;
     ls) words="--help --all --names --bus --json" ;;
     describe) words="--help $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     ps) words="--help --bus --json" ;;
@@ -28,6 +28,7 @@ _shmbus() {
     gc) words="--help --dry-run --bus --json" ;;
     rm) words="--help --force --bus --json" ;;
     bench) words="--help --duration --bus --json" ;;
+    gen) words="--help --output --namespace --check --include --bus --json" ;;
     completions) words="--help bash zsh fish --bus --json" ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -14,6 +14,7 @@ _shmbus() {
     'gc:Take back what dead participants hold'
     'rm:Delete the bus; refused while anyone has it open'
     'bench:Measure calls between two processes on a bus made for it'
+    'gen:Make C++ types and commands from an OpenAPI 3 document'
     'completions:Print the completion script for a shell'
   )
   local state
@@ -56,11 +57,11 @@ _shmbus() {
       _arguments \
         '--help[Print this help message and exit]' \
         '--hex[The request as hexadecimal digits]:value:_files' \
-        '--text[The request as text]:value:_files' \
+        '--text[The request as it stands here]:value:_files' \
         '--file[The request is what this file holds]:value:_files' \
         '--timeout[Give up after this; the bus'\''s own by default]:value:_files' \
         '--reply-capacity[Room for the reply; the registered size, or 64K]:value:_files' \
-        '--output[How to print the reply; auto\: raw when piped, else text or hex]:value:_files' \
+        '--output[How to print the reply; auto\: JSON when its type is known, raw when piped, else text or hex]:value:_files' \
         '--wait[Wait for a handler when there is none]' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' \
@@ -69,7 +70,7 @@ _shmbus() {
       _arguments \
         '--help[Print this help message and exit]' \
         '--hex[The request as hexadecimal digits]:value:_files' \
-        '--text[The request as text]:value:_files' \
+        '--text[The request as it stands here]:value:_files' \
         '--file[The request is what this file holds]:value:_files' \
         '--timeout[The handler drops it unstarted after this]:value:_files' \
         '--wait[Queue it for the next handler when there is none]' \
@@ -127,6 +128,15 @@ _shmbus() {
       _arguments \
         '--help[Print this help message and exit]' \
         '--duration[Time for each case]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    gen)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--output[Header to write; - prints it]:value:_files' \
+        '--namespace[Namespace of what is made]:value:_files' \
+        '--check[Make static_asserts instead\: this struct of yours is what that schema says]:value:_files' \
+        '--include[With --check\: a header that declares your structs]:value:_files' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' ;;
     completions)

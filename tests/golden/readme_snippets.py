@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
-"""The README must not rot: readme_snippets.py <repository> prints what is wrong and exits 1 if any.
+"""README and guide must not rot: readme_snippets.py <repository> prints what is wrong and exits 1 if any.
 
 1. Each ```cpp block of the README equals a region of an example: the file that the last link before the
    block leads to, the lines between its two `// [readme]` lines.
 2. Each relative link leads to a file or folder that exists.
 3. The README has fewer than 120 lines.
+4. Each fenced block of docs/commands.md stands, line for line, in the file that the last link to a file
+   before the block leads to; it may be indented differently there.
 """
 import pathlib
 import re
 import sys
 import tempfile
+import textwrap
 
 MARK = "// [readme]"
+GUIDES = ("docs/commands.md",)
 MAX_LINES = 120
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 FENCE = re.compile(r"^```(\w*)\s*$")
@@ -39,7 +43,7 @@ def blocks(lines):
         elif language is not None:
             body.append(line)
         else:
-            link = (LINK.findall(line) or [link])[-1]
+            link = ([found for found in LINK.findall(line) if "://" not in found] or [link])[-1]
 
 
 def links(lines):
@@ -51,6 +55,29 @@ def links(lines):
         for link in () if in_code else LINK.findall(line):
             if "://" not in link:
                 yield number, link
+
+
+def dedented(lines):
+    return textwrap.dedent("\n".join(lines)).split("\n")
+
+
+def stands_in(body, path):
+    """The lines of `body`, one after the other, in the file."""
+    if not path.is_file():
+        return False
+    lines = path.read_text(encoding="utf-8").splitlines()
+    wanted = dedented(body)
+    return any(dedented(lines[at:at + len(body)]) == wanted for at in range(len(lines)))
+
+
+def check_guide(root, name):
+    path = root / name
+    lines = path.read_text(encoding="utf-8").splitlines()
+    problems = [f"{name}:{start}: does not stand in {link}" for start, _, link, body in blocks(lines)
+                if link is None or not stands_in(body, path.parent / link)]
+    problems += [f"{name}:{number}: {link} does not exist" for number, link in links(lines)
+                 if not (path.parent / link).exists()]
+    return problems
 
 
 def check(root):
@@ -71,6 +98,9 @@ def check(root):
                  if not (root / link).exists()]
     if len(lines) >= MAX_LINES:
         problems.append(f"README.md: {len(lines)} lines, must be fewer than {MAX_LINES}")
+    for guide in GUIDES:
+        if (root / guide).is_file():
+            problems += check_guide(root, guide)
     return problems
 
 
@@ -94,6 +124,13 @@ def self_test():
                 failures.append(f"missed: {wanted}")
         (root / "README.md").write_text("[a](a.cpp)\n```cpp\nint main() {}\n```\n", encoding="utf-8")
         failures += check(root)
+        (root / "docs").mkdir()
+        guide = root / "docs/commands.md"
+        guide.write_text("[a](../a.cpp)\n```cpp\n  int main() {}\n```\n", encoding="utf-8")
+        failures += check(root)
+        guide.write_text("[a](../a.cpp)\n```cpp\nint rain() {}\n```\n[b](b.md)\n", encoding="utf-8")
+        if len(check(root)) != 2:
+            failures.append("missed: the faults of a guide")
     return failures
 
 

@@ -23,6 +23,7 @@
 #include "shmbus/error.hpp"
 #include "shmbus/export.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
 
 namespace shmbus {
@@ -43,11 +44,13 @@ class SHMBUS_API Bus {
   [[nodiscard]] Result<Server> serve(const ServeOptions& options = {}) noexcept;
 
   /// For this thread. The name need not be registered yet: calls tell.
-  [[nodiscard]] Result<RawCaller> caller(CommandName name,
-                                         const CallerOptions& options = {}) noexcept;
+  [[nodiscard]] Result<RawCaller> caller(CommandName name, const CallerOptions& options = {},
+                                         const Schema& schema = {}) noexcept;
+  /// The same for known types: type_mismatch when the owner of the name has others, here if it has
+  /// one already, else with the first call.
   template <class C>
   [[nodiscard]] Result<Caller<C>> caller(const CallerOptions& options = {}) noexcept {
-    auto raw = caller(C::name, options);
+    auto raw = caller(C::name, options, schema_of<C>);
     if (!raw) return tl::unexpected<Error>(raw.error());
     return Caller<C>(std::move(*raw));
   }

@@ -14,8 +14,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -23,6 +25,9 @@
 #include "shmbus/error.hpp"
 #include "shmbus/export.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/schema/check.hpp"
+#include "shmbus/schema/growth.hpp"
+#include "shmbus/types/in_message.hpp"
 
 namespace shmbus {
 
@@ -205,27 +210,80 @@ class SHMBUS_API RawCaller {
 template <class T>
 class TypedReply {
  public:
-  explicit TypedReply(ReplyView view) noexcept : view_(std::move(view)) {}
+  explicit TypedReply(ReplyView view) noexcept : view_(std::move(view)) {
+    if constexpr (detail::grows<T>) {
+      if (view_.bytes().size() < sizeof(T)) {
+        std::memcpy(static_cast<void*>(&earlier_), view_.bytes().data(), view_.bytes().size());
+      }
+    }
+  }
   [[nodiscard]] const T& operator*() const noexcept {
+    if constexpr (detail::wire_bytes<T> == 0) {
+      return earlier_;
+    } else if constexpr (detail::grows<T>) {
+      // What a handler that was built before T grew does not know of is absent.
+      if (view_.bytes().size() < sizeof(T)) return earlier_;
+    }
     return *reinterpret_cast<const T*>(view_.bytes().data());
   }
   [[nodiscard]] const T* operator->() const noexcept { return &**this; }
+  /// All of it: what Text and Array<T> are read with.
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return view_.bytes(); }
 
  private:
+  static constexpr bool may_be_earlier = detail::grows<T> || detail::wire_bytes<T> == 0;
   ReplyView view_;
+  [[no_unique_address]] std::conditional_t<may_be_earlier, T, detail::Unused> earlier_{};
 };
 
 namespace detail {
 SHMBUS_API tl::unexpected<Error> reply_size_mismatch(std::size_t got, std::size_t want) noexcept;
+SHMBUS_API tl::unexpected<Error> reply_value_invalid(std::string_view member) noexcept;
+
+/// Is this a T, or what an earlier or later version of it is?
+template <class T>
+Result<void> check_reply_size(std::size_t bytes) noexcept {
+  bool fits = bytes == wire_bytes<T>;
+  if constexpr (wire_bytes<T> != 0) fits = fits || fits_message<T>(bytes);
+  if (!fits) return reply_size_mismatch(bytes, wire_bytes<T>);
+  return {};
+}
+template <class T>
+Result<void> check_reply_value([[maybe_unused]] const T& value) noexcept {
+  if constexpr (is_checkable<T>()) {
+    if (const auto bad = first_bad(value); !bad.empty()) return reply_value_invalid(bad);
+  }
+  return {};
+}
 
 template <class T>
 Result<TypedReply<T>> typed(Result<ReplyView> view) noexcept {
   if (!view) return tl::unexpected<Error>(view.error());
-  if (view->bytes().size() != wire_bytes<T>) {
-    return reply_size_mismatch(view->bytes().size(), wire_bytes<T>);
+  if (const auto fits = check_reply_size<T>(view->bytes().size()); !fits) [[unlikely]] {
+    return tl::unexpected<Error>(fits.error());
   }
-  return TypedReply<T>(std::move(*view));
+  TypedReply<T> reply(std::move(*view));
+  if (const auto good = check_reply_value<T>(*reply); !good) [[unlikely]] {
+    return tl::unexpected<Error>(good.error());
+  }
+  return reply;
 }
+
+/// Room for a T and, if it can grow, for what a later version may send in the same line.
+template <class T>
+struct ReplySlot {
+  static constexpr std::size_t line_bytes = 48;
+  static constexpr std::size_t spare =
+      described<T> && sizeof(T) < line_bytes ? line_bytes - sizeof(T) : 0;
+  union {
+    T value;
+    std::byte bytes[sizeof(T) + spare];  // NOLINT: an array is what is wanted
+  };
+  ReplySlot() noexcept : value{} {}
+  [[nodiscard]] std::span<std::byte> memory() noexcept {
+    return {bytes, wire_bytes<T> == 0 ? 0 : sizeof bytes};
+  }
+};
 }  // namespace detail
 
 template <class T>
@@ -252,21 +310,33 @@ class TypedLoan {
     return *reinterpret_cast<Request*>(loan_.bytes().data());
   }
   [[nodiscard]] Request* operator->() noexcept { return &**this; }
+  /// Places what Text and Array<T> of the request name; what is not used is not sent.
+  [[nodiscard]] Tail& tail() noexcept {
+    if (tail_.used() == 0) tail_ = Tail(loan_.bytes(), detail::wire_bytes<Request>);
+    return tail_;
+  }
 
   [[nodiscard]] Result<TypedPending<Reply>> start(Duration timeout = default_timeout) noexcept {
+    cut();
     auto pending = loan_.start(timeout);
     if (!pending) return tl::unexpected<Error>(pending.error());
     return TypedPending<Reply>(std::move(*pending));
   }
   [[nodiscard]] Result<TypedReply<Reply>> call(Duration timeout = default_timeout) noexcept {
+    cut();
     return detail::typed<Reply>(loan_.call(timeout));
   }
   [[nodiscard]] Result<void> send(Duration timeout = default_timeout) noexcept {
+    cut();
     return loan_.send(timeout);
   }
 
  private:
+  void cut() noexcept {
+    if constexpr (detail::has_tail<Request>()) loan_.shrink(tail().used());
+  }
   Loan loan_;
+  Tail tail_;
 };
 
 /// Calls one command whose types are known. A thin layer on RawCaller.
@@ -281,17 +351,23 @@ class Caller {
 
   [[nodiscard]] Result<Reply> call(const Request& request,
                                    Duration timeout = default_timeout) noexcept {
-    Reply reply{};
-    const auto size =
-        raw_.call(detail::bytes_of(request), detail::writable_bytes_of(reply), timeout);
+    require_fixed_size();
+    detail::ReplySlot<Reply> room;
+    const auto size = raw_.call(detail::bytes_of(request), room.memory(), timeout);
     if (!size) return tl::unexpected<Error>(size.error());
-    if (*size != detail::wire_bytes<Reply>) {
-      return detail::reply_size_mismatch(*size, detail::wire_bytes<Reply>);
+    if (*size != detail::wire_bytes<Reply>) [[unlikely]] {
+      if (const auto fits = detail::check_reply_size<Reply>(*size); !fits) {
+        return tl::unexpected<Error>(fits.error());
+      }
     }
-    return reply;
+    if (const auto good = detail::check_reply_value<Reply>(room.value); !good) [[unlikely]] {
+      return tl::unexpected<Error>(good.error());
+    }
+    return room.value;
   }
   [[nodiscard]] Result<TypedPending<Reply>> start(const Request& request,
                                                   Duration timeout = default_timeout) noexcept {
+    require_fixed_size();
     auto pending = raw_.start(detail::bytes_of(request), detail::wire_bytes<Reply>, timeout);
     if (!pending) return tl::unexpected<Error>(pending.error());
     return TypedPending<Reply>(std::move(*pending));
@@ -300,9 +376,12 @@ class Caller {
                                            Duration timeout = default_timeout) noexcept {
     return raw_.send(detail::bytes_of(request), notify, timeout);
   }
-  /// Zero copy: the request is default-constructed in the segment.
-  [[nodiscard]] Result<TypedLoan<C>> loan() noexcept {
-    auto loan = raw_.loan(detail::wire_bytes<Request>, detail::wire_bytes<Reply>);
+  /// Zero copy: the request is default-constructed in the segment. `tail_bytes` more lie behind it,
+  /// for its Text and Array<T>; `reply_tail_bytes` are room for those of the reply.
+  [[nodiscard]] Result<TypedLoan<C>> loan(std::size_t tail_bytes = 0,
+                                          std::size_t reply_tail_bytes = 0) noexcept {
+    auto loan = raw_.loan(detail::wire_bytes<Request> + tail_bytes,
+                          detail::wire_bytes<Reply> + reply_tail_bytes);
     if (!loan) return tl::unexpected<Error>(loan.error());
     ::new (static_cast<void*>(loan->bytes().data())) Request;
     return TypedLoan<C>(std::move(*loan));
@@ -311,6 +390,10 @@ class Caller {
   [[nodiscard]] RawCaller& raw() noexcept { return raw_; }
 
  private:
+  static constexpr void require_fixed_size() noexcept {
+    static_assert(!detail::has_tail<Request>() && !detail::has_tail<Reply>(),
+                  "Text and Array<T> lie behind their struct: make such calls with loan()");
+  }
   RawCaller raw_;
 };
 

@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "shmbus/fixed_string.hpp"
+#include "shmbus/schema/safe.hpp"
 
 namespace shmbus {
 
@@ -19,6 +20,9 @@ namespace shmbus {
 struct Nothing {};
 
 namespace detail {
+
+/// Stands where a member is not needed.
+struct Unused {};
 
 /// FNV-1a, 64 bit (Fowler, Noll, Vo), finished with the mixer of splitmix64 so that the upper half
 /// is as good as the lower. Part of the format: both sides must agree.
@@ -63,17 +67,19 @@ struct Command {
   using Request = RequestType;
   using Reply = ReplyType;
 
-  static_assert(std::is_trivially_copyable_v<Request>,
-                "the request of a command must be trivially copyable: it lives in shared memory");
-  static_assert(std::is_trivially_copyable_v<Reply>,
-                "the reply of a command must be trivially copyable: it lives in shared memory");
+  /// The name as a type, for messages of the compiler.
+  static constexpr std::string_view text = Name.view();
+  using Label = detail::LabelOf<text>;
+
+  static_assert(detail::require_safe<Label, Request>(), "see the member that is named above");
+  static_assert(detail::require_safe<Label, Reply>(), "see the member that is named above");
   static_assert(std::is_default_constructible_v<Reply>);
   static_assert(alignof(Request) <= 8 && alignof(Reply) <= 8,
                 "bus memory handed to handlers is aligned to 8 bytes");
   static_assert(!Name.view().empty() && Name.view().size() <= 128,
                 "a command name has 1 to 128 bytes");
 
-  static constexpr CommandName name{Name.view()};
+  static constexpr CommandName name{text};
 };
 
 }  // namespace shmbus

@@ -6,5 +6,6 @@
 #include "shmbus/command.hpp"
 #include "shmbus/error.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
 #include "shmbus/types.hpp"

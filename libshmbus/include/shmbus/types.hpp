@@ -1,74 +1,11 @@
-// Bounded values that are safe in shared memory: no pointers, trivially copyable, no allocation.
-//
-// Whoever reads one that a peer wrote gets at most N elements, whatever the size field says.
+// Values that are safe in shared memory: no pointers, trivially copyable, no allocation. What
+// lengths a peer claims is checked where they are read.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <string_view>
-#include <type_traits>
-
-namespace shmbus {
-
-/// Text of at most N bytes; longer text is refused by assign() and cut by the constructor.
-template <std::size_t N>
-class String {
- public:
-  constexpr String() noexcept = default;
-  template <class T>
-  requires std::is_convertible_v<const T&, std::string_view>
-  constexpr String(const T& text) noexcept {  // NOLINT: implicit on purpose, a text is a text
-    (void)assign(std::string_view(text).substr(0, N));
-  }
-
-  /// False, and unchanged, when the text does not fit.
-  [[nodiscard]] constexpr bool assign(std::string_view text) noexcept {
-    if (text.size() > N) return false;
-    std::copy(text.begin(), text.end(), bytes_.begin());
-    size_ = static_cast<std::uint32_t>(text.size());
-    return true;
-  }
-  [[nodiscard]] constexpr std::string_view view() const noexcept { return {bytes_.data(), size()}; }
-  [[nodiscard]] constexpr std::size_t size() const noexcept {
-    return std::min<std::size_t>(size_, N);
-  }
-  [[nodiscard]] static constexpr std::size_t capacity() noexcept { return N; }
-  friend constexpr bool operator==(const String& a, std::string_view b) noexcept {
-    return a.view() == b;
-  }
-
- private:
-  std::uint32_t size_ = 0;
-  std::array<char, N> bytes_{};
-};
-
-/// At most N elements.
-template <class T, std::size_t N>
-class Vector {
-  static_assert(std::is_trivially_copyable_v<T>);
-
- public:
-  [[nodiscard]] constexpr bool push_back(const T& value) noexcept {
-    if (size() == N) return false;
-    items_[size_++] = value;
-    return true;
-  }
-  constexpr void clear() noexcept { size_ = 0; }
-  [[nodiscard]] constexpr std::size_t size() const noexcept {
-    return std::min<std::size_t>(size_, N);
-  }
-  [[nodiscard]] static constexpr std::size_t capacity() noexcept { return N; }
-  [[nodiscard]] constexpr std::span<const T> view() const noexcept {
-    return {items_.data(), size()};
-  }
-  [[nodiscard]] constexpr std::span<T> view() noexcept { return {items_.data(), size()}; }
-
- private:
-  std::uint32_t size_ = 0;
-  std::array<T, N> items_{};
-};
-
-}  // namespace shmbus
+#include "shmbus/types/email.hpp"
+#include "shmbus/types/in_message.hpp"
+#include "shmbus/types/optional.hpp"
+#include "shmbus/types/string.hpp"
+#include "shmbus/types/timestamp.hpp"
+#include "shmbus/types/uuid.hpp"
+#include "shmbus/types/vector.hpp"

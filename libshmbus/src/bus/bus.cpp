@@ -52,7 +52,8 @@ Result<Server> Bus::serve(const ServeOptions& options) noexcept {
   });
 }
 
-Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) noexcept {
+Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options,
+                              const Schema& schema) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
   if (!core_->attachment().intact()) return core_->not_intact();
   if (name.text.empty() || name.text.size() > layout::name_bytes_max) {
@@ -61,7 +62,8 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) no
   return detail::without_throwing([&]() -> Result<RawCaller> {
     auto port = detail::Port::of_this_thread(core_);
     if (!port) return tl::unexpected<Error>(port.error());
-    auto caller = std::make_unique<detail::CallerCore>(std::move(*port), name, options);
+    auto caller = std::make_unique<detail::CallerCore>(std::move(*port), name, options, schema);
+    if (auto same = caller->check_types(); !same) return tl::unexpected<Error>(same.error());
     detail::CallerRef reference(caller.get(), &caller->count);
     (void)caller.release();  // the references count from here on
     return RawCaller(std::move(reference));
@@ -71,6 +73,7 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options) no
 Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
   const auto& bus = core_->attachment();
+  if (!bus.intact()) return core_->not_intact();
   detail::Deadline deadline(bus, timeout);
   auto& registrations = bus.view.bus_events().registrations;
   for (;;) {

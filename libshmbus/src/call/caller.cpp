@@ -31,6 +31,12 @@ tl::unexpected<Error> reply_size_mismatch(std::size_t got, std::size_t want) noe
   return tl::unexpected<Error>(error);
 }
 
+tl::unexpected<Error> reply_value_invalid(std::string_view member) noexcept {
+  Error error{ErrorKind::corrupted, 0, 0, {}};
+  error.message.append("'").append(member).append("' of the reply holds no value of its type");
+  return tl::unexpected<Error>(error);
+}
+
 }  // namespace detail
 
 ReplyView::ReplyView(ReplyView&& other) noexcept { *this = std::move(other); }

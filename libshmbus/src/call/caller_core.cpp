@@ -22,12 +22,13 @@ constexpr std::uint32_t sample_every = 32;  // of the round trips that nobody ha
 }  // namespace
 
 CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
-                       const CallerOptions& options)
+                       const CallerOptions& options, const Schema& schema)
     : port_(std::move(port)),
       bus_(&port_->bus().attachment()),
       name_text_(name.text),
       name_(name),
-      options_(options) {
+      options_(options),
+      schema_(schema) {
   name_.text = name_text_;
   spin_ = wait::SpinBudget(options.wait, bus().rate.from_ns(wait::spin_max_ns));
 }

@@ -13,6 +13,7 @@
 #include "lane/caller_lane.hpp"
 #include "shmbus/caller.hpp"
 #include "shmbus/command.hpp"
+#include "shmbus/schema.hpp"
 #include "wait/fd_bridge.hpp"
 #include "wait/spin.hpp"
 
@@ -20,12 +21,16 @@ namespace shmbus::detail {
 
 class CallerCore {
  public:
-  CallerCore(std::shared_ptr<Port> port, const CommandName& name, const CallerOptions& options);
+  CallerCore(std::shared_ptr<Port> port, const CommandName& name, const CallerOptions& options,
+             const Schema& schema);
   CallerCore(const CallerCore&) = delete;
   CallerCore& operator=(const CallerCore&) = delete;
   ~CallerCore();
 
   CallerRef::Count count;
+
+  /// type_mismatch when the name has a live owner with other types; says what differs.
+  Result<void> check_types() noexcept;
 
   Result<std::size_t> call(std::span<const std::byte> request, std::span<std::byte> reply,
                            Duration timeout) noexcept;
@@ -67,6 +72,7 @@ class CallerCore {
   }
   [[nodiscard]] std::optional<layout::BindingWord> destination() noexcept;
   Result<PortLane*> resolve(Deadline& deadline) noexcept;
+  Result<void> check_types(layout::BindingWord binding) const noexcept;
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
   void settle_into(std::shared_ptr<PortLane> lane) noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
@@ -122,6 +128,7 @@ class CallerCore {
   std::string name_text_;
   CommandName name_;
   CallerOptions options_;
+  Schema schema_;  ///< of the types that this caller was made for; without text: bytes
   std::optional<std::uint32_t> record_;
   std::uint64_t binding_ = 0;  ///< as it was when lane_ was chosen
   std::shared_ptr<PortLane> lane_;

@@ -7,6 +7,7 @@
 #include "call/caller_core.hpp"
 #include "names/table.hpp"
 #include "recovery/endpoint.hpp"
+#include "schema/check.hpp"
 #include "wait/futex.hpp"
 
 namespace shmbus::detail {
@@ -59,6 +60,7 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
   for (;;) {
     if (!bus().intact()) return misuse();
     if (const auto to = destination()) {
+      if (auto same = check_types(*to); !same) return tl::unexpected<Error>(same.error());
       auto lane = port_->lane_to(to->endpoint());
       if (!lane) return tl::unexpected<Error>(lane.error());
       settle_into(std::move(*lane));
@@ -71,6 +73,25 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
       return tl::unexpected<Error>(waited.error());
     }
   }
+}
+
+Result<void> CallerCore::check_types() noexcept {
+  if (schema_.text.empty()) return {};
+  const auto to = destination();
+  return to ? check_types(*to) : Result<void>{};
+}
+
+/// Once for each owner of the name, and never on the way of a call whose lane is at hand.
+Result<void> CallerCore::check_types(BindingWord binding) const noexcept {
+  if (schema_.text.empty()) return {};
+  const ControlWord control{
+      bus()
+          .view.endpoint(binding.endpoint())
+          .control.control.load(std::memory_order_acquire)};  // SYNC endpoint.control
+  if (!binding.served_under(control)) return {};  // the next owner's types are what counts
+  schema::Registered theirs;
+  schema::read(bus().view, *record_, binding, theirs);
+  return schema::check(name_.text, theirs, schema_);
 }
 
 /// What was asked of the old lane is asked of the new one.

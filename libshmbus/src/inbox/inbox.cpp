@@ -1,5 +1,7 @@
 #include "inbox/inbox.hpp"
 
+#include <bit>
+
 #include "testpoint.hpp"
 
 namespace shmbus::inbox {
@@ -9,7 +11,7 @@ using layout::TicketWord;
 using layout::Word64;
 
 std::uint32_t empty_turn_at(std::uint64_t position, std::uint64_t slots) noexcept {
-  return static_cast<std::uint32_t>(2 * (position / slots));
+  return static_cast<std::uint32_t>(2 * (position >> std::countr_zero(slots)));  // a power of two
 }
 
 /// Turns wrap; compared like sequence numbers.

@@ -9,6 +9,7 @@
 // command: the owner checks the lane that a ticket names.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -45,6 +46,10 @@ class Consumer {
   Consumer() noexcept = default;
   Consumer(std::span<layout::Word64> ring, layout::EndpointOwner& owner) noexcept;
 
+  /// A glance that believes nothing: peek() decides.
+  [[nodiscard]] bool may_have_ticket() const noexcept {
+    return layout::TicketWord{slot().load(std::memory_order_relaxed)}.turn() != empty_turn();
+  }
   /// The oldest ticket; it stays in the ring until release().
   [[nodiscard]] std::optional<layout::TicketWord> peek() noexcept;
   void release() noexcept;
@@ -57,7 +62,7 @@ class Consumer {
  private:
   [[nodiscard]] layout::Word64& slot() const noexcept { return ring_[head_ & (ring_.size() - 1)]; }
   [[nodiscard]] std::uint32_t empty_turn() const noexcept {
-    return static_cast<std::uint32_t>(2 * (head_ / ring_.size()));
+    return static_cast<std::uint32_t>(2 * (head_ >> std::countr_zero(ring_.size())));
   }
 
   std::span<layout::Word64> ring_;

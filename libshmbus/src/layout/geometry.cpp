@@ -72,6 +72,7 @@ std::optional<Geometry> compute_geometry(const Capacities& c) noexcept {
   g.bus_events = placer.place(sizeof(BusEvents), 1);
   g.published_bus = placer.place(sizeof(PublishedBus), 1);
   g.published_names = placer.place(sizeof(PublishedName), c.names);
+  g.schemas = placer.place(sizeof(SchemaRecord), c.names);
   g.name_stats = placer.place(sizeof(NameStats), c.names);
   g.lane_latency = placer.place(sizeof(LaneLatency), c.lanes);
   g.lanes = placer.place(lane_bytes(c.cells_per_lane), c.lanes, page_bytes);

@@ -29,6 +29,7 @@ struct Geometry {
   Region lane_words;  ///< the directory
   Region lanes;
   Region extent_words;  ///< the lease table
+  Region schemas;       ///< one for each name
   Region name_stats;
   Region lane_latency;
   Region bus_events;

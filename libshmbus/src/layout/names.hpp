@@ -35,6 +35,20 @@ struct alignas(line_bytes) NameRecord {
   std::array<std::uint8_t, 64> spare;           ///< 0xC0
 };
 
+/// What the registered types look like. Written by the registrant whose binding `tag` is, before it
+/// binds the name; read by whoever finds that binding. The text is good when `hash` is its
+/// hash: that also tells when it was being written, or its writer died meanwhile.
+struct alignas(line_bytes) SchemaRecord {
+  Word64 tag;     ///< BindingWord of the registration that this belongs to
+  Word64 hash;    ///< of the text; 0 when the types are not known
+  Word32 length;  ///< of the text; 0 when it is longer than there is room for
+  Word32 request_bytes;
+  Word32 reply_bytes;
+  Word32 pad0;
+  std::array<std::uint8_t, 32> pad1;
+  std::array<Word64, schema_bytes_max / 8> text;  ///< 0x40
+};
+
 /// Two event counts of the whole bus. They are hints: whoever sleeps on one sleeps in slices.
 struct alignas(line_bytes) BusEvents {  // RMW
   Word32 registrations;                 ///< futex: a name gained or lost its owner
@@ -43,6 +57,7 @@ struct alignas(line_bytes) BusEvents {  // RMW
 };
 
 static_assert(sizeof(BusEvents) == 64);
+static_assert(sizeof(SchemaRecord) == 2048 && offsetof(SchemaRecord, text) == 64);
 static_assert(sizeof(NameRecord) == 256);
 static_assert(offsetof(NameRecord, binding) == 8 && offsetof(NameRecord, text) == 64);
 

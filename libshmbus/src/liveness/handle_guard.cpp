@@ -4,8 +4,6 @@
 
 #include <new>
 
-#include "wait/fence.hpp"
-
 namespace shmbus::liveness {
 namespace {
 
@@ -62,15 +60,6 @@ HandleGuard* HandleGuard::at(std::uintptr_t address) noexcept {
 
 std::uint32_t HandleGuard::lost_mappings() noexcept {
   return lost_count.load(std::memory_order_relaxed);
-}
-
-bool HandleGuard::was_intact() const noexcept {
-#if defined(__x86_64__)
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // loads stay in order by themselves
-#else
-  wait::detail::full_fence();
-#endif
-  return intact();
 }
 
 void HandleGuard::watch(const void* begin, std::size_t bytes) noexcept {

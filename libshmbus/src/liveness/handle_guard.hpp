@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "wait/fence.hpp"
+
 namespace shmbus::liveness {
 
 class HandleGuard {
@@ -31,7 +33,14 @@ class HandleGuard {
   [[nodiscard]] bool intact() const noexcept { return state_.load(std::memory_order_relaxed) == 1; }
   /// Like intact(), about what was read from the mapping before: false when some of it may have
   /// been zeros that no peer wrote.
-  [[nodiscard]] bool was_intact() const noexcept;
+  [[nodiscard]] bool was_intact() const noexcept {
+#if defined(__x86_64__)
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // loads stay in order by themselves
+#else
+    wait::detail::full_fence();
+#endif
+    return intact();
+  }
   [[nodiscard]] bool forked() const noexcept { return state_.load(std::memory_order_relaxed) == 0; }
   [[nodiscard]] bool lost() const noexcept { return state_.load(std::memory_order_relaxed) == 2; }
 

@@ -37,6 +37,9 @@ class View {
   [[nodiscard]] layout::NameRecord& name(std::uint32_t i) const noexcept {
     return at<layout::NameRecord>(geometry_.name_records, i);
   }
+  [[nodiscard]] layout::SchemaRecord& schema(std::uint32_t name) const noexcept {
+    return at<layout::SchemaRecord>(geometry_.schemas, name);
+  }
   [[nodiscard]] layout::Endpoint& endpoint(std::uint32_t i) const noexcept {
     return at<layout::Endpoint>(geometry_.endpoints, i);
   }

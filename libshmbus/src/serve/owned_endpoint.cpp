@@ -111,12 +111,11 @@ std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) 
   for (std::size_t turns = hot_.size(); turns > 0 && ran < budget; --turns) {
     if (next_hot_ >= hot_.size()) next_hot_ = 0;
     OwnerLane* lane = hot_[next_hot_++];
-    if (lane->waiting()) {
-      lane->idle_sweeps = 0;
-      ran += runner.run_queued(*lane, std::min(lane_batch, budget - ran));
-    } else if (++lane->idle_sweeps > very_idle_sweeps && hot_.size() > 1) {
-      tired = lane;
-    }
+    const std::size_t n =
+        lane->waiting() ? runner.run_queued(*lane, std::min(lane_batch, budget - ran)) : 0;
+    ran += n;
+    lane->idle_sweeps = n != 0 ? 0 : lane->idle_sweeps + 1;
+    if (lane->idle_sweeps > very_idle_sweeps && hot_.size() > 1) tired = lane;
   }
   if (tired != nullptr) demote(*tired);
   return ran;

@@ -42,6 +42,13 @@ class OwnedEndpoint {
   OwnedEndpoint(const OwnedEndpoint&) = delete;
   OwnedEndpoint& operator=(const OwnedEndpoint&) = delete;
 
+  /// Whether poll() would find something to do: a few loads, for those who look again and again.
+  [[nodiscard]] bool anything_waiting() const noexcept {
+    for (const OwnerLane* lane : hot_) {
+      if (lane->waiting()) return true;
+    }
+    return inbox_.may_have_ticket() || !backlog_.empty();
+  }
   /// Runs up to `budget` commands; returns how many.
   std::size_t poll(CommandRunner& runner, std::size_t budget) noexcept;
   /// Looks at every lane of the endpoint, whatever the hints say; returns how many commands ran.

@@ -61,6 +61,11 @@ CallerInfo Context::caller() const noexcept {
           layout::load_text(caller.label, buffer)};
 }
 
+Tail& Context::no_tail() noexcept {
+  thread_local Tail none;
+  return none = {};
+}
+
 Responder Context::defer() noexcept {
   auto& call = invocation(frame_);
   if (call.one_way || call.deferred) return {};
@@ -126,6 +131,7 @@ void Responder::Delete::operator()(detail::DeferredReply* state) const noexcept 
 
 std::span<std::byte> Responder::buffer(std::size_t bytes) noexcept {
   if (!state_ || state_->answered) return {};
+  state_->target.needed = 0;  // who asked for too much may ask for less
   return state_->target.buffer(bytes);
 }
 
@@ -157,11 +163,9 @@ bool Responder::cancelled() const noexcept {
 Server& Server::operator=(Server&& other) noexcept = default;
 Server::~Server() = default;
 
-Result<void> Server::add(CommandName name, detail::Handler handler, std::uint32_t request_bytes,
-                         std::uint32_t reply_bytes) noexcept {
+Result<void> Server::add(CommandName name, detail::Handler handler, const Schema& schema) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
-  return detail::without_throwing(
-      [&] { return core_->add(name, std::move(handler), request_bytes, reply_bytes); });
+  return detail::without_throwing([&] { return core_->add(name, std::move(handler), schema); });
 }
 
 Result<void> Server::off(std::string_view name) noexcept {

@@ -78,8 +78,7 @@ class ServerCore final : private serve::CommandRunner {
   ~ServerCore();
 
   // server_register.cpp
-  Result<void> add(const CommandName& name, Handler handler, std::uint32_t request_bytes,
-                   std::uint32_t reply_bytes);
+  Result<void> add(const CommandName& name, Handler handler, const Schema& schema);
   Result<void> remove(const CommandName& name);
 
   // server_core.cpp
@@ -115,7 +114,7 @@ class ServerCore final : private serve::CommandRunner {
   // server_register.cpp
   [[nodiscard]] serve::OwnedEndpoint* owned(std::uint32_t endpoint) noexcept;
   Result<serve::OwnedEndpoint*> own_seat();
-  Result<bool> try_bind(std::uint32_t record, layout::BindingWord seen);
+  Result<bool> try_bind(std::uint32_t record, layout::BindingWord seen, const Schema& schema);
   Result<serve::OwnedEndpoint*> seat_for(std::uint32_t record, layout::BindingWord seen);
   [[nodiscard]] tl::unexpected<Error> already_registered(std::uint32_t record,
                                                          layout::ControlWord control) const;

@@ -10,6 +10,7 @@
 #include "names/table.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
+#include "schema/store.hpp"
 #include "serve/server_core.hpp"
 #include "testpoint.hpp"
 #include "wait/futex.hpp"
@@ -40,9 +41,16 @@ bool rebind(const segment::View& view, std::uint32_t record, BindingWord seen,
       seen.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
+/// The types come first, under the binding that is about to be: whoever finds the name bound finds
+/// them. Another registrant may have been writing there too, so the winner looks once more.
 bool bind_to(const segment::View& view, std::uint32_t record, BindingWord seen,
-             const OwnedEndpoint& seat) noexcept {
-  return rebind(view, record, seen, BindingWord::make(seen.gen() + 1, seat.gen(), seat.index()));
+             const OwnedEndpoint& seat, const Schema& types) noexcept {
+  const auto next = BindingWord::make(seen.gen() + 1, seat.gen(), seat.index());
+  schema::publish(view, record, types, next);
+  SHMBUS_TESTPOINT("name.schema");
+  if (!rebind(view, record, seen, next)) return false;
+  if (!schema::is_published(view, record, next)) schema::publish(view, record, types, next);
+  return true;
 }
 
 /// Endpoints that nobody owns, those that no name leads to first, each kind from the lowest: a
@@ -91,8 +99,7 @@ class Tentative {
 
 }  // namespace
 
-Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint32_t request_bytes,
-                             std::uint32_t reply_bytes) {
+Result<void> ServerCore::add(const CommandName& name, Handler handler, const Schema& schema) {
   if (!attachment().intact()) return bus_->not_intact();
   if (!handler) return fail(ErrorKind::overloaded, "out of memory for the handler");
   const auto record = names::intern(attachment(), name);
@@ -106,14 +113,15 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint
   // Before the name leads here: a command may follow at once.
   Tentative here(handlers_, *record, std::move(handler), bus_->view().name_stats(*record));
   for (;;) {
-    const auto done = try_bind(*record, load_binding(bus_->view(), *record));
+    const auto done = try_bind(*record, load_binding(bus_->view(), *record), schema);
     if (!done) return tl::unexpected<Error>(done.error());
     if (*done) break;
   }
   here.keep();
   auto& shared = bus_->view().name(*record);
-  shared.request_bytes.store(request_bytes, std::memory_order_relaxed);
-  shared.reply_bytes.store(reply_bytes, std::memory_order_relaxed);
+  shared.schema_hash.store(schema.hash, std::memory_order_relaxed);
+  shared.request_bytes.store(schema.request_bytes, std::memory_order_relaxed);
+  shared.reply_bytes.store(schema.reply_bytes, std::memory_order_relaxed);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   SHMBUS_TESTPOINT("name.registered");
   if (!attachment().intact()) return bus_->not_intact();
@@ -121,10 +129,10 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, std::uint
 }
 
 /// True when the name leads to an endpoint of ours, false when the world moved: look again.
-Result<bool> ServerCore::try_bind(std::uint32_t record, BindingWord seen) {
+Result<bool> ServerCore::try_bind(std::uint32_t record, BindingWord seen, const Schema& schema) {
   const auto seat = seat_for(record, seen);
   if (!seat) return tl::unexpected<Error>(seat.error());
-  return *seat != nullptr && bind_to(bus_->view(), record, seen, **seat);
+  return *seat != nullptr && bind_to(bus_->view(), record, seen, **seat, schema);
 }
 
 /// The seat to serve this name from: where commands may still wait for its next owner, if that

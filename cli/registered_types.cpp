@@ -1,0 +1,49 @@
+#include "cli/registered_types.hpp"
+
+#include <memory>
+
+#include "cli/json_values.hpp"
+#include "inspect/snapshot.hpp"
+#include "schema/store.hpp"
+
+namespace shmbus::cli {
+
+std::optional<RegisteredTypes> registered_types(const inspect::Reader& reader,
+                                                const inspect::NameInfo& name) {
+  const auto seen = std::make_unique<schema::Registered>();
+  schema::read(reader.view(), name.record, layout::BindingWord{name.binding_bits}, *seen);
+  if (seen->known == schema::Known::hash_only) {
+    RegisteredTypes types;
+    types.hash = seen->hash;
+    types.hash_only = true;
+    return types;
+  }
+  if (seen->known != schema::Known::all) return std::nullopt;
+  const auto sides = schema::split(seen->text());
+  if (!sides || schema::parse_type(sides->request).kind == schema::Kind::bad ||
+      schema::parse_type(sides->reply).kind == schema::Kind::bad) {
+    return std::nullopt;
+  }
+  return RegisteredTypes{std::string(seen->text()), std::string(sides->request),
+                         std::string(sides->reply), seen->hash, false};
+}
+
+NamedTypes types_of(const std::string& bus, const std::string& name) {
+  const auto reader = inspect::Reader::open(bus);
+  if (!reader) return {};
+  const auto snapshot = inspect::take_snapshot(*reader);
+  const auto* found = snapshot.name(name);
+  if (found == nullptr) return {};
+  return {registered_types(*reader, *found), found->request_bytes, found->reply_bytes};
+}
+
+std::vector<std::byte> read_request(const PayloadOptions& options, const NamedTypes& known) {
+  const bool as_is = options.hex || options.text || options.file;
+  if (as_is || !known.types || known.types->hash_only) return read_payload(options);
+  const auto text = read_payload(options);
+  if (!text.empty()) return encode(parse_json(as_chars(text)), known.types->request);
+  const bool object = known.types->request.starts_with('{');
+  return encode(object ? Json::object() : Json(nullptr), known.types->request);
+}
+
+}  // namespace shmbus::cli

@@ -1,0 +1,129 @@
+// What a running handler may ask and do beyond its request and reply, and how it answers later.
+//
+// Threads   A Context belongs to the thread that runs the handler, and ends with it. A Responder
+// may
+//           be answered from any thread of the process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "shmbus/error.hpp"
+#include "shmbus/export.hpp"
+#include "shmbus/options.hpp"
+#include "shmbus/types/in_message.hpp"
+
+namespace shmbus {
+
+namespace detail {
+struct DeferredReply;
+
+/// Where a handler's reply goes: a small one into memory at hand, a large one into the caller's.
+struct SHMBUS_API ReplyRoom {
+  static constexpr std::size_t small_bytes = 48;
+
+  std::byte* block = nullptr;  ///< the caller's memory, checked; null when it gave none
+  std::uint32_t capacity = 0;  ///< of the block
+  std::uint32_t size = 0;
+  std::uint32_t needed = 0;  ///< set when the caller made too little room
+  /// Left uninitialised: only the `size` bytes that a handler asked for are ever sent.
+  alignas(8) std::byte small[small_bytes];  // NOLINT
+
+  /// Empty when `bytes` do not fit what the caller made room for.
+  std::span<std::byte> buffer(std::size_t bytes) noexcept {
+    if (bytes > small_bytes) return large_buffer(bytes);
+    size = static_cast<std::uint32_t>(bytes);
+    return {small, bytes};
+  }
+
+ private:
+  std::span<std::byte> large_buffer(std::size_t bytes) noexcept;
+};
+
+/// One command while its handler runs, as far as Context looks inside without a call.
+struct Frame {
+  std::span<const std::byte> request;
+  ReplyRoom* reply = nullptr;
+  bool one_way = false;
+};
+}  // namespace detail
+
+struct CallerInfo {
+  std::uint32_t pid = 0;  ///< as the caller sees itself, in its own pid namespace
+  std::uint32_t uid = 0;
+  FixedText<64> label;
+};
+
+/// Answers a deferred command, once, from any thread of the process.
+class SHMBUS_API Responder {
+ public:
+  Responder() noexcept = default;
+  Responder(Responder&& other) noexcept = default;
+  Responder& operator=(Responder&& other) noexcept;
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
+  ~Responder();  ///< unanswered: the caller is told `abandoned`
+
+  /// Memory for the reply, in place; empty when the caller made room for less.
+  [[nodiscard]] std::span<std::byte> buffer(std::size_t bytes) noexcept;
+  Result<void> reply() noexcept;  ///< what was written into buffer()
+  Result<void> reply(std::span<const std::byte> bytes) noexcept;
+  Result<void> reject(std::int32_t code, std::string_view message = {}) noexcept;
+  [[nodiscard]] bool cancelled() const noexcept;
+  [[nodiscard]] bool valid() const noexcept { return state_ != nullptr; }
+
+  explicit Responder(std::unique_ptr<detail::DeferredReply> state) noexcept;
+
+ private:
+  struct SHMBUS_API Delete {
+    void operator()(detail::DeferredReply* state) const noexcept;
+  };
+  std::unique_ptr<detail::DeferredReply, Delete> state_;
+};
+
+/// What a running handler may ask and do beyond its request and reply.
+class SHMBUS_API Context {
+ public:
+  explicit Context(detail::Frame& frame) noexcept : frame_(&frame) {}
+
+  [[nodiscard]] std::string_view name() const noexcept;
+  [[nodiscard]] bool one_way() const noexcept { return frame_->one_way; }
+  /// Time left before the caller's explicit deadline; `forever` when it named none.
+  [[nodiscard]] Duration remaining() const noexcept;
+  /// The caller has gone or no longer wants the answer.
+  [[nodiscard]] bool cancelled() const noexcept;
+  [[nodiscard]] CallerInfo caller() const noexcept;
+
+  [[nodiscard]] std::span<const std::byte> request() const noexcept { return frame_->request; }
+  /// Memory for a reply of `bytes`, in the caller's own line or block. Empty when the caller made
+  /// room for less: the caller is then told too_large with the size needed.
+  [[nodiscard]] std::span<std::byte> reply_buffer(std::size_t bytes) noexcept {
+    return frame_->reply->buffer(bytes);
+  }
+  /// The same after a larger one was refused, which is then forgotten.
+  [[nodiscard]] std::span<std::byte> smaller_reply_buffer(std::size_t bytes) noexcept {
+    frame_->reply->needed = 0;
+    return reply_buffer(bytes);
+  }
+  /// Bytes that the caller made room for.
+  [[nodiscard]] std::size_t reply_capacity() const noexcept {
+    const auto& room = *frame_->reply;
+    return room.block != nullptr ? room.capacity : detail::ReplyRoom::small_bytes;
+  }
+  /// Behind a typed reply that has Text or Array<T>: where those are put. Without room otherwise.
+  [[nodiscard]] Tail& tail() noexcept { return tail_ != nullptr ? *tail_ : no_tail(); }
+  /// Set by whoever knows the type of the reply.
+  void set_tail(Tail* tail) noexcept { tail_ = tail; }
+  /// Answer later. The request memory stays valid only while the handler runs.
+  [[nodiscard]] Responder defer() noexcept;
+
+ private:
+  static Tail& no_tail() noexcept;
+  detail::Frame* frame_;
+  Tail* tail_ = nullptr;
+};
+
+}  // namespace shmbus

@@ -1,0 +1,76 @@
+// A handler of any type, kept without that type.
+#pragma once
+
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include "shmbus/context.hpp"
+#include "shmbus/error.hpp"
+
+namespace shmbus {
+
+namespace detail {
+
+/// A handler without its type: no RTTI, no exceptions needed on either side.
+class Handler {
+ public:
+  using Run = Status (*)(void* object, Context& context);
+
+  Handler() noexcept = default;
+  template <class F>
+  static Handler make(F function, Run run) noexcept {
+    Handler handler;
+    handler.object_ = new (std::nothrow) F(std::move(function));
+    handler.run_ = run;
+    handler.destroy_ = [](void* object) { delete static_cast<F*>(object); };
+    return handler;
+  }
+  Handler(Handler&& other) noexcept { swap(other); }
+  Handler& operator=(Handler&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  Handler(const Handler&) = delete;
+  Handler& operator=(const Handler&) = delete;
+  ~Handler() {
+    if (object_ != nullptr) destroy_(object_);
+  }
+  Status operator()(Context& context) const { return run_(object_, context); }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+
+ private:
+  void swap(Handler& other) noexcept {
+    std::swap(object_, other.object_);
+    std::swap(run_, other.run_);
+    std::swap(destroy_, other.destroy_);
+  }
+  void* object_ = nullptr;
+  Run run_ = nullptr;
+  void (*destroy_)(void*) = nullptr;
+};
+
+/// The code a caller sees when a handler threw.
+inline constexpr std::int32_t handler_threw = -1;
+
+template <class F>
+Status guarded(F&& body) noexcept {
+#if defined(__cpp_exceptions)
+  try {
+    return std::forward<F>(body)();
+  } catch (...) {
+    return Status::reject(handler_threw, "the handler threw an exception");
+  }
+#else
+  return std::forward<F>(body)();
+#endif
+}
+
+/// Runs a handler of bytes: Status handler(Context&).
+template <class F>
+Status run_raw(void* object, Context& context) {
+  return guarded([&]() -> Status { return (*static_cast<F*>(object))(context); });
+}
+
+}  // namespace detail
+}  // namespace shmbus
