@@ -3,7 +3,7 @@
 // of something; point.cpp sees how they fare.
 //
 //   --full              every event of every operation beside every kind of peers
-//   --quick             as many, chosen at random, as --seconds allow; each pair at least twice
+//   --quick             as many, chosen at random, as --seconds allow; each pair at least once
 //   --operation NAME    only this one       --peers NAME   only these
 //   --event N           only the kill after the N-th event (as a failure prints it)
 //   --instruction N     only the kill after the N-th instruction
@@ -97,11 +97,11 @@ class Sweep {
 
   void samples() {
     const Stopwatch clock;
-    const double limit = static_cast<double>(options_.number("seconds", 55)) * 1e3;
-    for (int round = 0; round < 2 || clock.ms() < limit; ++round) {
+    const double limit = static_cast<double>(options_.number("seconds", 45)) * 1e3;
+    for (int round = 0; round < 1 || clock.ms() < limit; ++round) {
       std::shuffle(pairs_.begin(), pairs_.end(), random_);
       for (auto& pair : pairs_) {
-        if (round >= 2 && clock.ms() > limit) break;
+        if (round >= 1 && clock.ms() > limit) break;
         if (round == 0) {
           (void)one(pair, {});  // to the end: its length
         } else if (round % 4 == 3) {

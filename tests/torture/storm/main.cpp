@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   const bool full = options.full();
   const auto commands = options.number("commands", full ? 100'000'000 : ~0ULL);
   const auto kills = options.number("kills", full ? 100'000 : ~0ULL);
-  const auto seconds = options.number("seconds", full ? 5'400 : 45);
+  const auto seconds = options.number("seconds", full ? 5'400 : 40);
   if (options.has("round")) {
     const auto result = play(options.number("round", 0), static_cast<double>(seconds));
     result.summary.print();
