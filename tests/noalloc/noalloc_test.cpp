@@ -21,6 +21,8 @@ using namespace shmbus::test;
 namespace {
 
 constexpr std::uint64_t calls_in_round = 640;
+/// Short, so that some have both processes on a processor from end to end, also on a busy machine.
+constexpr std::uint64_t calls_in_sealed_round = 128;
 constexpr int warm_up_rounds = 5;
 constexpr std::size_t large = 4'000;
 constexpr std::uint64_t many_lanes_worth = 32;  // commands sent before their replies are fetched
@@ -41,6 +43,7 @@ struct Stage {
   std::atomic<std::uint64_t> rounds_done{0};
   std::atomic<std::uint64_t> failures{0};
   std::atomic<bool> sealed{false};
+  std::atomic<std::uint64_t> fewest_system_calls{~0ULL};  ///< of a sealed caller's short rounds
 };
 
 Status touch_the_kernel_and_the_heap(Context& context) {
@@ -205,6 +208,20 @@ struct Modes {
   bool sealed = false;  ///< system calls are forbidden once both are warm
 };
 
+/// Short rounds until one goes by without a system call on either side. The caller looks itself:
+/// before the test got a processor to look, the handler would have lost its own.
+bool seek_quiet_round(Bus& bus, const CallerOptions& options, Stage& stage, Round round) {
+  constexpr int rounds_max = 5'000;
+  const auto so_far = [&] { return stage.caller.system_calls + stage.handler.system_calls; };
+  for (int i = 0; i < rounds_max && stage.fewest_system_calls != 0; ++i) {
+    const std::uint64_t before = so_far();
+    if (!round(bus, options, calls_in_sealed_round)) return false;
+    const std::uint64_t seen = so_far() - before;
+    if (seen < stage.fewest_system_calls) stage.fewest_system_calls = seen;
+  }
+  return true;
+}
+
 /// The caller's process: warm-up, then a round whenever the test wants one.
 int call_counted(const std::string& path, Stage& stage, Round round, const Modes& modes) {
   count_into(stage.caller);
@@ -223,7 +240,9 @@ int call_counted(const std::string& path, Stage& stage, Round round, const Modes
     while (stage.rounds_wanted == stage.rounds_done) {
       if (!modes.sealed) nap(100us);
     }
-    if (!round(*bus, options, calls_in_round)) stage.failures.fetch_add(1);
+    const bool well = modes.sealed ? seek_quiet_round(*bus, options, stage, round)
+                                   : round(*bus, options, calls_in_round);
+    if (!well) stage.failures.fetch_add(1);
     stage.rounds_done.fetch_add(1);
   }
 }
@@ -311,11 +330,10 @@ TEST_CASE("no system call while both are awake, in any kind of call") {
   const auto check = [](const Kind& kind, WaitMode mode) {
     Scene scene(kind.round, {.wait = mode, .sealed = true});
     REQUIRE(scene.stage().sealed);
-    const Costs seen = scene.quietest(&Costs::system_calls, 2'000);
     INFO(kind.name << ", mode " << static_cast<int>(mode) << ", the last was system call "
                    << scene.stage().caller.last_system_call << " of the caller, "
                    << scene.stage().handler.last_system_call << " of the handler");
-    CHECK(seen.system_calls == 0);
+    CHECK(scene.stage().fewest_system_calls == 0);
   };
   for (const auto& kind : kinds) check(kind, WaitMode::spinning);
   check(kinds[0], WaitMode::adaptive);
@@ -325,5 +343,5 @@ TEST_CASE("the meters notice what they are there to notice") {
   Scene counted(calls_of<dirty_name>, {});
   CHECK(counted.quietest(&Costs::allocations, 3).allocations == calls_in_round);
   Scene sealed(calls_of<dirty_name>, {.wait = WaitMode::spinning, .sealed = true});
-  CHECK(sealed.quietest(&Costs::system_calls, 3).system_calls >= calls_in_round);
+  CHECK(sealed.stage().fewest_system_calls >= calls_in_sealed_round);
 }
