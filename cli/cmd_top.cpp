@@ -1,62 +1,85 @@
-// shmbus top: the names by traffic, refreshed. Latencies and rates are those of the last interval,
-// not of all time. Piped, it prints one block after the other.
+// shmbus top: commands and processes by what they do, refreshed. Latencies and rates are those of
+// the last interval, not of all time. On a terminal keys sort, filter and pause it; piped, it
+// prints one block after the other.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <numeric>
-#include <optional>
-#include <thread>
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/present.hpp"
-#include "cli/rates.hpp"
+#include "cli/terminal.hpp"
+#include "cli/top_rows.hpp"
 #include "cli/units.hpp"
 
 namespace shmbus::cli {
 namespace {
 
-using inspect::NameInfo;
 using inspect::Snapshot;
+using Clock = std::chrono::steady_clock;
 
 struct Options {
   std::string interval = "1s";
   std::uint64_t count = 0;
+  std::string sort = "rate";
+  std::string filter;
+  std::string by = "command";
 };
 
 constexpr Duration interval_min = std::chrono::milliseconds(10);
+constexpr char escape = '\x1b';
+constexpr char backspace = '\x7f';
 
-/// What happened to a name between two snapshots.
-struct Change {
-  const NameInfo* now = nullptr;
-  double per_s = 0;
-  double errors_per_s = 0;
-  stats::Counts service;
+/// What the user chose, at first by options, then by keys.
+struct Choice {
+  SortKey sort = SortKey::rate;
+  std::string filter;
+  bool processes = false;
+  bool paused = false;
+  bool typing = false;  ///< the filter
+  bool help = false;
+  bool quit = false;
 };
 
-std::vector<Change> changes(const Snapshot& before, const Snapshot& now) {
-  const double seconds = static_cast<double>(now.bus.taken_at_ns - before.bus.taken_at_ns) / 1e9;
-  const auto per_s = rates_between(before, now);
-  std::vector<Change> out;
-  for (std::size_t i = 0; i < now.names.size(); ++i) {
-    const auto& name = now.names[i];
-    if (!is_published(name) || name.state == inspect::NameState::unregistered) continue;
-    const NameInfo none;
-    const auto* earlier = same_name(before, name);
-    if (earlier == nullptr) earlier = &none;
-    const std::uint64_t errors = name.errors + name.expired - earlier->errors - earlier->expired;
-    out.push_back({&name, per_s[i], static_cast<double>(errors) / seconds,
-                   name.service.since(earlier->service)});
+/// The newest two looks at the bus, and the rates before them.
+struct Scene {
+  inspect::Reader reader;
+  Snapshot before;
+  Snapshot now;
+  RateHistory history;
+
+  explicit Scene(const std::string& bus)
+      : reader(value_or_fail(inspect::Reader::open(bus))), now(inspect::take_snapshot(reader)) {}
+  void look_again(const std::string& bus);
+};
+
+void Scene::look_again(const std::string& bus) {
+  if (reader.replaced() || reader.lost()) {
+    // Somebody removed the bus and made it anew: follow the path, not the old file.
+    reader = value_or_fail(inspect::Reader::open(bus));
+    now = inspect::take_snapshot(reader);
+    history = {};
   }
-  std::stable_sort(out.begin(), out.end(), [](const Change& a, const Change& b) {
-    return a.per_s != b.per_s ? a.per_s > b.per_s : a.now->name < b.now->name;
-  });
-  return out;
+  before = std::move(now);
+  now = inspect::take_snapshot(reader);
+  for (const auto& row : command_rows(before, now)) history.add(key_of(row), row.per_s);
+  for (const auto& row : process_rows(before, now)) {
+    history.add(key_of(row), row.calls_per_s + row.served_per_s);
+  }
 }
 
-std::string table_of(const std::vector<Change>& list) {
+template <class Row>
+std::vector<Row> chosen(std::vector<Row> rows, const Choice& choice) {
+  filter_rows(rows, choice.filter);
+  sort_rows(rows, choice.sort);
+  return rows;
+}
+
+std::string table_of(const std::vector<CommandRow>& rows, const RateHistory& history) {
   Table table({{"NAME"},
                {"OWNER"},
                {"STATE"},
@@ -65,65 +88,165 @@ std::string table_of(const std::vector<Change>& list) {
                {"P50", Align::right},
                {"P99", Align::right},
                {"P99.9", Align::right},
+               {"MAX", Align::right},
                {"DEPTH", Align::right},
-               {"CALLS", Align::right}});
-  for (const auto& change : list) {
-    const auto& name = *change.now;
-    table.add({printable(name.name), name.owner_label.empty() ? "-" : printable(name.owner_label),
-               state_cell(name.state), format_rate(change.per_s), format_rate(change.errors_per_s),
-               quantile_text(change.service, 0.5), quantile_text(change.service, 0.99),
-               quantile_text(change.service, 0.999), std::to_string(name.depth),
-               format_count(name.commands)});
+               {"CALLS", Align::right},
+               {"HISTORY"}});
+  for (const auto& row : rows) {
+    const auto& name = *row.now;
+    table.add(
+        {printable(name.name), name.owner_label.empty() ? "-" : printable(name.owner_label),
+         state_cell(name.state), format_rate(row.per_s),
+         Cell(format_rate(row.errors_per_s), row.errors_per_s > 0 ? Style::bad : Style::plain),
+         quantile_text(row.service, 0.5), quantile_text(row.service, 0.99),
+         quantile_text(row.service, 0.999), quantile_text(row.service, 1),
+         std::to_string(name.depth), format_count(name.commands), history.sparkline(key_of(row))});
   }
   return table.text();
 }
 
-void show_text(const Snapshot& now, const std::vector<Change>& list, bool first) {
-  const double total = std::accumulate(list.begin(), list.end(), 0.0,
-                                       [](double sum, const Change& c) { return sum + c.per_s; });
-  if (on_terminal()) {
-    fmt::print("\x1b[H\x1b[J");
-  } else if (!first) {
-    fmt::print("\n");
+std::string table_of(const std::vector<ProcessRow>& rows, const RateHistory& history) {
+  Table table({{"PROCESS"},
+               {"PID", Align::right},
+               {"ALIVE"},
+               {"CALLS/s", Align::right},
+               {"ERR/s", Align::right},
+               {"P50", Align::right},
+               {"P99", Align::right},
+               {"MAX", Align::right},
+               {"SERVED/s", Align::right},
+               {"SLEEPS/s", Align::right},
+               {"OUT", Align::right},
+               {"IN", Align::right},
+               {"HISTORY"}});
+  for (const auto& row : rows) {
+    const auto& process = *row.now;
+    table.add(
+        {process.label.empty() ? "-" : printable(process.label), std::to_string(process.pid),
+         process.process_alive ? Cell("yes", Style::good) : Cell("no", Style::bad),
+         format_rate(row.calls_per_s),
+         Cell(format_rate(row.errors_per_s), row.errors_per_s > 0 ? Style::bad : Style::plain),
+         quantile_text(row.round_trip, 0.5), quantile_text(row.round_trip, 0.99),
+         quantile_text(row.round_trip, 1), format_rate(row.served_per_s),
+         format_rate(row.parks_per_s), std::to_string(row.under_way), std::to_string(row.waiting),
+         history.sparkline(key_of(row))});
   }
-  fmt::print("{}  {} commands/s\n{}", summary_line(now), format_rate(total), table_of(list));
-  std::fflush(stdout);
+  return table.text();
 }
 
-void show_json(const Snapshot& now, const std::vector<Change>& list) {
-  nlohmann::json out{{"bus", bus_json(now)}, {"names", nlohmann::json::array()}};
-  for (const auto& change : list) {
-    auto entry = name_json(*change.now, change.per_s);
-    entry["errors_per_s"] = change.errors_per_s;
-    entry["interval"] = latency_json(change.service);
+std::string key_line(const Choice& choice) {
+  if (choice.typing) return fmt::format("filter: {}_   (Enter: keep, Escape: drop)", choice.filter);
+  if (choice.help) {
+    return "sort: r rate, 5 p50, 9 p99, 0 p99.9, m max, d depth, e errors, n name   "
+           "c commands/processes   / filter   space pause   q quit";
+  }
+  return fmt::format("by {}{}{}   h: keys, q: quit", to_string(choice.sort),
+                     choice.filter.empty() ? "" : ", only *" + printable(choice.filter) + "*",
+                     choice.paused ? "   PAUSED" : "");
+}
+
+std::string text_of(const Scene& scene, const Choice& choice, bool live) {
+  const auto commands = command_rows(scene.before, scene.now);
+  const double total =
+      std::accumulate(commands.begin(), commands.end(), 0.0,
+                      [](double sum, const CommandRow& row) { return sum + row.per_s; });
+  std::string out = fmt::format("{}  {} commands/s\n", summary_line(scene.now), format_rate(total));
+  if (live) out += styled(key_line(choice), Style::dim) + '\n';
+  return out + (choice.processes
+                    ? table_of(chosen(process_rows(scene.before, scene.now), choice), scene.history)
+                    : table_of(chosen(commands, choice), scene.history));
+}
+
+nlohmann::json json_of(const ProcessRow& row) {
+  auto entry = participant_json(*row.now);
+  entry["calls_per_s"] = row.calls_per_s;
+  entry["errors_per_s"] = row.errors_per_s;
+  entry["served_per_s"] = row.served_per_s;
+  entry["sleeps_per_s"] = row.parks_per_s;
+  entry["under_way"] = row.under_way;
+  entry["waiting"] = row.waiting;
+  entry["round_trip"] = latency_json(row.round_trip);
+  return entry;
+}
+
+void show_json(const Scene& scene, const Choice& choice) {
+  nlohmann::json out{{"bus", bus_json(scene.now)},
+                     {"names", nlohmann::json::array()},
+                     {"processes", nlohmann::json::array()}};
+  for (const auto& row : chosen(command_rows(scene.before, scene.now), choice)) {
+    auto entry = name_json(*row.now, row.per_s);
+    entry["errors_per_s"] = row.errors_per_s;
+    entry["interval"] = latency_json(row.service);
     out["names"].push_back(std::move(entry));
+  }
+  for (const auto& row : chosen(process_rows(scene.before, scene.now), choice)) {
+    out["processes"].push_back(json_of(row));
   }
   // One document a line: a reader of a stream need not look for its end.
   fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   std::fflush(stdout);
 }
 
+void type_filter(Choice& choice, char key) {
+  if (key == '\n' || key == '\r') {
+    choice.typing = false;
+  } else if (key == escape) {
+    choice.typing = false;
+    choice.filter.clear();
+  } else if (key == backspace || key == '\b') {
+    if (!choice.filter.empty()) choice.filter.pop_back();
+  } else if (key >= ' ') {
+    choice.filter += key;
+  }
+}
+
+void obey(Choice& choice, char key) {
+  if (choice.typing) return type_filter(choice, key);
+  constexpr std::string_view keys = "r590mden";  // in the order of SortKey
+  if (const auto at = keys.find(key); at != std::string_view::npos) {
+    choice.sort = static_cast<SortKey>(at);
+  }
+  choice.quit |= key == 'q' || key == '\x04';
+  if (key == ' ') choice.paused = !choice.paused;
+  if (key == 'c' || key == '\t') choice.processes = !choice.processes;
+  if (key == 'h' || key == '?') choice.help = !choice.help;
+  choice.typing = key == '/';
+}
+
+/// Until the next look is due; draws anew after each key.
+void attend(const Terminal& terminal, const Scene& scene, Choice& choice, Clock::time_point until) {
+  while (!choice.quit && !interrupted()) {
+    const char key = terminal.key(choice.paused ? Clock::now() + std::chrono::hours(1) : until);
+    if (key == 0) {
+      if (choice.paused && !interrupted()) continue;
+      return;
+    }
+    obey(choice, key);
+    if (!scene.before.bus.path.empty()) terminal.show(text_of(scene, choice, true));
+  }
+}
+
 int run_top(const Context& context, const Options& options) {
   const auto interval = std::max(duration_or_fail(options.interval), interval_min);
   if (interval == forever) throw UsageError("an interval of 'forever' shows nothing; try 1s");
-  auto reader = value_or_fail(inspect::Reader::open(context.bus));
-  Snapshot before = inspect::take_snapshot(reader);
+  Choice choice;
+  choice.sort = *sort_key_from(options.sort);  // the parser has checked it
+  choice.filter = options.filter;
+  choice.processes = options.by == "process";
+  Scene scene(context.bus);
+  catch_interruptions();
+  const Terminal terminal(!context.json);
+  if (terminal.live()) terminal.show("looking...\n");
   for (std::uint64_t shown = 0; options.count == 0 || shown < options.count; ++shown) {
-    std::this_thread::sleep_for(interval);
-    if (reader.replaced() || reader.lost()) {
-      // Somebody removed the bus and made it anew: follow the path, not the old file.
-      reader = value_or_fail(inspect::Reader::open(context.bus));
-      before = inspect::take_snapshot(reader);
-      std::this_thread::sleep_for(interval);
-    }
-    Snapshot now = inspect::take_snapshot(reader);
-    const auto list = changes(before, now);
+    attend(terminal, scene, choice, Clock::now() + interval);
+    if (choice.quit || interrupted()) break;
+    scene.look_again(context.bus);
     if (context.json) {
-      show_json(now, list);
+      show_json(scene, choice);
     } else {
-      show_text(now, list, shown == 0);
+      if (!terminal.live() && shown != 0) fmt::print("\n");
+      terminal.show(text_of(scene, choice, terminal.live()));
     }
-    before = std::move(now);
   }
   return exit_ok;
 }
@@ -132,12 +255,21 @@ int run_top(const Context& context, const Options& options) {
 
 void add_top(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  auto& command = add_command(app, context, "top", "Watch the names by traffic, refreshed",
-                              [&context, options] { return run_top(context, *options); });
+  auto& command =
+      add_command(app, context, "top", "Watch commands and processes at work, refreshed",
+                  [&context, options] { return run_top(context, *options); });
   command.add_option("--interval", options->interval, "Time between refreshes")
       ->type_name("DURATION")
       ->capture_default_str();
   command.add_option("--count", options->count, "End after so many refreshes; 0: never")
+      ->capture_default_str();
+  command
+      .add_option("--sort", options->sort, "By rate, p50, p99, p99.9, max, depth, errors or name")
+      ->check(CLI::IsMember({"rate", "p50", "p99", "p99.9", "max", "depth", "errors", "name"}))
+      ->capture_default_str();
+  command.add_option("--filter", options->filter, "Only names and owners that hold this text");
+  command.add_option("--by", options->by, "Rows by command or by process")
+      ->check(CLI::IsMember({"command", "process"}))
       ->capture_default_str();
 }
 

@@ -9,6 +9,8 @@ void add_ls(CLI::App& app, Context& context);
 void add_describe(CLI::App& app, Context& context);
 void add_ps(CLI::App& app, Context& context);
 void add_top(CLI::App& app, Context& context);
+void add_heat(CLI::App& app, Context& context);
+void add_hist(CLI::App& app, Context& context);
 void add_call(CLI::App& app, Context& context);
 void add_send(CLI::App& app, Context& context);
 void add_create(CLI::App& app, Context& context);

@@ -9,7 +9,8 @@
 namespace shmbus::cli {
 namespace {
 
-constexpr std::array<std::string_view, 3> commands_with_names{"call", "send", "describe"};
+constexpr std::array<std::string_view, 5> commands_with_names{"call", "send", "describe", "heat",
+                                                              "hist"};
 constexpr std::string_view list_names = "shmbus ls --names 2>/dev/null";
 
 struct Flag {
@@ -126,7 +127,7 @@ std::string bash_completion(const CLI::App& app) {
     esac
   done
   case ${{COMP_WORDS[COMP_CWORD-1]}} in
-  --bus | --file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+  --bus | --file | --svg | --compare) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
   esac
   case $command in
     '') words="{} {}" ;;

@@ -38,6 +38,16 @@ if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_BENCH)
                              INTERFACE "${SHMBUS_CONCURRENTQUEUE_DIR}")
 endif()
 
+# The daemon's metrics: an HTTP server that polls, bounds its connections and never blocks.
+if(SHMBUS_BUILD_DAEMON)
+  find_path(SHMBUS_MICROHTTPD_DIR microhttpd.h REQUIRED)
+  find_library(SHMBUS_MICROHTTPD_LIBRARY microhttpd REQUIRED)
+  mark_as_advanced(SHMBUS_MICROHTTPD_DIR SHMBUS_MICROHTTPD_LIBRARY)
+  add_library(shmbus_microhttpd INTERFACE)
+  target_include_directories(shmbus_microhttpd SYSTEM INTERFACE "${SHMBUS_MICROHTTPD_DIR}")
+  target_link_libraries(shmbus_microhttpd INTERFACE "${SHMBUS_MICROHTTPD_LIBRARY}")
+endif()
+
 if(SHMBUS_BUILD_BENCH)
   find_package(benchmark CONFIG REQUIRED)
 endif()

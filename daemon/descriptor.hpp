@@ -21,6 +21,8 @@ class Descriptor {
   }
 
   [[nodiscard]] int get() const noexcept { return fd_; }
+  /// Somebody else closes it from here on.
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
   [[nodiscard]] bool valid() const noexcept { return fd_ >= 0; }
 
  private:

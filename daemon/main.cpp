@@ -9,15 +9,18 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <thread>
 
 #include "bus/core.hpp"
 #include "daemon/log.hpp"
+#include "daemon/metrics_server.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/options.hpp"
 #include "daemon/rival.hpp"
 #include "daemon/run.hpp"
 #include "daemon/sources.hpp"
+#include "shmbus/log.hpp"
 
 namespace shmbus::daemon {
 namespace {
@@ -48,14 +51,33 @@ int refuse(const Options& options, const Error& error, const Log& log) {
   return exit_code::failed;
 }
 
+/// What the library itself has to tell is detail beside what the supervisor says of its own deeds.
+void relay(void* to, const LogRecord& record) noexcept {
+  try {
+    static_cast<const Log*>(to)->write(Level::debug, record.text, {{"event", record.event}});
+  } catch (const std::exception&) {
+    return;  // out of memory: a line less
+  }
+}
+
 int run(const Options& options) {
-  const Log log = Log::to_stderr(options.log_level);
+  static Log log = Log::to_stderr(options.log_level);
+  static const shmbus::Log library{relay, &log};
+  set_log(&library);
   const Notifier notifier = Notifier::from_environment();
   block_stop_signals();
   raise_descriptor_limit();
+  std::unique_ptr<MetricsServer> metrics;
   for (;;) {
     const auto bus = open_as_daemon(options);
     if (!bus) return refuse(options, bus.error(), log);
+    // Once the bus is ours: a second daemon must not take the address from the first.
+    if (!options.metrics.empty() && metrics == nullptr) {
+      auto started = MetricsServer::start(options.metrics, options.bus);
+      if (!started) return refuse(options, started.error(), log);
+      metrics = std::move(*started);
+      log.write(Level::info, "metrics are served", {{"at", metrics->address()}});
+    }
     const auto ending = take_care_of(**bus, options.statistics, log, notifier);
     if (!ending) return refuse(options, ending.error(), log);
     if (*ending == Ending::replaced) {

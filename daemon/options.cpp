@@ -91,6 +91,9 @@ void describe(CLI::App& app, Options& options) {
   app.add_option_function<std::string>(
       "--log-level", [&](const std::string& text) { set_level(options.log_level, text); },
       "error, warning, info (default) or debug");
+  app.add_option("--metrics", options.metrics,
+                 "serve the counters to Prometheus at ADDRESS:PORT or unix:PATH")
+      ->envname("SHMBUS_METRICS");
   add_capacities(app, options.open.capacities);
 }
 

@@ -14,6 +14,7 @@ struct Options {
   OpenOptions open;
   Nanos statistics = second;
   Level log_level = Level::info;
+  std::string metrics;  ///< where scrapers find the counters; empty: nowhere
 };
 
 namespace exit_code {

@@ -5,7 +5,9 @@ _shmbus() {
     'ls:List the names\: owner, state, counters, latency'
     'describe:Show everything about one name, with its callers'
     'ps:List the participants\: who has the bus open, and what each holds (a pid with * is of another pid namespace)'
-    'top:Watch the names by traffic, refreshed'
+    'top:Watch commands and processes at work, refreshed'
+    'heat:Draw a latency heat map of a command over time'
+    'hist:Show how long a command takes, as a histogram'
     'call:Call a name and print its reply; the exit code tells why not'
     'send:Send a one-way command\: no reply is awaited'
     'create:Create a bus with capacities of your choice'
@@ -51,8 +53,28 @@ _shmbus() {
         '--help[Print this help message and exit]' \
         '--interval[Time between refreshes]:value:_files' \
         '--count[End after so many refreshes; 0\: never]:value:_files' \
+        '--sort[By rate, p50, p99, p99.9, max, depth, errors or name]:value:_files' \
+        '--filter[Only names and owners that hold this text]:value:_files' \
+        '--by[Rows by command or by process]:value:_files' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' ;;
+    heat)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--interval[Time of one column]:value:_files' \
+        '--count[End after so many columns; 0\: never, or 30 without a terminal]:value:_files' \
+        '--svg[Write the map to this file at the end]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' ;;
+    hist)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--over[Only what happens during this time from now]:value:_files' \
+        '--compare[Beside what --json saved earlier]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' ;;
     call)
       _arguments \
         '--help[Print this help message and exit]' \

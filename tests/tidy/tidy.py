@@ -28,6 +28,7 @@ INCLUDES = (
     (r"fmt/", ("daemon/", "cli/", "bench/", "tests/"), "the library prints nothing"),
     (r"(concurrentqueue/)?(blocking)?concurrentqueue\.h", ("daemon/", "bench/"),
      "the bus has its own queues"),
+    (r"microhttpd\.h", ("daemon/",), "only the daemon serves anything over HTTP"),
     (r"nlohmann/", ("cli/", "examples/", "tests/", "bench/"), "the library knows no JSON"),
     (r"yaml-cpp/", ("cli/gen/",), "one part reads OpenAPI documents"),
     (r"(daemon|cli|tests|bench)/", ("daemon/", "cli/", "tests/", "bench/"),

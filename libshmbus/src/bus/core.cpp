@@ -7,6 +7,7 @@
 #include "layout/participant.hpp"
 #include "liveness/file_lock.hpp"
 #include "liveness/seat.hpp"
+#include "log/log.hpp"
 #include "recovery/participant.hpp"
 #include "segment/open.hpp"
 #include "wait/fence.hpp"
@@ -47,6 +48,13 @@ Result<layout::Party> join(const segment::OpenFile& file, const segment::View& v
   if (!seat) return liveness::a_seat_is_free(view) ? replaced() : no_seat();
   if (segment::id_of(path) != file.id) return replaced();
   return *seat;
+}
+
+void tell(std::string_view event, std::string_view what, const BusCore& core) noexcept {
+  if (!logging::wanted(LogLevel::info)) return;
+  logging::Text text(what);
+  text.append(core.path()).append(" as participant ").append(core.attachment().me.index());
+  logging::write(LogLevel::info, event, text);
 }
 
 }  // namespace
@@ -129,6 +137,7 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   wait::bump_and_wake(a.view.bus_events().arrivals);
   if (!core->prober_->daemon_present()) recovery::reclaim_all(a);
   if (!a.intact()) return core->not_intact();
+  tell("bus.joined", "joined ", *core);
   return core;
 }
 
@@ -137,7 +146,10 @@ BusCore::BusCore() noexcept = default;
 BusCore::~BusCore() {
   if (attachment_.guard == nullptr) return;
   left_behind_.clear();  // detaches the lanes; their owners finish, then others free the memory
-  if (attachment_.intact() && !attachment_.me.nobody()) recovery::leave(attachment_);
+  if (attachment_.intact() && !attachment_.me.nobody()) {
+    recovery::leave(attachment_);
+    tell("bus.left", "left ", *this);
+  }
 }
 
 void BusCore::leave_behind(std::unique_ptr<Holdings> holdings) noexcept {

@@ -4,6 +4,7 @@
 
 #include "lane/directory.hpp"
 #include "lane/journal.hpp"
+#include "log/log.hpp"
 #include "testpoint.hpp"
 #include "wait/futex.hpp"
 
@@ -118,7 +119,14 @@ ControlWord control_of(const Attachment& bus, std::uint32_t endpoint) noexcept {
 bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
   const ControlWord seen = control_of(bus, endpoint);
   if (!seen.active() || !bus.dead(seen.holder())) return false;
-  return see_to_vacant(bus, endpoint, seen, StatusCode::handler_died);
+  if (!see_to_vacant(bus, endpoint, seen, StatusCode::handler_died)) return false;
+  if (logging::wanted(LogLevel::warning)) {
+    logging::Text text("the handler at endpoint ");
+    text.append(endpoint).append(
+        " has died: its callers were told, its names wait for a successor");
+    logging::write(LogLevel::warning, "endpoint.recovered", text);
+  }
+  return true;
 }
 
 void vacate_own_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {

@@ -2,6 +2,7 @@
 
 #include "endpoint/bell.hpp"
 #include "lane/directory.hpp"
+#include "log/log.hpp"
 #include "names/table.hpp"
 #include "recovery/endpoint.hpp"
 #include "testpoint.hpp"
@@ -96,6 +97,13 @@ bool reclaim(const Attachment& bus, Party party) noexcept {
                                        std::memory_order_relaxed);
 }
 
+void tell_reclaimed(std::uint32_t index, std::uint32_t pid) noexcept {
+  if (!logging::wanted(LogLevel::warning)) return;
+  logging::Text text("took back what participant ");
+  text.append(index).append(" held: pid ").append(pid).append(" has died");
+  logging::write(LogLevel::warning, "participant.reclaimed", text);
+}
+
 }  // namespace
 
 bool reclaim_participant(const Attachment& bus, std::uint32_t index) noexcept {
@@ -103,7 +111,12 @@ bool reclaim_participant(const Attachment& bus, std::uint32_t index) noexcept {
       bus.view.participant(index).state.load(std::memory_order_acquire)};  // SYNC seat.alive
   if (seen.state() == ParticipantState::free) return false;
   const Party party = Party::make(index, seen.epoch());
-  return bus.dead(party) && reclaim(bus, party);
+  if (!bus.dead(party)) return false;
+  // Before the seat is free: the next to sit there writes a pid of its own.
+  const auto pid = bus.view.participant(index).pid.load(std::memory_order_relaxed);
+  if (!reclaim(bus, party)) return false;
+  tell_reclaimed(index, pid);
+  return true;
 }
 
 std::size_t reclaim_all(const Attachment& bus) noexcept {

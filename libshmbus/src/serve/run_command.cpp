@@ -10,12 +10,6 @@
 
 namespace shmbus::detail {
 
-namespace {
-
-constexpr std::uint32_t sample_every = 32;  // commands, for the service histogram
-
-}  // namespace
-
 std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept {
   Invocation call(*this, lane);
   std::size_t ran = 0;
@@ -36,7 +30,7 @@ inline void ServerCore::run(Invocation& call) noexcept {
   }
   // The handler may remove its own name, which moves it within the table.
   auto& stats = *entry->stats;
-  const bool sampled = ++sample_clock_ % sample_every == 0;
+  const bool sampled = sampler_.due();
   const std::uint64_t began = sampled ? wait::ticks() : 0;
   Context context(call);
   running_ = true;

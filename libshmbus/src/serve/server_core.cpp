@@ -108,6 +108,7 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
     endpoint->announce_awake();
     if (ran == 0) stats::add(endpoint->shared().owner.parks, 1);
   }
+  sampler_.next_is_due();  // what comes rarely is always recorded
   return ran;
 }
 

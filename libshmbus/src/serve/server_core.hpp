@@ -15,6 +15,7 @@
 #include "serve/owned_endpoint.hpp"
 #include "serve/reply_target.hpp"
 #include "shmbus/server.hpp"
+#include "stats/sampler.hpp"
 #include "wait/fd_bridge.hpp"
 #include "wait/spin.hpp"
 
@@ -136,7 +137,7 @@ class ServerCore final : private serve::CommandRunner {
   std::uint32_t polls_ = 0;
   bool running_ = false;  ///< a handler
   bool ousted_ = false;   ///< an endpoint was found in other hands
-  std::uint32_t sample_clock_ = 0;
+  stats::Sampler sampler_;
 };
 
 }  // namespace shmbus::detail

@@ -7,6 +7,7 @@
 
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
+#include "log/log.hpp"
 #include "names/table.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
@@ -71,6 +72,12 @@ std::vector<std::uint32_t> vacant_endpoints(const segment::View& view) {
   return vacant;
 }
 
+void tell(std::string_view event, std::string_view what, const CommandName& name) noexcept {
+  if (!logging::wanted(LogLevel::info)) return;
+  logging::write(LogLevel::info, event,
+                 logging::Text(what).append("'").append(name.text).append("'"));
+}
+
 bool may_own(const layout::NameRecord& record) noexcept {
   const std::uint32_t uid = ::geteuid();
   return uid == 0 || record.owner_uid.load(std::memory_order_relaxed) == uid;
@@ -125,6 +132,7 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   SHMBUS_TESTPOINT("name.registered");
   if (!attachment().intact()) return bus_->not_intact();
+  tell("name.registered", "registered ", name);
   return {};
 }
 
@@ -211,6 +219,7 @@ Result<void> ServerCore::remove(const CommandName& name) {
   unbind(*record);
   handlers_.clear(*record);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
+  tell("name.given_up", "gave up ", name);
   return {};
 }
 

@@ -1,0 +1,227 @@
+#include "cli/top_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cli/present.hpp"
+#include "cli/rates.hpp"
+
+namespace shmbus::cli {
+namespace {
+
+using inspect::EndpointInfo;
+using inspect::LaneInfo;
+using inspect::NameInfo;
+using inspect::Snapshot;
+
+constexpr std::array<std::pair<std::string_view, SortKey>, 8> sort_keys{{
+    {"rate", SortKey::rate},
+    {"p50", SortKey::p50},
+    {"p99", SortKey::p99},
+    {"p99.9", SortKey::p999},
+    {"max", SortKey::max},
+    {"depth", SortKey::depth},
+    {"errors", SortKey::errors},
+    {"name", SortKey::name},
+}};
+
+double seconds_between(const Snapshot& before, const Snapshot& now) noexcept {
+  return static_cast<double>(now.bus.taken_at_ns - before.bus.taken_at_ns) / 1e9;
+}
+
+/// A peer may have forged a counter: never less than nothing.
+double rate(std::uint64_t before, std::uint64_t now, double seconds) noexcept {
+  return now > before && seconds > 0 ? static_cast<double>(now - before) / seconds : 0;
+}
+
+/// The same lease of the same lane. A lane's counters go on from lease to lease, so of one that was
+/// leased since there is nothing to subtract: it counts from the next interval on.
+const LaneInfo* same_lease(const Snapshot& before, const LaneInfo& lane) {
+  const auto at = std::find_if(before.lanes.begin(), before.lanes.end(), [&](const LaneInfo& old) {
+    return old.index == lane.index && old.word.party() == lane.word.party() &&
+           old.word.gen() == lane.word.gen();
+  });
+  return at == before.lanes.end() ? nullptr : &*at;
+}
+
+void add_calls(const Snapshot& before, const LaneInfo& lane, double seconds, ProcessRow& row) {
+  row.under_way += lane.queued + lane.started_unanswered;
+  const auto* old = same_lease(before, lane);
+  if (old == nullptr) return;
+  row.calls_per_s += rate(old->calls, lane.calls, seconds) + rate(old->sends, lane.sends, seconds);
+  row.errors_per_s += rate(old->errors, lane.errors, seconds);
+  const auto recent = lane.round_trip.since(old->round_trip);
+  for (std::size_t i = 0; i < recent.bucket.size(); ++i) {
+    row.round_trip.bucket[i] += recent.bucket[i];
+  }
+  row.round_trip.total += recent.total;
+}
+
+void add_service(const Snapshot& before, const EndpointInfo& endpoint, double seconds,
+                 ProcessRow& row) {
+  if (endpoint.index >= before.endpoints.size()) return;
+  const auto& old = before.endpoints[endpoint.index];
+  row.served_per_s += rate(old.commands, endpoint.commands, seconds);
+  row.parks_per_s += rate(old.parks, endpoint.parks, seconds);
+}
+
+double value_of(const CommandRow& row, SortKey key) noexcept {
+  const auto quantile = [&](double share) {
+    return static_cast<double>(row.service.quantile_ns(share));
+  };
+  switch (key) {
+    case SortKey::rate:
+      return row.per_s;
+    case SortKey::p50:
+      return quantile(0.5);
+    case SortKey::p99:
+      return quantile(0.99);
+    case SortKey::p999:
+      return quantile(0.999);
+    case SortKey::max:
+      return quantile(1);
+    case SortKey::depth:
+      return row.now->depth;
+    case SortKey::errors:
+      return row.errors_per_s;
+    case SortKey::name:
+      break;
+  }
+  return 0;
+}
+
+double value_of(const ProcessRow& row, SortKey key) noexcept {
+  const auto quantile = [&](double share) {
+    return static_cast<double>(row.round_trip.quantile_ns(share));
+  };
+  switch (key) {
+    case SortKey::rate:
+      return row.calls_per_s + row.served_per_s;
+    case SortKey::p50:
+      return quantile(0.5);
+    case SortKey::p99:
+      return quantile(0.99);
+    case SortKey::p999:
+      return quantile(0.999);
+    case SortKey::max:
+      return quantile(1);
+    case SortKey::depth:
+      return static_cast<double>(row.waiting + row.under_way);
+    case SortKey::errors:
+      return row.errors_per_s;
+    case SortKey::name:
+      break;
+  }
+  return 0;
+}
+
+const std::string& name_of(const CommandRow& row) noexcept { return row.now->name; }
+const std::string& name_of(const ProcessRow& row) noexcept { return row.now->label; }
+
+template <class Row>
+void sort_by(std::vector<Row>& rows, SortKey key) {
+  std::stable_sort(rows.begin(), rows.end(), [key](const Row& a, const Row& b) {
+    const double left = value_of(a, key);
+    const double right = value_of(b, key);
+    return left != right ? left > right : name_of(a) < name_of(b);
+  });
+}
+
+}  // namespace
+
+std::vector<CommandRow> command_rows(const Snapshot& before, const Snapshot& now) {
+  const double seconds = seconds_between(before, now);
+  std::vector<CommandRow> out;
+  for (const auto& name : now.names) {
+    if (!is_published(name) || name.state == inspect::NameState::unregistered) continue;
+    const NameInfo none;
+    const auto* old = same_name(before, name);
+    if (old == nullptr) old = &none;
+    out.push_back({&name, rate(old->commands, name.commands, seconds),
+                   rate(old->errors + old->expired, name.errors + name.expired, seconds),
+                   name.service.since(old->service)});
+  }
+  return out;
+}
+
+std::vector<ProcessRow> process_rows(const Snapshot& before, const Snapshot& now) {
+  const double seconds = seconds_between(before, now);
+  std::vector<ProcessRow> out;
+  for (const auto& participant : now.participants) {
+    const auto party = layout::Party::make(participant.index, participant.epoch);
+    ProcessRow row;
+    row.now = &participant;
+    for (const auto& lane : now.lanes) {
+      if (lane.word.party() == party) add_calls(before, lane, seconds, row);
+    }
+    for (const auto& endpoint : now.endpoints) {
+      if (!endpoint.active || endpoint.holder != party) continue;
+      add_service(before, endpoint, seconds, row);
+      for (const auto& lane : now.lanes) {
+        if (lane.word.endpoint() == endpoint.index) {
+          row.waiting += lane.queued + lane.started_unanswered;
+        }
+      }
+    }
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+std::optional<SortKey> sort_key_from(std::string_view text) noexcept {
+  for (const auto& [name, key] : sort_keys) {
+    if (name == text) return key;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(SortKey key) noexcept {
+  return sort_keys[static_cast<std::size_t>(key)].first;
+}
+
+void sort_rows(std::vector<CommandRow>& rows, SortKey key) { sort_by(rows, key); }
+void sort_rows(std::vector<ProcessRow>& rows, SortKey key) { sort_by(rows, key); }
+
+void filter_rows(std::vector<CommandRow>& rows, std::string_view text) {
+  std::erase_if(rows, [text](const CommandRow& row) {
+    return row.now->name.find(text) == std::string::npos &&
+           row.now->owner_label.find(text) == std::string::npos;
+  });
+}
+
+void filter_rows(std::vector<ProcessRow>& rows, std::string_view text) {
+  std::erase_if(rows, [text](const ProcessRow& row) {
+    return row.now->label.find(text) == std::string::npos;
+  });
+}
+
+void RateHistory::add(const std::string& row, double per_s) {
+  constexpr std::size_t rows_max = 4096;  // of rows that may be long gone
+  if (rates_.size() > rows_max) rates_.clear();
+  auto& rates = rates_[row];
+  rates.push_back(per_s);
+  if (rates.size() > length) rates.pop_front();
+}
+
+std::string RateHistory::sparkline(const std::string& row) const {
+  static constexpr std::array<std::string_view, 8> bars{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const auto at = rates_.find(row);
+  if (at == rates_.end()) return "";
+  const double most = *std::max_element(at->second.begin(), at->second.end());
+  std::string out;
+  for (const double per_s : at->second) {
+    const double share = most > 0 ? per_s / most : 0;
+    out += bars[static_cast<std::size_t>(share * (bars.size() - 1) + 0.5)];
+  }
+  return out;
+}
+
+std::string key_of(const CommandRow& row) { return row.now->name; }
+std::string key_of(const ProcessRow& row) {
+  return fmt::format("{}/{}.{}", row.now->pid, row.now->index, row.now->epoch);
+}
+
+}  // namespace shmbus::cli

@@ -1,0 +1,122 @@
+#include "daemon/metrics_server.hpp"
+
+#include <microhttpd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+#include <optional>
+
+#include "daemon/listen_socket.hpp"
+#include "daemon/metrics_text.hpp"
+#include "inspect/reader.hpp"
+
+namespace shmbus::daemon {
+namespace {
+
+constexpr unsigned connections_max = 16;
+constexpr unsigned silence_max_s = 10;
+constexpr std::size_t request_bytes_max = 8 * 1024;
+
+constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+constexpr const char* plain_type = "text/plain; charset=utf-8";
+
+struct Page {
+  unsigned status = MHD_HTTP_OK;
+  const char* type = plain_type;
+  std::string body;
+};
+
+MHD_Result send(MHD_Connection* connection, const Page& page) {
+  // MUST_COPY: the page is gone before a slow reader has read it.
+  MHD_Response* response = MHD_create_response_from_buffer(
+      page.body.size(), const_cast<char*>(page.body.data()), MHD_RESPMEM_MUST_COPY);
+  if (response == nullptr) return MHD_NO;
+  (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page.type);
+  const MHD_Result queued = MHD_queue_response(connection, page.status, response);
+  MHD_destroy_response(response);
+  return queued;
+}
+
+}  // namespace
+
+struct MetricsServer::State {
+  std::string bus;
+  ListenSocket socket;
+  MHD_Daemon* http = nullptr;
+  // The HTTP thread's own:
+  std::optional<inspect::Reader> reader;
+
+  Page page_for(std::string_view method, std::string_view path);
+  Page metrics();
+};
+
+Page MetricsServer::State::metrics() {
+  // Opened anew when somebody removed the bus, replaced it, or cut its file short.
+  if (reader && (reader->replaced() || reader->lost())) reader.reset();
+  if (!reader) {
+    auto opened = inspect::Reader::open(bus);
+    if (!opened) {
+      return {MHD_HTTP_SERVICE_UNAVAILABLE, plain_type,
+              std::string(opened.error().message.view()) + '\n'};
+    }
+    reader.emplace(std::move(*opened));
+  }
+  Page page{MHD_HTTP_OK, metrics_type, metrics_text(*reader)};
+  if (reader->lost()) {
+    return {MHD_HTTP_SERVICE_UNAVAILABLE, plain_type, "the file of the bus was cut short\n"};
+  }
+  return page;
+}
+
+Page MetricsServer::State::page_for(std::string_view method, std::string_view path) {
+  if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD) {
+    return {MHD_HTTP_METHOD_NOT_ALLOWED, plain_type, "GET or HEAD\n"};
+  }
+  if (path == "/metrics") return metrics();
+  if (path == "/") return {MHD_HTTP_OK, plain_type, "shmbusd: the metrics are at /metrics\n"};
+  return {MHD_HTTP_NOT_FOUND, plain_type, "the metrics are at /metrics\n"};
+}
+
+MetricsServer::MetricsServer(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+
+MetricsServer::~MetricsServer() {
+  if (state_->http != nullptr) MHD_stop_daemon(state_->http);  // joins the thread
+  if (!state_->socket.unix_path.empty()) ::unlink(state_->socket.unix_path.c_str());
+}
+
+const std::string& MetricsServer::address() const noexcept { return state_->socket.address; }
+
+Result<std::unique_ptr<MetricsServer>> MetricsServer::start(std::string_view address,
+                                                            std::string bus) {
+  auto socket = listen_at(address);
+  if (!socket) return tl::unexpected<Error>(socket.error());
+  auto state = std::make_unique<State>();
+  state->bus = std::move(bus);
+  state->socket = std::move(*socket);
+  // Called again and again for one request; a request of ours is complete at the first time.
+  const MHD_AccessHandlerCallback answer =
+      [](void* self, MHD_Connection* connection, const char* path, const char* method,
+         const char* /*version*/, const char* /*upload*/, std::size_t* /*upload_bytes*/,
+         void** /*of_request*/) -> MHD_Result {
+    try {
+      return send(connection, static_cast<State*>(self)->page_for(method, path));
+    } catch (const std::exception&) {
+      return MHD_NO;  // out of memory: this connection is closed, the daemon goes on
+    }
+  };
+  std::unique_ptr<MetricsServer> server(new MetricsServer(std::move(state)));
+  State& s = *server->state_;
+  s.http =
+      MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, nullptr, nullptr, answer, &s,
+                       MHD_OPTION_LISTEN_SOCKET, s.socket.fd.get(), MHD_OPTION_CONNECTION_LIMIT,
+                       connections_max, MHD_OPTION_CONNECTION_TIMEOUT, silence_max_s,
+                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, request_bytes_max, MHD_OPTION_END);
+  if (s.http == nullptr) {
+    return fail(ErrorKind::bus_unusable, "cannot start the HTTP server for metrics", errno);
+  }
+  (void)s.socket.fd.release();  // closed by MHD_stop_daemon
+  return server;
+}
+
+}  // namespace shmbus::daemon
