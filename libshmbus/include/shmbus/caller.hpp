@@ -114,6 +114,8 @@ class SHMBUS_API Pending {
   [[nodiscard]] Result<ReplyView> wait() noexcept;
   /// Ask that the command is not started any more; wait() then tells which it was.
   void cancel() noexcept;
+  /// Lets the default timeout begin now instead of with wait(), so that ready() knows of it.
+  void start_clock() noexcept;
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(core_); }
 
  private:
@@ -198,6 +200,8 @@ class SHMBUS_API RawCaller {
   /// Pending whether it is ready().
   Result<void> poll() noexcept;
 
+  /// What `default_timeout` stands for on this bus.
+  [[nodiscard]] Duration usual_timeout() const noexcept;
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(core_); }
 
   explicit RawCaller(detail::CallerRef core) noexcept : core_(std::move(core)) {}
@@ -293,6 +297,7 @@ class TypedPending {
   [[nodiscard]] bool ready() const noexcept { return pending_.ready(); }
   [[nodiscard]] Result<TypedReply<T>> wait() noexcept { return detail::typed<T>(pending_.wait()); }
   void cancel() noexcept { pending_.cancel(); }
+  void start_clock() noexcept { pending_.start_clock(); }
 
  private:
   Pending pending_;
