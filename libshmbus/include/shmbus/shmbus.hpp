@@ -6,6 +6,7 @@
 #include "shmbus/command.hpp"
 #include "shmbus/error.hpp"
 #include "shmbus/errors.hpp"
+#include "shmbus/middleware.hpp"
 #include "shmbus/options.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/retry.hpp"
