@@ -8,7 +8,7 @@
 #include "shmbus/errors.hpp"
 #include "shmbus/middleware.hpp"
 #include "shmbus/options.hpp"
-#include "shmbus/schema.hpp"
 #include "shmbus/retry.hpp"
+#include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
 #include "shmbus/types.hpp"
