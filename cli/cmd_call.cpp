@@ -92,6 +92,8 @@ void show(const Options& options, const NamedTypes& known, std::span<const std::
       told.message.append(
           fmt::format("the handler of '{}' refused with code {}", options.name, error.code));
       if (!error.message.empty()) told.message.append(": ").append(error.message.view());
+      const auto causes = to_text(error.causes);
+      if (!causes.empty()) told.message.append(", because ").append(causes.view());
       told.message.append("; what that means is its own affair");
       return told;
     }());

@@ -240,7 +240,11 @@ std::vector<Number> format_numbers() {
           {"StatusCode::not_registered", number(StatusCode::not_registered)},
           {"StatusCode::reply_too_large", number(StatusCode::reply_too_large)},
           {"StatusCode::abandoned", number(StatusCode::abandoned)},
-          {"StatusCode::malformed", number(StatusCode::malformed)}};
+          {"StatusCode::malformed", number(StatusCode::malformed)},
+          {"StatusCode::rejected_because", number(StatusCode::rejected_because)},
+          {"StatusCode::not_permitted", number(StatusCode::not_permitted)},
+          {"StatusCode::overloaded", number(StatusCode::overloaded)},
+          {"StatusCode::invalid_argument", number(StatusCode::invalid_argument)}};
 }
 
 }  // namespace shmbus::cli

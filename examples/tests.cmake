@@ -8,6 +8,24 @@ endfunction()
 set(pair "${CMAKE_CURRENT_SOURCE_DIR}/run_pair.sh" "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 add_example_test(greet ${pair} "hello, reader" greet_handler greet_caller reader)
 add_example_test(epoll ${pair} "hello from epoll, reader" epoll_server greet_caller reader)
+add_example_test("a caller in an epoll loop" ${pair} "hello, Ada
+hello, Bob" greet_handler epoll_caller Ada Bob)
+add_example_test("await replies" ${pair} "hello, hello, Ada
+hello, hello, Bob" greet_handler async_caller Ada Bob)
+add_example_test(errors ${pair}
+  "receipt 1001; refused: out of stock, because stock.take rejected (12); count: not_registered"
+  - errors)
+add_example_test(middleware ${pair}
+  "ok invalid_argument rejected overloaded 6 attempts" - middleware)
+if(TARGET example_asio_caller)
+  add_example_test("await replies in an asio loop" ${pair} "hello, Ada
+hello, Bob" greet_handler asio_caller Ada Bob)
+  set_tests_properties("examples:await replies in an asio loop" PROPERTIES LABELS "examples;async")
+endif()
+set_tests_properties("examples:a caller in an epoll loop" "examples:await replies"
+  PROPERTIES LABELS "examples;async")
+set_tests_properties(examples:errors PROPERTIES LABELS "examples;errors")
+set_tests_properties(examples:middleware PROPERTIES LABELS "examples;middleware")
 add_example_test(pipeline ${pair} "32 answers, sum of squares 10416" - pipeline)
 
 if(Python3_Interpreter_FOUND)

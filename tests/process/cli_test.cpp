@@ -42,6 +42,11 @@ int serve(const std::string& path) {
       server->on<ItemPrice>([](const Item& in, Price& out) { out.cents = in.id * 100; }) &&
       server->on("echo", echo) &&
       server->on("refuse", [](Context&) { return Status::reject(7, "out of stock"); }) &&
+      server->on("relay",
+                 [](Context&) {
+                   const Error inner{ErrorKind::rejected, 7, 0, "out of stock"};
+                   return Status::reject(9, "no order").because(inner, "refuse");
+                 }) &&
       server->on("slow", [](Context&) {
         std::this_thread::sleep_for(2s);
         return Status::ok();
@@ -104,6 +109,9 @@ TEST_CASE("shmbus call: the reply, or the error as exit code") {
   CHECK(refused.code == 2);
   CHECK(refused.err.find("code 7: out of stock") != std::string::npos);
   CHECK(shop.tool_json({"call", "refuse"}, 2)["error"]["code"] == 7);
+  const auto relayed = shop.tool({"call", "relay"});
+  CHECK(relayed.code == 2);
+  CHECK(relayed.err.find("code 9: no order, because refuse rejected (7)") != std::string::npos);
   CHECK(shop.tool({"call", "nobody"}).code == 1);
   CHECK(shop.tool({"call", "nobody"}).err.starts_with("shmbus: "));
   CHECK(shop.tool({"call", "nobody", "--wait", "--timeout", "50ms"}).code != 0);

@@ -114,6 +114,7 @@ class SHMBUS_API Pending {
   [[nodiscard]] Result<ReplyView> wait() noexcept;
   /// Ask that the command is not started any more; wait() then tells which it was.
   void cancel() noexcept;
+  void start_clock() noexcept;  ///< the default timeout begins now, so that ready() knows of it
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(core_); }
 
  private:
@@ -185,11 +186,9 @@ class SHMBUS_API RawCaller {
   Result<void> flush() noexcept;
   /// Memory for a request of `bytes`, and for a reply of up to `reply_capacity`.
   [[nodiscard]] Result<Loan> loan(std::size_t bytes, std::size_t reply_capacity = 0) noexcept;
-
   void on_lost(OnLost callback, void* user) noexcept;
   /// One-way commands that were lost so far, in all callers of this lane.
   [[nodiscard]] std::uint64_t lost() const noexcept;
-
   /// Readable when a reply may have arrived for any Pending of this caller's lane. Coalesces;
   /// level-triggered until poll() is called. Starts one helper thread the first time. Where no
   /// shmbusd watches the bus, a dead handler makes nothing readable: call poll() on a timer too.
@@ -198,8 +197,8 @@ class SHMBUS_API RawCaller {
   /// Pending whether it is ready().
   Result<void> poll() noexcept;
 
+  [[nodiscard]] Duration usual_timeout() const noexcept;  ///< what default_timeout stands for
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(core_); }
-
   explicit RawCaller(detail::CallerRef core) noexcept : core_(std::move(core)) {}
 
  private:
@@ -293,6 +292,7 @@ class TypedPending {
   [[nodiscard]] bool ready() const noexcept { return pending_.ready(); }
   [[nodiscard]] Result<TypedReply<T>> wait() noexcept { return detail::typed<T>(pending_.wait()); }
   void cancel() noexcept { pending_.cancel(); }
+  void start_clock() noexcept { pending_.start_clock(); }
 
  private:
   Pending pending_;

@@ -62,10 +62,17 @@ struct CommandName {
       : text(name), hash(detail::hash_name(text)) {}
 };
 
-template <FixedString Name, class RequestType, class ReplyType = Nothing>
+/// A trait of a Command: to run it twice does no more than to run it once. RetryPolicy then repeats
+/// it also when it may have been started.
+struct Idempotent {};
+
+template <FixedString Name, class RequestType, class ReplyType = Nothing, class... Traits>
 struct Command {
   using Request = RequestType;
   using Reply = ReplyType;
+
+  static_assert((std::is_same_v<Traits, Idempotent> && ...), "the only trait is Idempotent");
+  static constexpr bool idempotent = sizeof...(Traits) > 0;
 
   /// The name as a type, for messages of the compiler.
   static constexpr std::string_view text = Name.view();

@@ -72,6 +72,7 @@ class SHMBUS_API Responder {
   Result<void> reply() noexcept;  ///< what was written into buffer()
   Result<void> reply(std::span<const std::byte> bytes) noexcept;
   Result<void> reject(std::int32_t code, std::string_view message = {}) noexcept;
+  Result<void> reject(const Status& status) noexcept;  ///< also with causes
   [[nodiscard]] bool cancelled() const noexcept;
   [[nodiscard]] bool valid() const noexcept { return state_ != nullptr; }
 

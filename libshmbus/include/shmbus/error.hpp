@@ -2,51 +2,39 @@
 //
 // Every operation that can fail returns Result<T>, which has the shape of std::expected. An Error
 // says what kind of thing happened (stable numbers, the same in every process and release), the
-// handler's own code where a handler refused, and in words what to do. It holds its text inline:
-// making, moving and reading an Error allocates nothing.
+// handler's own code where a handler refused, what lay behind it where that was another command,
+// and in words what to do. It holds its text inline: making, moving and reading an Error allocates
+// nothing.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 #include <tl/expected.hpp>
 
-#include "shmbus/export.hpp"
+#include "shmbus/causes.hpp"
+#include "shmbus/error_kind.hpp"
 #include "shmbus/fixed_string.hpp"
 
 namespace shmbus {
-
-/// What happened. Numbers are stable: they are exit codes of the CLI and may be stored.
-enum class ErrorKind : std::uint16_t {
-  none = 0,
-  not_registered = 1,             ///< no live handler has this name; the command did not start
-  rejected = 2,                   ///< the handler ran and said no; `code` is its own
-  timed_out = 3,                  ///< no answer before the deadline; it may have run
-  cancelled = 4,                  ///< cancelled before it started
-  handler_died_before_start = 5,  ///< it was not run
-  handler_died_after_start = 6,   ///< it was started once, its outcome is unknown
-  overloaded = 7,                 ///< no free cell, lane, ticket or memory; nothing was sent
-  type_mismatch = 8,              ///< both sides disagree about the types of this name
-  too_large = 9,                  ///< `needed` says what it would take
-  not_permitted = 10,
-  bus_unusable = 11,        ///< the segment cannot be opened or used
-  already_registered = 12,  ///< somebody else owns this name
-  invalid_argument = 13,
-  wrong_thread = 14,   ///< a caller belongs to the thread that made it
-  forked = 15,         ///< handles do not survive fork: open the bus again
-  corrupted = 16,      ///< a peer wrote what no correct peer writes
-  abandoned = 17,      ///< the handler dropped the command without answering
-  limit_reached = 18,  ///< a capacity of the bus is used up; the text names the option
-};
-
-/// Short stable name of a kind, e.g. "timed_out".
-SHMBUS_API std::string_view to_string(ErrorKind kind) noexcept;
 
 struct Error {
   ErrorKind kind = ErrorKind::none;
   std::int32_t code = 0;     ///< the handler's own code when kind is rejected, else errno or 0
   std::uint64_t needed = 0;  ///< bytes, when kind is too_large
   FixedText<232> message;    ///< what happened and what to do
+  Causes causes{};           ///< commands that failed below this one, the nearest first
+  bool never_ran = false;    ///< of timed_out and the like: it was not started and will not be
 };
+
+/// False: the command is known not to have been started, and it will not be; sending it again
+/// cannot run it twice.
+constexpr bool may_have_started(const Error& error) noexcept {
+  constexpr KindSet before_start{
+      ErrorKind::not_registered, ErrorKind::cancelled, ErrorKind::handler_died_before_start,
+      ErrorKind::overloaded,     ErrorKind::none,      ErrorKind::limit_reached,
+      ErrorKind::wrong_thread,   ErrorKind::forked,    ErrorKind::not_permitted};
+  return !error.never_ran && !before_start.has(error.kind);
+}
 
 template <class T>
 using Result = tl::expected<T, Error>;
@@ -59,25 +47,56 @@ inline tl::unexpected<Error> fail(ErrorKind kind, std::string_view message,
 /// A handler's answer: done, or a refusal with a code of its own and a few words.
 class Status {
  public:
+  static constexpr std::size_t message_max = 40;
+
   constexpr Status() noexcept = default;
   static constexpr Status ok() noexcept { return {}; }
   /// `code` is the handler's own; the message travels to the caller, cut to 40 bytes.
   static constexpr Status reject(std::int32_t code, std::string_view message = {}) noexcept {
-    Status status;
-    status.rejected_ = true;
-    status.code_ = code;
-    status.message_ = message;
+    return {ErrorKind::rejected, code, message};
+  }
+  /// For what stands before a handler and did not let the command through to it: the caller gets
+  /// `kind`, which is not_permitted, overloaded or invalid_argument. Others become `rejected`.
+  static constexpr Status refuse(ErrorKind kind, std::string_view message = {},
+                                 std::int32_t code = 0) noexcept {
+    constexpr KindSet kinds{ErrorKind::not_permitted, ErrorKind::overloaded,
+                            ErrorKind::invalid_argument};
+    return {kinds.has(kind) ? kind : ErrorKind::rejected, code, message};
+  }
+  /// This rejection, because `command`, called by the handler, failed with `error`. The caller
+  /// finds it in Error::causes, before what `error` had for causes. The message is cut as needed,
+  /// to no less than 12 bytes. Only a rejection carries causes.
+  [[nodiscard]] constexpr Status because(const Error& error,
+                                         std::string_view command) const noexcept {
+    if (kind_ != ErrorKind::rejected) return *this;
+    Causes causes = error.causes;
+    causes.push_front({error.kind, error.code, command});
+    Status status(kind_, code_, {});
+    const char size = static_cast<char>(causes.bytes().size());
+    status.body_.append({&size, 1}).append(causes.bytes()).append(message());
+    status.has_causes_ = true;
     return status;
   }
 
-  [[nodiscard]] constexpr bool is_ok() const noexcept { return !rejected_; }
+  [[nodiscard]] constexpr bool is_ok() const noexcept { return kind_ == ErrorKind::none; }
+  [[nodiscard]] constexpr ErrorKind kind() const noexcept { return kind_; }
   [[nodiscard]] constexpr std::int32_t code() const noexcept { return code_; }
-  [[nodiscard]] constexpr std::string_view message() const noexcept { return message_.view(); }
+  [[nodiscard]] constexpr std::string_view message() const noexcept {
+    const auto body = body_.view();
+    return has_causes_ ? body.substr(1 + static_cast<std::size_t>(body[0])) : body;
+  }
+  [[nodiscard]] constexpr bool has_causes() const noexcept { return has_causes_; }
+  /// As it travels: the message, behind the causes if there are any.
+  [[nodiscard]] constexpr std::string_view body() const noexcept { return body_.view(); }
 
  private:
-  bool rejected_ = false;
+  constexpr Status(ErrorKind kind, std::int32_t code, std::string_view message) noexcept
+      : kind_(kind), code_(code), body_(message.substr(0, message_max)) {}
+
+  ErrorKind kind_ = ErrorKind::none;
+  bool has_causes_ = false;
   std::int32_t code_ = 0;
-  FixedText<40> message_;
+  FixedText<48> body_;
 };
 
 }  // namespace shmbus

@@ -76,6 +76,10 @@ class Deferred {
     if (one_way_) return {};
     return responder_.reject(code, message);
   }
+  Result<void> reject(const Status& status) noexcept {
+    if (one_way_) return {};
+    return responder_.reject(status);
+  }
   [[nodiscard]] bool cancelled() const noexcept { return !one_way_ && responder_.cancelled(); }
 
  private:

@@ -64,6 +64,7 @@ ErrorKind kind_of(StatusCode code) noexcept {
     case StatusCode::ok:
       return ErrorKind::none;
     case StatusCode::rejected:
+    case StatusCode::rejected_because:
       return ErrorKind::rejected;
     case StatusCode::handler_died:
       return ErrorKind::handler_died_after_start;
@@ -79,6 +80,12 @@ ErrorKind kind_of(StatusCode code) noexcept {
       return ErrorKind::abandoned;
     case StatusCode::malformed:
       return ErrorKind::corrupted;
+    case StatusCode::not_permitted:
+      return ErrorKind::not_permitted;
+    case StatusCode::overloaded:
+      return ErrorKind::overloaded;
+    case StatusCode::invalid_argument:
+      return ErrorKind::invalid_argument;
   }
   return ErrorKind::corrupted;
 }

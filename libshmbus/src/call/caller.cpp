@@ -84,6 +84,10 @@ void Pending::cancel() noexcept {
   if (core_) core_->cancel(*this);
 }
 
+void Pending::start_clock() noexcept {
+  if (core_ && deadline_ticks_ == 0) deadline_ticks_ = core_->usual_deadline();
+}
+
 Loan::Loan(Loan&& other) noexcept { *this = std::move(other); }
 
 Loan& Loan::operator=(Loan&& other) noexcept {
@@ -158,6 +162,10 @@ std::uint64_t RawCaller::lost() const noexcept { return core_ ? core_->lost() : 
 Result<int> RawCaller::fd() noexcept {
   if (!core_) return empty_handle<int>();
   return core_->fd();
+}
+
+Duration RawCaller::usual_timeout() const noexcept {
+  return core_ ? core_->usual_timeout() : Duration::zero();
 }
 
 Result<void> RawCaller::poll() noexcept {

@@ -2,6 +2,7 @@
 // thread, and the ways to publish into it and to wait for what comes back.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -53,6 +54,15 @@ class CallerCore {
   [[nodiscard]] std::uint64_t lost() const noexcept;
   Result<int> fd() noexcept;
   Result<void> poll() noexcept;
+
+  [[nodiscard]] Duration usual_timeout() const noexcept {
+    return Duration(static_cast<std::int64_t>(
+        std::min<std::uint64_t>(bus_->default_timeout_ns, std::uint64_t(forever.count()))));
+  }
+  /// In ticks, from now.
+  [[nodiscard]] std::uint64_t usual_deadline() const noexcept {
+    return Deadline(*bus_, usual_timeout()).at();
+  }
 
   /// The calling thread and process may use this caller.
   [[nodiscard]] bool usable() const noexcept {

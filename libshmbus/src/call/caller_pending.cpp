@@ -2,6 +2,7 @@
 // call up.
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "bus/core.hpp"
@@ -84,16 +85,35 @@ void CallerCore::give_back(Block& block) noexcept {
   block = {};
 }
 
+namespace {
+
+std::string_view body_text(const lane::CellWords& words) noexcept {
+  const auto bytes = lane::ReplyHead::unpack(words[1]).bytes;
+  const auto text = inline_reply(words, std::min<std::size_t>(bytes, layout::inline_reply_bytes));
+  return {reinterpret_cast<const char*>(text.data()), text.size()};
+}
+
+}  // namespace
+
 Error error_of_reply(const lane::CellWords& words) noexcept {
   const auto head = lane::ReplyHead::unpack(words[1]);
   const auto code = static_cast<StatusCode>(layout::CellWord{words[0]}.code());
   Error error{kind_of(code), 0, 0, {}};
   switch (code) {
-    case StatusCode::rejected: {
+    case StatusCode::rejected:
+    case StatusCode::not_permitted:
+    case StatusCode::overloaded:
+    case StatusCode::invalid_argument:
       error.code = static_cast<std::int32_t>(head.detail);
-      const auto text =
-          inline_reply(words, std::min<std::size_t>(head.bytes, layout::inline_reply_bytes));
-      error.message = std::string_view{reinterpret_cast<const char*>(text.data()), text.size()};
+      error.message = body_text(words);
+      break;
+    case StatusCode::rejected_because: {
+      error.code = static_cast<std::int32_t>(head.detail);
+      const auto body = body_text(words);
+      const std::size_t size = body.empty() ? 0 : static_cast<unsigned char>(body[0]);
+      if (size >= body.size()) break;  // no correct handler sends that: then without causes
+      error.causes = Causes::parse(body.substr(1, size));
+      error.message = body.substr(1 + size);
       break;
     }
     case StatusCode::handler_died:
@@ -101,6 +121,7 @@ Error error_of_reply(const lane::CellWords& words) noexcept {
       break;
     case StatusCode::expired:
       error.message = "the deadline passed before the handler got to it: it was not run";
+      error.never_ran = true;
       break;
     case StatusCode::cancelled:
       error.message = "cancelled before it was started";

@@ -143,8 +143,12 @@ Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited wh
                  "its handler is gone and no other came in time: it was not run and will not be"};
   }
   if (never_started) {
-    return Error{ErrorKind::timed_out, 0, 0,
-                 "the deadline passed while it was queued: it was not started and will not be"};
+    return Error{ErrorKind::timed_out,
+                 0,
+                 0,
+                 "the deadline passed while it was queued: it was not started and will not be",
+                 {},
+                 true};
   }
   return Error{ErrorKind::timed_out, 0, 0,
                "the deadline passed after it was started: it may still take effect"};

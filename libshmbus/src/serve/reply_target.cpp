@@ -25,6 +25,14 @@ void ReplyTarget::commit_code(StatusCode code, std::uint32_t detail,
   commit_words(code, detail, bytes);
 }
 
+void ReplyTarget::commit_refusal(const Status& status) noexcept {
+  StatusCode code = status.has_causes() ? StatusCode::rejected_because : StatusCode::rejected;
+  if (status.kind() == ErrorKind::not_permitted) code = StatusCode::not_permitted;
+  if (status.kind() == ErrorKind::overloaded) code = StatusCode::overloaded;
+  if (status.kind() == ErrorKind::invalid_argument) code = StatusCode::invalid_argument;
+  commit_code(code, static_cast<std::uint32_t>(status.code()), status.body());
+}
+
 void ReplyTarget::wake_caller() noexcept {
   wait::wake_sleeper(lane->events.count, lane->caller.parked_at);
 }

@@ -36,10 +36,10 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
     if (status.is_ok()) [[likely]] {
       commit();
     } else {
-      commit_code(StatusCode::rejected, static_cast<std::uint32_t>(status.code()),
-                  status.message());
+      commit_refusal(status);
     }
   }
+  void commit_refusal(const Status& status) noexcept;
   void commit_code(StatusCode code, std::uint32_t detail = 0, std::string_view text = {}) noexcept;
 
  private:

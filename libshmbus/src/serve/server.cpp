@@ -151,6 +151,10 @@ Result<void> Responder::reject(std::int32_t code, std::string_view message) noex
   });
 }
 
+Result<void> Responder::reject(const Status& status) noexcept {
+  return answer(state_.get(), [&](serve::ReplyTarget& target) { target.commit_status(status); });
+}
+
 bool Responder::cancelled() const noexcept {
   if (!state_ || !state_->bus->attachment().intact()) return true;
   const auto& bits = state_->target.lane->caller.cancel[state_->cell / 64];
