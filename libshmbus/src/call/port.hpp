@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "call/outer.hpp"
 #include "lane/caller_lane.hpp"
 #include "payload/pool.hpp"
 #include "shmbus/caller.hpp"
@@ -15,9 +16,6 @@
 namespace shmbus::detail {
 
 class BusCore;
-
-/// Its address tells threads apart, for the price of no call.
-inline thread_local constinit char thread_mark = 0;
 
 /// A lane and what the thread wants to know of it.
 struct PortLane {
@@ -77,7 +75,7 @@ class Port {
   }
   void release_offset(std::uint32_t offset64) noexcept { holdings_->pool.release(offset64); }
 
-  [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &thread_mark; }
+  [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &this_thread; }
   [[nodiscard]] BusCore& bus() const noexcept { return *bus_; }
 
  private:

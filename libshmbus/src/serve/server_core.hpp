@@ -11,9 +11,12 @@
 #include <vector>
 
 #include "bus/core.hpp"
+#include "call/outer.hpp"
+#include "serve/cancellation.hpp"
 #include "serve/handler_table.hpp"
 #include "serve/owned_endpoint.hpp"
 #include "serve/reply_target.hpp"
+#include "serve/stop_watcher.hpp"
 #include "shmbus/server.hpp"
 #include "wait/fd_bridge.hpp"
 #include "wait/spin.hpp"
@@ -25,7 +28,12 @@ namespace shmbus::detail {
 struct ReplyGate {
   std::mutex mutex;
   bool open = true;
+  std::shared_ptr<serve::StopWatcher> stop_watcher;  ///< made when first asked for
 };
+
+/// A token that is stopped when `command` is cancelled; null when there is no memory or thread.
+std::unique_ptr<serve::StopWatch> watch_for_stop(ReplyGate& gate,
+                                                 const serve::Started& command) noexcept;
 
 /// One command being run; lives on the stack of the thread that polls, for one lane's turn.
 struct Invocation : Frame {
@@ -44,11 +52,16 @@ struct Invocation : Frame {
     target.size = 0;
   }
   void make_usual() noexcept {
-    unusual = deferred = false;
+    unusual = deferred = with_caller = false;
+    probe = {};
     deadline_ticks = 0;
     target.block = nullptr;
     target.capacity = target.needed = 0;
   }
+
+  /// REQUIRES: it was begun.
+  [[nodiscard]] serve::Started started() const noexcept;
+  [[nodiscard]] bool cancelled() const noexcept { return probe.cancelled(started()); }
 
   ServerCore* server;
   serve::OwnerLane* lane;
@@ -57,8 +70,12 @@ struct Invocation : Frame {
   /// A request that lay beside a block, moved to where any type may be read. Written when needed.
   alignas(8) std::array<std::byte, layout::inline_request_beside_block_bytes> aligned;
   bool deferred = false;
-  bool unusual = false;  ///< has a block or a deadline, was deferred, or its reply did not fit
+  /// Has a block, a deadline or a flag, was deferred, has a token, or its reply did not fit.
+  bool unusual = false;
+  bool with_caller = false;  ///< not wanted once the caller has gone
   std::uint64_t deadline_ticks = 0;
+  mutable serve::CallerProbe probe;
+  std::unique_ptr<serve::StopWatch> stop;
 };
 
 struct DeferredReply {
@@ -66,7 +83,9 @@ struct DeferredReply {
   std::shared_ptr<ReplyGate> gate;
   std::shared_ptr<std::atomic<std::uint32_t>> lane_deferred;
   serve::ReplyTarget target;
-  std::uint32_t cell = 0;
+  serve::Started command;
+  serve::CallerProbe probe;
+  std::unique_ptr<serve::StopWatch> stop;
   bool answered = false;
 };
 
@@ -138,5 +157,9 @@ class ServerCore final : private serve::CommandRunner {
   bool ousted_ = false;   ///< an endpoint was found in other hands
   std::uint32_t sample_clock_ = 0;
 };
+
+inline serve::Started Invocation::started() const noexcept {
+  return {&server->attachment(), lane->index(), taken.cell, lane->party(), with_caller};
+}
 
 }  // namespace shmbus::detail
