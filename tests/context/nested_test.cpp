@@ -65,8 +65,10 @@ TEST_CASE("a nested call inherits what is left of the deadline", "[context]") {
   CHECK(test::eventually([&] { return chain.seen->noticed == 1; }, 20s));
   CHECK(chain.seen->remaining_ns > 0);
   CHECK(chain.seen->remaining_ns <= std::chrono::nanoseconds(300ms).count());
-  CHECK(test::eventually(
-      [&] { return chain.seen->inner_error == static_cast<int>(ErrorKind::timed_out); }, 20s));
+  // By its own clock, or because the caller, whose clock is the same, has given up a moment before.
+  REQUIRE(test::eventually([&] { return chain.seen->inner_error != 0; }, 20s));
+  const auto ended = static_cast<ErrorKind>(chain.seen->inner_error.load());
+  CHECK((ended == ErrorKind::timed_out || ended == ErrorKind::rejected));
 }
 
 TEST_CASE("without a deadline nothing is inherited", "[context]") {

@@ -96,7 +96,7 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
 Result<std::size_t> CallerCore::call(std::span<const std::byte> request, std::span<std::byte> reply,
                                      Duration timeout) noexcept {
   if (reply.size() > layout::inline_reply_bytes || !fast(request.size(), timeout) ||
-      this_thread.running != nullptr) [[unlikely]] {
+      port_->running() != nullptr) [[unlikely]] {
     return call_slow(request, reply, timeout);
   }
   return call_fast(request, reply);

@@ -76,6 +76,9 @@ class Port {
   void release_offset(std::uint32_t offset64) noexcept { holdings_->pool.release(offset64); }
 
   [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &this_thread; }
+  /// The command whose handler the calling thread runs; through the port, since to ask for the
+  /// thread's own memory twice costs more. REQUIRES: of_calling_thread().
+  [[nodiscard]] const Invocation* running() const noexcept { return thread_->running; }
   [[nodiscard]] BusCore& bus() const noexcept { return *bus_; }
 
  private:
@@ -83,7 +86,7 @@ class Port {
   void retire_idle_lanes() noexcept;
 
   std::shared_ptr<BusCore> bus_;
-  const void* thread_;
+  const ThreadState* thread_;
   std::unique_ptr<Holdings> holdings_;
 };
 

@@ -24,7 +24,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   return ran;
 }
 
-inline void ServerCore::run(Invocation& call) noexcept {
+[[gnu::always_inline]] inline void ServerCore::run(Invocation& call) noexcept {
   SHMBUS_TESTPOINT("command.started");
   if (!attachment().guard->was_intact()) [[unlikely]]
     return;  // what was copied from the cell may be zeros that no caller sent
@@ -46,7 +46,7 @@ inline void ServerCore::run(Invocation& call) noexcept {
   SHMBUS_TESTPOINT("command.ran");
   call.unusual |= call.deferred || call.target.needed != 0;
   if (call.unusual) [[unlikely]]
-    call.stop.reset();
+    end_token();
   if (call.one_way) {
     call.lane->mark_done(call.taken.word.seq());
   } else if (!call.deferred) {
@@ -80,6 +80,7 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
   }
   if (taken.head.has(layout::cell_flags::with_caller)) {
     call.with_caller = true;
+    probe = {};
     if (call.cancelled()) return StatusCode::cancelled;
   }
   return locate_memory(call) ? StatusCode::ok : StatusCode::malformed;

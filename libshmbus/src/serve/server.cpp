@@ -53,10 +53,11 @@ bool Context::caller_gone() const noexcept { return invocation(frame_).started()
 
 std::stop_token Context::stop_token() noexcept {
   auto& call = invocation(frame_);
-  if (!call.stop) call.stop = detail::watch_for_stop(*call.server->gate(), call.started());
-  if (!call.stop) return {};
+  auto& watch = call.server->token;
+  if (!watch) watch = detail::watch_for_stop(*call.server->gate(), call.started());
+  if (!watch) return {};
   call.unusual = true;
-  return call.stop->token();
+  return watch->token();
 }
 
 CallerInfo Context::caller() const noexcept {

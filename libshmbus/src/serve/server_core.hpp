@@ -53,7 +53,6 @@ struct Invocation : Frame {
   }
   void make_usual() noexcept {
     unusual = deferred = with_caller = false;
-    probe = {};
     deadline_ticks = 0;
     target.block = nullptr;
     target.capacity = target.needed = 0;
@@ -61,7 +60,7 @@ struct Invocation : Frame {
 
   /// REQUIRES: it was begun.
   [[nodiscard]] serve::Started started() const noexcept;
-  [[nodiscard]] bool cancelled() const noexcept { return probe.cancelled(started()); }
+  [[nodiscard]] bool cancelled() const noexcept;
 
   ServerCore* server;
   serve::OwnerLane* lane;
@@ -74,8 +73,6 @@ struct Invocation : Frame {
   bool unusual = false;
   bool with_caller = false;  ///< not wanted once the caller has gone
   std::uint64_t deadline_ticks = 0;
-  mutable serve::CallerProbe probe;
-  std::unique_ptr<serve::StopWatch> stop;
 };
 
 struct DeferredReply {
@@ -110,11 +107,16 @@ class ServerCore final : private serve::CommandRunner {
   [[nodiscard]] const std::shared_ptr<ReplyGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] const Attachment& attachment() const noexcept { return bus_->attachment(); }
 
+  // Of the command whose handler runs: here, since most need neither.
+  serve::CallerProbe probe;
+  std::unique_ptr<serve::StopWatch> token;
+
  private:
   // run_command.cpp
   std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept override;
   void run(Invocation& call) noexcept;
   [[nodiscard]] StatusCode why_not(Invocation& call) noexcept;
+  [[gnu::cold, gnu::noinline]] void end_token() noexcept { token.reset(); }
   bool locate_memory(Invocation& call) noexcept;
   void refuse(Invocation& call, StatusCode why) noexcept;
 
@@ -161,5 +163,7 @@ class ServerCore final : private serve::CommandRunner {
 inline serve::Started Invocation::started() const noexcept {
   return {&server->attachment(), lane->index(), taken.cell, lane->party(), with_caller};
 }
+
+inline bool Invocation::cancelled() const noexcept { return server->probe.cancelled(started()); }
 
 }  // namespace shmbus::detail
