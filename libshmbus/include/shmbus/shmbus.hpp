@@ -5,6 +5,7 @@
 #include "shmbus/caller.hpp"
 #include "shmbus/command.hpp"
 #include "shmbus/error.hpp"
+#include "shmbus/name_watch.hpp"
 #include "shmbus/options.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
