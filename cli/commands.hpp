@@ -19,6 +19,7 @@ void add_doctor(CLI::App& app, Context& context);
 void add_gc(CLI::App& app, Context& context);
 void add_rm(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
+void add_watch(CLI::App& app, Context& context);
 void add_gen(CLI::App& app, Context& context);
 void add_completions(CLI::App& app, Context& context);
 

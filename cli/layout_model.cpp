@@ -233,6 +233,7 @@ std::vector<Number> format_numbers() {
           {"cell_flags::request_block", cell_flags::request_block},
           {"cell_flags::reply_block", cell_flags::reply_block},
           {"cell_flags::deadline", cell_flags::deadline},
+          {"cell_flags::with_caller", cell_flags::with_caller},
           {"StatusCode::rejected", number(StatusCode::rejected)},
           {"StatusCode::handler_died", number(StatusCode::handler_died)},
           {"StatusCode::expired", number(StatusCode::expired)},

@@ -14,7 +14,9 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +24,7 @@
 #include "shmbus/caller.hpp"
 #include "shmbus/error.hpp"
 #include "shmbus/export.hpp"
+#include "shmbus/name_watch.hpp"
 #include "shmbus/options.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
@@ -57,6 +60,13 @@ class SHMBUS_API Bus {
 
   /// Returns once a live handler has the name; timed_out otherwise.
   Result<void> wait_until_available(CommandName name, Duration timeout) noexcept;
+
+  /// Tells when these names come and go; none: all names of the bus, present and future. See
+  /// name_watch.hpp. invalid_argument for a name that no command can have.
+  [[nodiscard]] Result<NameWatch> watch(std::span<const std::string_view> names = {}) noexcept;
+  [[nodiscard]] Result<NameWatch> watch(std::initializer_list<std::string_view> names) noexcept {
+    return watch(std::span(names.begin(), names.size()));
+  }
 
   /// Frees what dead participants held; returns how many were reclaimed. Done as needed by others
   /// too: at open, by waiting callers, by the daemon.

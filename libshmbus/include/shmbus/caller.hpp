@@ -112,7 +112,7 @@ class SHMBUS_API Pending {
   [[nodiscard]] bool ready() const noexcept;
   /// The reply, or what became of the call. The time limit is the one the call was made with.
   [[nodiscard]] Result<ReplyView> wait() noexcept;
-  /// Ask that the command is not started any more; wait() then tells which it was.
+  /// Do not start it, or stop (Context::cancelled). wait() tells which: `cancelled`, or the answer.
   void cancel() noexcept;
   void start_clock() noexcept;  ///< the default timeout begins now, so that ready() knows of it
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(core_); }
@@ -123,6 +123,7 @@ class SHMBUS_API Pending {
   void* lane_ = nullptr;
   std::uint64_t seq_ = 0;
   std::uint64_t deadline_ticks_ = 0;  // 0: the default, counted from the first wait
+  std::uint64_t made_for_ = 0;        // the command in whose handler it was made
   std::uint32_t cell_ = 0;
   detail::Block reply_;
 };
@@ -193,8 +194,7 @@ class SHMBUS_API RawCaller {
   /// level-triggered until poll() is called. Starts one helper thread the first time. Where no
   /// shmbusd watches the bus, a dead handler makes nothing readable: call poll() on a timer too.
   [[nodiscard]] Result<int> fd() noexcept;
-  /// Clears the readiness of fd() and looks whether the handler still lives; afterwards ask each
-  /// Pending whether it is ready().
+  /// Clears fd() and looks whether the handler still lives; then ask each Pending if it is ready().
   Result<void> poll() noexcept;
 
   [[nodiscard]] Duration usual_timeout() const noexcept;  ///< what default_timeout stands for

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string_view>
 
 #include "shmbus/error.hpp"
@@ -20,6 +21,7 @@ namespace shmbus {
 
 namespace detail {
 struct DeferredReply;
+struct Invocation;
 
 /// Where a handler's reply goes: a small one into memory at hand, a large one into the caller's.
 struct SHMBUS_API ReplyRoom {
@@ -73,7 +75,10 @@ class SHMBUS_API Responder {
   Result<void> reply(std::span<const std::byte> bytes) noexcept;
   Result<void> reject(std::int32_t code, std::string_view message = {}) noexcept;
   Result<void> reject(const Status& status) noexcept;  ///< also with causes
+  /// As Context::cancelled(), until it is answered.
   [[nodiscard]] bool cancelled() const noexcept;
+  /// As Context::stop_token(), until it is answered.
+  [[nodiscard]] std::stop_token stop_token() noexcept;
   [[nodiscard]] bool valid() const noexcept { return state_ != nullptr; }
 
   explicit Responder(std::unique_ptr<detail::DeferredReply> state) noexcept;
@@ -94,8 +99,18 @@ class SHMBUS_API Context {
   [[nodiscard]] bool one_way() const noexcept { return frame_->one_way; }
   /// Time left before the caller's explicit deadline; `forever` when it named none.
   [[nodiscard]] Duration remaining() const noexcept;
-  /// The caller has gone or no longer wants the answer.
+  /// Nobody wants the answer any more: the caller cancelled the call or gave it up at its deadline,
+  /// or the call was made for another that was cancelled, or the caller has gone and had asked for
+  /// this (WhenCallerGoes::cancel). One load, or a few; ask as often as you like.
   [[nodiscard]] bool cancelled() const noexcept;
+  /// The same as a token, for what takes one. It is stopped by a thread of the server's own, which
+  /// starts when the first token is asked for; stop callbacks run there. Nobody stops it once the
+  /// handler has returned. Each token costs allocations and a system call. Without memory or thread
+  /// for it, one that cannot be stopped (stop_possible()).
+  [[nodiscard]] std::stop_token stop_token() noexcept;
+  /// The caller was killed, has closed its bus, or its thread has ended: nobody will read the
+  /// answer. Said as soon as somebody has noticed.
+  [[nodiscard]] bool caller_gone() const noexcept;
   [[nodiscard]] CallerInfo caller() const noexcept;
 
   [[nodiscard]] std::span<const std::byte> request() const noexcept { return frame_->request; }
@@ -125,6 +140,21 @@ class SHMBUS_API Context {
   static Tail& no_tail() noexcept;
   detail::Frame* frame_;
   Tail* tail_ = nullptr;
+};
+
+/// While one lives, calls that this thread makes inside a handler stand on their own: they take
+/// over neither deadline nor cancellation of the command that runs. For what must be done in any
+/// case, such as undoing half of a piece of work. Belongs to the thread that made it; ends in the
+/// handler where it began. Outside of handlers it does nothing.
+class SHMBUS_API Shield {
+ public:
+  Shield() noexcept;
+  Shield(const Shield&) = delete;
+  Shield& operator=(const Shield&) = delete;
+  ~Shield();
+
+ private:
+  const detail::Invocation* hidden_;
 };
 
 }  // namespace shmbus

@@ -57,10 +57,25 @@ enum class WhenFull : std::uint8_t {
   wait,  ///< until the deadline
 };
 
+/// What becomes of commands whose caller goes: it was killed, closed its bus, or its thread ended.
+enum class WhenCallerGoes : std::uint8_t {
+  run,     ///< they run as if nothing had happened
+  cancel,  ///< those not started never are; those that run are cancelled, also one-way commands
+};
+
+/// What a call that is made inside a handler takes over from the command that runs there. One-way
+/// commands take nothing over: nobody waits for them.
+enum class Inherit : std::uint8_t {
+  all,      ///< it ends by the command's deadline, and is cancelled with it
+  nothing,  ///< it stands on its own; see also Shield
+};
+
 struct CallerOptions {
   WaitMode wait = WaitMode::adaptive;
   WhenVacant when_vacant = WhenVacant::fail;
   WhenFull when_full = WhenFull::wait;
+  WhenCallerGoes when_caller_goes = WhenCallerGoes::run;
+  Inherit inherit = Inherit::all;
 };
 
 enum class Order : std::uint8_t {

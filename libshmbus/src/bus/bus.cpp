@@ -7,6 +7,7 @@
 #include "bus/core.hpp"
 #include "call/caller_core.hpp"
 #include "names/table.hpp"
+#include "names/watch.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
 #include "serve/server_core.hpp"
@@ -89,6 +90,20 @@ Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexc
     }
     wait::futex_wait(registrations, seen, std::min(left, availability_slice_ns));
   }
+}
+
+Result<NameWatch> Bus::watch(std::span<const std::string_view> names) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_->attachment().intact()) return core_->not_intact();
+  for (const auto name : names) {
+    if (name.empty() || name.size() > layout::name_bytes_max) {
+      return fail(ErrorKind::invalid_argument, "a command name has 1 to 128 bytes");
+    }
+  }
+  return detail::without_throwing([&]() -> Result<NameWatch> {
+    return NameWatch(std::make_unique<detail::NameWatchCore>(
+        core_, std::vector<std::string>(names.begin(), names.end())));
+  });
 }
 
 Result<std::size_t> Bus::reclaim() noexcept {

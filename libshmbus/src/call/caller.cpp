@@ -64,6 +64,7 @@ Pending& Pending::operator=(Pending&& other) noexcept {
   lane_ = std::exchange(other.lane_, nullptr);
   seq_ = other.seq_;
   deadline_ticks_ = other.deadline_ticks_;
+  made_for_ = other.made_for_;
   cell_ = other.cell_;
   reply_ = std::exchange(other.reply_, {});
   return *this;

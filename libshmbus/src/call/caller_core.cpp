@@ -31,6 +31,7 @@ CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
       schema_(schema) {
   name_.text = name_text_;
   spin_ = wait::SpinBudget(options.wait, bus().rate.from_ns(wait::spin_max_ns));
+  if (options.when_caller_goes == WhenCallerGoes::cancel) small_limit_ = 0;
 }
 
 CallerCore::~CallerCore() = default;
@@ -68,6 +69,7 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
                                    Deadline& deadline) noexcept {
   out.command = *record_;
   out.deadline_ticks = deadline.travelling();
+  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
   if (reply_capacity > layout::inline_reply_bytes) {
     auto block = allocate(reply_capacity, deadline);
     if (!block) return tl::unexpected<Error>(block.error());
@@ -93,7 +95,8 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
 
 Result<std::size_t> CallerCore::call(std::span<const std::byte> request, std::span<std::byte> reply,
                                      Duration timeout) noexcept {
-  if (reply.size() > layout::inline_reply_bytes || !fast(request.size(), timeout)) [[unlikely]] {
+  if (reply.size() > layout::inline_reply_bytes || !fast(request.size(), timeout) ||
+      port_->running() != nullptr) [[unlikely]] {
     return call_slow(request, reply, timeout);
   }
   return call_fast(request, reply);
@@ -131,7 +134,8 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
 Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
                                           std::span<std::byte> reply, Duration timeout) noexcept {
   if (!usable()) return misuse();
-  Deadline deadline(bus(), timeout);
+  if (!still_wanted()) return not_wanted();
+  Deadline deadline = deadline_for(timeout);
   const auto ready = lane_for_publish(deadline);
   if (!ready) return tl::unexpected<Error>(ready.error());
   PortLane& lane = **ready;
@@ -195,6 +199,8 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& rep
   pending.cell_ = ticket.cell;
   pending.deadline_ticks_ = deadline.at();
   pending.reply_ = reply;
+  if (this_thread.running != nullptr) [[unlikely]]
+    pending.made_for_ = Outer::of_this_thread().id();
   return pending;
 }
 
@@ -202,7 +208,8 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
                                   Duration timeout) noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
-  Deadline deadline(bus(), timeout);
+  if (!still_wanted()) return not_wanted();
+  Deadline deadline = deadline_for(timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
@@ -229,6 +236,7 @@ Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notif
 Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, Notify notify,
                                             Duration timeout) noexcept {
   if (!usable()) return misuse();
+  const Running alone(nullptr);  // nobody waits for it: it inherits nothing
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -281,7 +289,8 @@ Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noe
 Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
-  Deadline deadline(bus(), timeout);
+  if (!still_wanted()) return not_wanted();
+  Deadline deadline = deadline_for(timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
@@ -291,6 +300,7 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   out.reply = loan.reply_;
   out.reply_capacity = loan.reply_.capacity;
   out.deadline_ticks = deadline.travelling();
+  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
   const Ticket ticket = commit(**lane, out, deadline);
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.calls, 1);
@@ -302,6 +312,7 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
 Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
+  const Running alone(nullptr);
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -311,6 +322,7 @@ Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
   out.request = loan.request_;
   out.request_bytes = loan.size_;
   out.deadline_ticks = deadline.travelling();
+  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
   (void)commit(**lane, out, deadline);
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.sends, 1);

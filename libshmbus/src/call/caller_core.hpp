@@ -10,6 +10,7 @@
 #include <string>
 
 #include "call/deadline.hpp"
+#include "call/outer.hpp"
 #include "call/port.hpp"
 #include "lane/caller_lane.hpp"
 #include "shmbus/caller.hpp"
@@ -90,18 +91,28 @@ class CallerCore {
   [[nodiscard]] tl::unexpected<Error> not_registered() const noexcept;
 
   // Waiting (caller_wait.cpp)
-  enum class Waited : std::uint8_t { answered, timed_out, stranded, lost };
+  enum class Waited : std::uint8_t { answered, timed_out, stranded, cancelled, lost };
   Waited await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
   [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket,
                                         Deadline& deadline) noexcept;
   void note_wait(PortLane& lane, std::uint64_t waited_ticks, bool slept) noexcept;
-  void sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept;
+  void sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns, Outer outer) noexcept;
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
   bool check_owner(const PortLane& lane) noexcept;
+  Result<ReplyView> wait_for(Pending& pending) noexcept;
   [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
   [[gnu::cold, gnu::noinline]] Error give_up_waiting(PortLane& lane, lane::Ticket ticket,
                                                      Waited why) noexcept;
+
+  // Inside a handler (caller_nested.cpp)
+  /// The command that calls of this caller are made for.
+  [[nodiscard]] Outer outer() const noexcept {
+    return options_.inherit == Inherit::all ? Outer::of_this_thread() : Outer();
+  }
+  [[nodiscard]] Deadline deadline_for(Duration timeout) const noexcept;
+  [[nodiscard]] bool still_wanted() const noexcept;
+  [[gnu::cold, gnu::noinline]] [[nodiscard]] static tl::unexpected<Error> not_wanted() noexcept;
 
   // Publishing
   Result<Block> allocate(std::uint64_t bytes, Deadline& deadline) noexcept;
@@ -120,7 +131,7 @@ class CallerCore {
   /// A caller whose lane is at hand and whose request fits the cell needs nothing else.
   [[nodiscard]] bool fast(std::size_t request_bytes, Duration timeout) const noexcept {
     return usable() && timeout == default_timeout && resolved_and_owned() &&
-           lane_->lane.can_publish_small(request_bytes);
+           request_bytes < small_limit_ && lane_->lane.can_publish_small();
   }
   Result<std::size_t> call_fast(std::span<const std::byte> request,
                                 std::span<std::byte> reply) noexcept;
@@ -144,6 +155,8 @@ class CallerCore {
   std::shared_ptr<PortLane> lane_;
   wait::SpinBudget spin_;
   std::unique_ptr<wait::FdBridge> bridge_;
+  /// Requests below it may take the fast path; 0 when every command carries a flag.
+  std::size_t small_limit_ = layout::inline_request_bytes + 1;
   OnLost on_lost_ = nullptr;
   void* on_lost_user_ = nullptr;
 };

@@ -18,6 +18,16 @@ using lane::Ticket;
 Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
+  // A call belongs to the command in whose handler it was made, not to the one that waits for it.
+  if (this_thread.running != nullptr && pending.made_for_ != Outer::of_this_thread().id())
+      [[unlikely]] {
+    const Running none(nullptr);
+    return wait_for(pending);
+  }
+  return wait_for(pending);
+}
+
+Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
   PortLane& lane = *static_cast<PortLane*>(pending.lane_);
   const Ticket ticket{pending.cell_, pending.seq_};
   Deadline deadline(bus(), pending.deadline_ticks_);

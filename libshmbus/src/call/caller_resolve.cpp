@@ -69,6 +69,7 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
       return lane_.get();
     }
     if (options_.when_vacant == WhenVacant::fail) return not_registered();
+    if (!still_wanted()) return not_wanted();
     if (auto waited = wait_for_owner(deadline); !waited) {
       return tl::unexpected<Error>(waited.error());
     }
@@ -149,6 +150,7 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
                   "the handler is behind: every cell of this lane is in use (cells_per_lane), or "
                   "its inbox is full (inbox_slots)");
     }
+    if (!still_wanted()) return not_wanted();
     if (now - began < spin_for) {
       wait::cpu_relax();
       continue;

@@ -2,6 +2,7 @@
 // in slices and always looking again. Between slices it asks the kernel whether the owner still
 // lives, and recovers the endpoint itself when not; it never waits for anybody else to do so.
 #include <algorithm>
+#include <array>
 
 #include "bus/core.hpp"
 #include "call/caller_core.hpp"
@@ -51,11 +52,16 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
   const std::uint64_t spin_until = began + std::min(spin_.begin(), Deadline::never - began);
   std::uint64_t next_probe = began + probe_interval;
   std::uint64_t slice = first_slice_ns;
+  Outer made_for = outer();
   bool slept = false;
   std::uint64_t now = began;
   while (!lane.lane.replied(ticket)) {
     if (!bus().intact()) return Waited::lost;
     if (deadline.over(now)) return Waited::timed_out;
+    if (made_for && made_for.cancelled()) {
+      made_for = {};  // passed on; if it was started, its answer says what became of it
+      if (lane.lane.ask_to_cancel(ticket)) return Waited::cancelled;
+    }
     if (now < spin_until) {
       for (int i = 0; i < spins_between_clocks && !lane.lane.replied(ticket); ++i) {
         wait::cpu_relax();
@@ -63,7 +69,7 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
     } else {
       if (!slept) spin_.had_to_sleep();
       slept = true;
-      sleep(lane, ticket, std::min(deadline.left_ns(now), slice));
+      sleep(lane, ticket, std::min(deadline.left_ns(now), slice), made_for);
       if (lane.lane.replied(ticket)) break;
       slice = bus().prober->daemon_present() ? slice_under_daemon_ns : first_slice_ns;
       next_probe = 0;
@@ -89,14 +95,19 @@ void CallerCore::note_wait(PortLane& lane, std::uint64_t waited_ticks, bool slep
   }
 }
 
-void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns) noexcept {
+void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns,
+                       Outer made_for) noexcept {
   auto& head = lane.lane.head();
+  std::array<wait::FutexWaiter, 2> words{};
+  // SYNC wait.event
+  if (made_for) words[1] = {&made_for.events(), made_for.events().load(std::memory_order_acquire)};
   const std::uint32_t seen = say_asleep(head);
   // SYNC lane.park: "I sleep", then look; the owner answers, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
-  if (!lane.lane.replied(ticket)) {
-    wait::futex_wait(head.events.count, seen,
-                     exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));
+  if (!lane.lane.replied(ticket) && !(made_for && made_for.cancelled())) {
+    words[0] = {&head.events.count, seen};
+    wait::futex_wait_any({words.data(), made_for ? 2U : 1U},
+                         exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));
   }
   if (bridge_ == nullptr) head.caller.park.store(0, std::memory_order_relaxed);
 }
@@ -126,9 +137,11 @@ bool CallerCore::check_owner(const PortLane& lane) noexcept {
 /// Leaves the cell to the owner and says what is known.
 Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept {
   if (why == Waited::lost) return misuse().value();
-  const bool never_started = why == Waited::stranded || lane.lane.ask_to_cancel(ticket);
+  const bool withdrawn = why == Waited::stranded || why == Waited::cancelled;
+  const bool never_started = withdrawn || lane.lane.ask_to_cancel(ticket);
   lane.lane.quarantine(ticket);
   stats::add(lane.lane.head().counters.errors, 1);
+  if (why == Waited::cancelled) return not_wanted().value();
   if (why == Waited::timed_out) stats::add(lane.lane.head().counters.timeouts, 1);
   const layout::BindingWord binding{
       bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding

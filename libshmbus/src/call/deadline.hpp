@@ -3,6 +3,7 @@
 // not wait reads no clock.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "bus/attachment.hpp"
@@ -25,6 +26,13 @@ class Deadline {
   }
   /// One whose moment was fixed before; 0 is the default, not yet started.
   Deadline(const Attachment& bus, std::uint64_t at) noexcept : bus_(&bus), at_(at) {}
+
+  /// Ends no later than `at`, and says so to the owner. 0 is no limit.
+  void end_by(std::uint64_t at) noexcept {
+    if (at == 0) return;
+    if (at_ == 0) at_ = after(wait::ticks(), bus_->default_timeout_ns);
+    at_ = travelling_ = std::min(at_, at);
+  }
 
   /// For the cell: 0 when the owner need not look at the clock.
   [[nodiscard]] std::uint64_t travelling() const noexcept { return travelling_; }

@@ -54,7 +54,7 @@ void Holdings::collect_all() noexcept {
 
 Port::Port(std::shared_ptr<BusCore> bus)
     : bus_(std::move(bus)),
-      thread_(&thread_mark),
+      thread_(&this_thread),
       holdings_(std::make_unique<Holdings>(bus_->attachment())) {}
 
 Port::~Port() {

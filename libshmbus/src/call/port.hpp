@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "call/outer.hpp"
 #include "lane/caller_lane.hpp"
 #include "payload/pool.hpp"
 #include "shmbus/caller.hpp"
@@ -15,9 +16,6 @@
 namespace shmbus::detail {
 
 class BusCore;
-
-/// Its address tells threads apart, for the price of no call.
-inline thread_local constinit char thread_mark = 0;
 
 /// A lane and what the thread wants to know of it.
 struct PortLane {
@@ -82,7 +80,10 @@ class Port {
   }
   void release_offset(std::uint32_t offset64) noexcept { holdings_->pool.release(offset64); }
 
-  [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &thread_mark; }
+  [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &this_thread; }
+  /// The command whose handler the calling thread runs; through the port, since to ask for the
+  /// thread's own memory twice costs more. REQUIRES: of_calling_thread().
+  [[nodiscard]] const Invocation* running() const noexcept { return thread_->running; }
   [[nodiscard]] BusCore& bus() const noexcept { return *bus_; }
 
  private:
@@ -90,7 +91,7 @@ class Port {
   void retire_idle_lanes() noexcept;
 
   std::shared_ptr<BusCore> bus_;
-  const void* thread_;
+  const ThreadState* thread_;
   std::unique_ptr<Holdings> holdings_;
 };
 

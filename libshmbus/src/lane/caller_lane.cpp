@@ -8,6 +8,7 @@
 #include "lane/journal.hpp"
 #include "testpoint.hpp"
 #include "wait/fence.hpp"
+#include "wait/futex.hpp"
 
 namespace shmbus::lane {
 
@@ -83,6 +84,7 @@ void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t nex
   }
   if (out.reply.data != nullptr) request.flags |= layout::cell_flags::reply_block;
   if (out.deadline_ticks != 0) request.flags |= layout::cell_flags::deadline;
+  if (out.with_caller) request.flags |= layout::cell_flags::with_caller;
   std::size_t at = inline_offset;
   if (request.names_block()) {
     const BlockNames names{out.request.offset64, out.reply.offset64, out.reply_capacity};
@@ -150,7 +152,9 @@ bool CallerLane::ask_to_cancel(Ticket ticket) noexcept {
   set_cancel(ticket.cell);
   // The owner stores its cursor, then looks at the bit. After the fence either we see the cursor
   // beyond this command, or every later look sees the bit.
-  return wait::sleeper_fence() && !maybe_started(ticket);
+  const bool never_started = wait::sleeper_fence() && !maybe_started(ticket);
+  if (!never_started) wait::bump_and_wake(head_->events.count);
+  return never_started;
 }
 
 void CallerLane::clear_cancel(std::uint32_t cell) noexcept {

@@ -35,6 +35,7 @@ struct Outgoing {
   detail::Block reply;  ///< memory for a large reply, `reply_capacity` of it
   std::uint32_t reply_capacity = 0;
   std::uint64_t deadline_ticks = 0;  ///< 0: the owner need not look at the clock
+  bool with_caller = false;          ///< not wanted once the caller has gone
 };
 
 /// Which command: its cell and its sequence number.
@@ -68,11 +69,9 @@ class CallerLane {
   bool pay_ticket() noexcept;
 
   /// The usual case in a few dozen instructions: room is there, the lane is not ordered, and the
-  /// request fits the cell.
-  [[nodiscard]] bool can_publish_small(std::size_t bytes) const noexcept {
-    return free_cells() != 0 && bytes <= layout::inline_request_bytes && !ordered();
-  }
-  /// REQUIRES: can_publish_small(request.size()). Does not notify.
+  /// request fits the cell, which the caller of this checks.
+  [[nodiscard]] bool can_publish_small() const noexcept { return free_cells() != 0 && !ordered(); }
+  /// REQUIRES: can_publish_small(), and `request` fits inline. Does not notify.
   Ticket publish_small(std::uint32_t command, layout::Phase phase,
                        std::span<const std::byte> request, std::uint64_t deadline_ticks) noexcept;
   /// Makes sure that the owner hears of what was published.
@@ -125,7 +124,8 @@ class CallerLane {
   /// Nobody waits any more, but the owner may still write to the cell and its blocks: keep both
   /// until it has answered.
   void quarantine(Ticket ticket) noexcept;
-  /// Not to be started any more. True when it is certain that it was not and never will be.
+  /// Not to be started any more. True when it is certain that it was not and never will be. If it
+  /// may have been started, wakes those who watch the bit for its handler.
   bool ask_to_cancel(Ticket ticket) noexcept;
 
   /// Nobody who has `command` comes to this lane any more: what was not started of it never will

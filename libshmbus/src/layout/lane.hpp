@@ -83,6 +83,7 @@ namespace cell_flags {
 inline constexpr std::uint32_t request_block = 1;  ///< the request lies in an extent
 inline constexpr std::uint32_t reply_block = 2;    ///< the reply may lie in an extent
 inline constexpr std::uint32_t deadline = 4;       ///< word 2 is a deadline in clock ticks
+inline constexpr std::uint32_t with_caller = 8;    ///< not wanted once the caller has gone
 }  // namespace cell_flags
 
 /// One command. Word by word, in the request phase:

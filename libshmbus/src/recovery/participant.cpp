@@ -6,6 +6,7 @@
 #include "names/table.hpp"
 #include "recovery/endpoint.hpp"
 #include "testpoint.hpp"
+#include "wait/futex.hpp"
 
 namespace shmbus::recovery {
 
@@ -40,6 +41,9 @@ void orphan_lane(const segment::View& view, std::uint32_t lane, Party party) noe
     if (lane::move_word(view, lane, seen, seen.with_state(LaneState::orphan))) break;
   }
   SHMBUS_TESTPOINT("reclaim.orphan");
+  // A handler may be waiting for others on behalf of this caller. The sleep of one that misses this
+  // is short.
+  wait::bump_and_wake(view.lane(lane).events.count);
 }
 
 void ring_owner(const segment::View& view, std::uint32_t lane, LaneWord seen) noexcept {

@@ -12,12 +12,13 @@ namespace shmbus::detail {
 
 std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept {
   Invocation call(*this, lane);
+  const Running here(&call);  // for the calls that its handlers make
   std::size_t ran = 0;
   for (; ran < limit && lane.take(call.taken) == serve::TakeResult::taken; ++ran) run(call);
   return ran;
 }
 
-inline void ServerCore::run(Invocation& call) noexcept {
+[[gnu::always_inline]] inline void ServerCore::run(Invocation& call) noexcept {
   SHMBUS_TESTPOINT("command.started");
   if (!attachment().guard->was_intact()) [[unlikely]]
     return;  // what was copied from the cell may be zeros that no caller sent
@@ -38,6 +39,8 @@ inline void ServerCore::run(Invocation& call) noexcept {
   running_ = false;
   SHMBUS_TESTPOINT("command.ran");
   call.unusual |= call.deferred || call.target.needed != 0;
+  if (call.unusual) [[unlikely]]
+    end_token();
   if (call.one_way) {
     call.lane->mark_done(call.taken.word.seq());
   } else if (!call.deferred) {
@@ -68,6 +71,11 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
   if (taken.head.has(layout::cell_flags::deadline)) {
     if (wait::ticks() >= taken.words[2]) return StatusCode::expired;
     call.deadline_ticks = taken.words[2];
+  }
+  if (taken.head.has(layout::cell_flags::with_caller)) {
+    call.with_caller = true;
+    probe = {};
+    if (call.cancelled()) return StatusCode::cancelled;
   }
   return locate_memory(call) ? StatusCode::ok : StatusCode::malformed;
 }

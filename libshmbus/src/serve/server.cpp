@@ -46,9 +46,18 @@ Duration Context::remaining() const noexcept {
 
 bool Context::cancelled() const noexcept {
   const auto& call = invocation(frame_);
-  if (call.lane->cancel_asked(call.taken.cell)) return true;
-  const auto word = lane::load_word(call.server->attachment().view, call.lane->index());
-  return word.state() != layout::LaneState::attached;
+  return call.lane->cancel_asked(call.taken.cell) || (call.with_caller && call.cancelled());
+}
+
+bool Context::caller_gone() const noexcept { return invocation(frame_).started().caller_left(); }
+
+std::stop_token Context::stop_token() noexcept {
+  auto& call = invocation(frame_);
+  auto& watch = call.server->token;
+  if (!watch) watch = detail::watch_for_stop(*call.server->gate(), call.started());
+  if (!watch) return {};
+  call.unusual = true;
+  return watch->token();
 }
 
 CallerInfo Context::caller() const noexcept {
@@ -82,7 +91,7 @@ Responder Context::defer() noexcept {
   state->gate = call.server->gate();
   state->lane_deferred = lane.deferred;
   state->target = call.target;
-  state->cell = call.taken.cell;
+  state->command = call.started();
   call.deferred = true;
   return Responder(std::move(state));
 }
@@ -97,6 +106,7 @@ Result<void> answer(detail::DeferredReply* state, Commit commit) noexcept {
   if (state == nullptr || state->answered) return tl::unexpected<Error>(empty_handle());
   if (!state->bus->attachment().intact()) return state->bus->not_intact();
   state->answered = true;
+  state->stop.reset();
   const std::scoped_lock lock(state->gate->mutex);
   if (!state->gate->open) {
     return fail(ErrorKind::abandoned, "the server has left: its caller was told so");
@@ -157,9 +167,13 @@ Result<void> Responder::reject(const Status& status) noexcept {
 
 bool Responder::cancelled() const noexcept {
   if (!state_ || !state_->bus->attachment().intact()) return true;
-  const auto& bits = state_->target.lane->caller.cancel[state_->cell / 64];
-  return ((bits.load(std::memory_order_acquire) >> (state_->cell % 64)) & 1U) !=
-         0;  // SYNC lane.cancel
+  return state_->answered || state_->probe.cancelled(state_->command);
+}
+
+std::stop_token Responder::stop_token() noexcept {
+  if (!state_ || state_->answered || !state_->bus->attachment().intact()) return {};
+  if (!state_->stop) state_->stop = detail::watch_for_stop(*state_->gate, state_->command);
+  return state_->stop ? state_->stop->token() : std::stop_token{};
 }
 
 // --- Server ----------------------------------------------------------------------------------

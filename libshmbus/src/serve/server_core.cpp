@@ -55,8 +55,21 @@ ServerCore::~ServerCore() {
     const std::scoped_lock lock(gate_->mutex);
     gate_->open = false;
   }
+  if (gate_->stop_watcher) gate_->stop_watcher->shut_down();
   for (auto& endpoint : endpoints_) endpoint->vacate(*this);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
+}
+
+std::unique_ptr<serve::StopWatch> watch_for_stop(ReplyGate& gate,
+                                                 const serve::Started& command) noexcept try {
+  const std::scoped_lock lock(gate.mutex);
+  if (!gate.open) return nullptr;
+  if (!gate.stop_watcher) {
+    gate.stop_watcher = std::make_shared<serve::StopWatcher>(*command.bus->guard);
+  }
+  return gate.stop_watcher->watch(command);
+} catch (...) {
+  return nullptr;
 }
 
 // --- polling, spinning, sleeping -------------------------------------------------------------

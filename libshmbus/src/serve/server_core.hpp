@@ -11,9 +11,12 @@
 #include <vector>
 
 #include "bus/core.hpp"
+#include "call/outer.hpp"
+#include "serve/cancellation.hpp"
 #include "serve/handler_table.hpp"
 #include "serve/owned_endpoint.hpp"
 #include "serve/reply_target.hpp"
+#include "serve/stop_watcher.hpp"
 #include "shmbus/server.hpp"
 #include "stats/sampler.hpp"
 #include "wait/fd_bridge.hpp"
@@ -26,7 +29,12 @@ namespace shmbus::detail {
 struct ReplyGate {
   std::mutex mutex;
   bool open = true;
+  std::shared_ptr<serve::StopWatcher> stop_watcher;  ///< made when first asked for
 };
+
+/// A token that is stopped when `command` is cancelled; null when there is no memory or thread.
+std::unique_ptr<serve::StopWatch> watch_for_stop(ReplyGate& gate,
+                                                 const serve::Started& command) noexcept;
 
 /// One command being run; lives on the stack of the thread that polls, for one lane's turn.
 struct Invocation : Frame {
@@ -45,11 +53,15 @@ struct Invocation : Frame {
     target.size = 0;
   }
   void make_usual() noexcept {
-    unusual = deferred = false;
+    unusual = deferred = with_caller = false;
     deadline_ticks = 0;
     target.block = nullptr;
     target.capacity = target.needed = 0;
   }
+
+  /// REQUIRES: it was begun.
+  [[nodiscard]] serve::Started started() const noexcept;
+  [[nodiscard]] bool cancelled() const noexcept;
 
   ServerCore* server;
   serve::OwnerLane* lane;
@@ -58,7 +70,9 @@ struct Invocation : Frame {
   /// A request that lay beside a block, moved to where any type may be read. Written when needed.
   alignas(8) std::array<std::byte, layout::inline_request_beside_block_bytes> aligned;
   bool deferred = false;
-  bool unusual = false;  ///< has a block or a deadline, was deferred, or its reply did not fit
+  /// Has a block, a deadline or a flag, was deferred, has a token, or its reply did not fit.
+  bool unusual = false;
+  bool with_caller = false;  ///< not wanted once the caller has gone
   std::uint64_t deadline_ticks = 0;
 };
 
@@ -67,7 +81,9 @@ struct DeferredReply {
   std::shared_ptr<ReplyGate> gate;
   std::shared_ptr<std::atomic<std::uint32_t>> lane_deferred;
   serve::ReplyTarget target;
-  std::uint32_t cell = 0;
+  serve::Started command;
+  serve::CallerProbe probe;
+  std::unique_ptr<serve::StopWatch> stop;
   bool answered = false;
 };
 
@@ -92,11 +108,16 @@ class ServerCore final : private serve::CommandRunner {
   [[nodiscard]] const std::shared_ptr<ReplyGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] const Attachment& attachment() const noexcept { return bus_->attachment(); }
 
+  // Of the command whose handler runs: here, since most need neither.
+  serve::CallerProbe probe;
+  std::unique_ptr<serve::StopWatch> token;
+
  private:
   // run_command.cpp
   std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept override;
   void run(Invocation& call) noexcept;
   [[nodiscard]] StatusCode why_not(Invocation& call) noexcept;
+  [[gnu::cold, gnu::noinline]] void end_token() noexcept { token.reset(); }
   bool locate_memory(Invocation& call) noexcept;
   void refuse(Invocation& call, StatusCode why) noexcept;
 
@@ -139,5 +160,11 @@ class ServerCore final : private serve::CommandRunner {
   bool ousted_ = false;   ///< an endpoint was found in other hands
   stats::Sampler sampler_;
 };
+
+inline serve::Started Invocation::started() const noexcept {
+  return {&server->attachment(), lane->index(), taken.cell, lane->party(), with_caller};
+}
+
+inline bool Invocation::cancelled() const noexcept { return server->probe.cancelled(started()); }
 
 }  // namespace shmbus::detail

@@ -1,38 +1,19 @@
 #include "wait/fd_bridge.hpp"
 
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <new>
 #include <system_error>
 
 #include "wait/futex.hpp"
+#include "wait/others_signals.hpp"
 
 namespace shmbus::wait {
 namespace {
 
 constexpr std::uint64_t slice_ns = 1'000'000'000;
-
-/// Signals are for the application's own threads; all but those that an instruction of this thread
-/// raises, which the kernel does not let anybody block: it ends the process instead.
-class OthersSignalsBlocked {
- public:
-  OthersSignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    for (const int own : {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP}) sigdelset(&all, own);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  OthersSignalsBlocked(const OthersSignalsBlocked&) = delete;
-  OthersSignalsBlocked& operator=(const OthersSignalsBlocked&) = delete;
-  ~OthersSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 

@@ -1,0 +1,175 @@
+#include "names/watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "call/deadline.hpp"
+#include "layout/participant.hpp"
+#include "layout/text.hpp"
+#include "names/table.hpp"
+#include "recovery/endpoint.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus {
+
+namespace detail {
+
+using layout::BindingWord;
+using layout::ControlWord;
+
+namespace {
+constexpr std::uint64_t slice_ns = 10'000'000;                // alone: we find the dead ourselves
+constexpr std::uint64_t slice_under_daemon_ns = 100'000'000;  // the daemon wakes us
+}  // namespace
+
+NameWatchCore::NameWatchCore(std::shared_ptr<BusCore> bus, std::vector<std::string> names)
+    : bus_(std::move(bus)),
+      names_(names.empty() ? bus_->view().capacities().names : names.size()),
+      controls_(bus_->view().capacities().endpoints),
+      all_(names.empty()) {
+  for (std::uint32_t i = 0; i < names_.size(); ++i) {
+    if (all_) {
+      names_[i].record = i;
+      names_[i].told = vacant;  // of names that nobody has there is nothing to tell
+    } else {
+      names_[i].text = std::move(names[i]);
+    }
+  }
+}
+
+void NameWatchCore::look_at_endpoints() noexcept {
+  const auto& view = bus_->view();
+  for (std::uint32_t i = 0; i < controls_.size(); ++i) {
+    recovery::recover_endpoint(bus_->attachment(), i);
+    // SYNC endpoint.control
+    controls_[i] = ControlWord{view.endpoint(i).control.control.load(std::memory_order_acquire)};
+  }
+}
+
+std::uint64_t NameWatchCore::serving(Name& name) noexcept {
+  const auto& view = bus_->view();
+  if (!name.known && all_) {
+    const auto lease = view.name(name.record).lease.load(std::memory_order_acquire);
+    name.known = lease == layout::lease_published;
+  } else if (!name.known) {
+    const auto found = names::find(view, CommandName(name.text));
+    name.known = found.has_value();
+    if (found) name.record = *found;
+  }
+  if (!name.known) return vacant;
+  const BindingWord binding{
+      view.name(name.record).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+  if (!binding.bound() || binding.endpoint() >= controls_.size()) return vacant;
+  return binding.served_under(controls_[binding.endpoint()]) ? binding.bits : vacant;
+}
+
+NameChange NameWatchCore::describe(const Name& name, std::uint64_t binding) const noexcept {
+  const auto& view = bus_->view();
+  NameChange change;
+  if (name.text.empty()) {
+    change.name = names::text_of(view, name.record).view();
+  } else {
+    change.name = std::string_view(name.text);
+  }
+  if (binding == vacant) return change;
+  change.available = true;
+  const auto holder = controls_[BindingWord{binding}.endpoint()].holder();
+  if (holder.index() >= view.capacities().participants) return change;
+  const auto& owner = view.participant(holder.index());
+  layout::TextBuffer<8> buffer{};
+  change.owner = layout::load_text(owner.label, buffer);
+  change.pid = owner.pid.load(std::memory_order_relaxed);
+  return change;
+}
+
+void NameWatchCore::tell_one(Name& name, std::uint64_t now, Tell tell, void* user,
+                             std::size_t& told) noexcept {
+  if (now == name.told) return;
+  const bool changed_hands = now != vacant && name.told != vacant && name.told != never_told;
+  if (changed_hands) {
+    ++told;
+    tell(user, describe(name, vacant));
+  }
+  name.told = now;
+  ++told;
+  tell(user, describe(name, now));
+}
+
+Result<std::size_t> NameWatchCore::poll(Tell tell, void* user) noexcept {
+  if (!bus_->attachment().intact()) return bus_->not_intact();
+  if (bridge_) bridge_->clear();  // what changes from here on makes it readable again
+  look_at_endpoints();
+  std::size_t told = 0;
+  for (auto& name : names_) tell_one(name, serving(name), tell, user, told);
+  if (!bus_->attachment().guard->was_intact()) return bus_->not_intact();
+  return told;
+}
+
+bool NameWatchCore::anything_new() noexcept {
+  look_at_endpoints();
+  return std::any_of(names_.begin(), names_.end(),
+                     [this](Name& name) { return serving(name) != name.told; });
+}
+
+Result<bool> NameWatchCore::wait(Duration timeout) noexcept {
+  const auto& bus = bus_->attachment();
+  Deadline deadline(bus, timeout);
+  auto& registrations = bus.view.bus_events().registrations;
+  for (;;) {
+    if (!bus.intact()) return bus_->not_intact();
+    const std::uint32_t seen = registrations.load(std::memory_order_acquire);  // SYNC wait.event
+    const bool news = anything_new();
+    if (!bus.guard->was_intact()) return bus_->not_intact();
+    if (news) return true;
+    const std::uint64_t left = deadline.left_ns(wait::ticks());
+    if (left == 0) return false;
+    const auto slice = bus.prober->daemon_present() ? slice_under_daemon_ns : slice_ns;
+    wait::futex_wait(registrations, seen, std::min(left, slice));
+  }
+}
+
+Result<int> NameWatchCore::fd() {
+  const auto& bus = bus_->attachment();
+  if (!bus.intact()) return bus_->not_intact();
+  if (!bridge_) {
+    auto bridge = wait::FdBridge::watch(bus.view.bus_events().registrations, *bus.guard);
+    if (!bridge) return tl::unexpected<Error>(bridge.error());
+    bridge_ = std::move(*bridge);
+  }
+  return bridge_->fd();
+}
+
+}  // namespace detail
+
+namespace {
+
+tl::unexpected<Error> empty_handle() noexcept {
+  return fail(ErrorKind::invalid_argument, "this watch is empty: it was moved from or never made");
+}
+
+}  // namespace
+
+NameWatch::NameWatch(std::unique_ptr<detail::NameWatchCore> core) noexcept
+    : core_(core.release()) {}
+NameWatch::NameWatch(NameWatch&& other) noexcept = default;
+NameWatch& NameWatch::operator=(NameWatch&& other) noexcept = default;
+NameWatch::~NameWatch() = default;
+
+void NameWatch::Delete::operator()(detail::NameWatchCore* core) const noexcept { delete core; }
+
+Result<std::size_t> NameWatch::poll(Tell tell, void* user) noexcept {
+  if (!core_) return empty_handle();
+  return core_->poll(tell, user);
+}
+
+Result<bool> NameWatch::wait(Duration timeout) noexcept {
+  if (!core_) return empty_handle();
+  return core_->wait(timeout);
+}
+
+Result<int> NameWatch::fd() noexcept {
+  if (!core_) return empty_handle();
+  return detail::without_throwing([this] { return core_->fd(); });
+}
+
+}  // namespace shmbus
