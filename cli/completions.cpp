@@ -9,8 +9,8 @@
 namespace shmbus::cli {
 namespace {
 
-constexpr std::array<std::string_view, 5> commands_with_names{"call", "send", "describe", "heat",
-                                                              "hist"};
+constexpr std::array<std::string_view, 6> commands_with_names{"call", "send", "describe",
+                                                              "heat", "hist", "watch"};
 constexpr std::string_view list_names = "shmbus ls --names 2>/dev/null";
 
 struct Flag {

@@ -77,6 +77,10 @@ void register_bus_streams(Registry& registry) {
   add<64>(registry, {"oneway.loan.64B", "floor.ring.64B"}, {.loaned = true});
   add<256>(registry, {"oneway.loan.256B", "floor.ring.256B"}, {.loaned = true});
   add<1024>(registry, {"oneway.loan.1KiB", "floor.ring.1024B"}, {.loaned = true});
+  add<64 * 1024>(registry, {"oneway.loan.64KiB", ""}, {.loaned = true});
+  add<4 * 1024 * 1024>(
+      registry, {"oneway.loan.4MiB", ""},
+      {.capacities = {.extents = 64, .extent_bytes = 1024 * 1024}, .loaned = true});
 
   add<32>(registry, {"oneway.batch8.32B", "floor.ring.32B"}, {.batch = 8});
   add<32>(registry, {"oneway.batch64.32B", "floor.ring.32B", Tier::headline}, {.batch = 64});

@@ -15,13 +15,14 @@ _shmbus() {
   --bus | --file | --svg | --compare) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
   esac
   case $command in
-    '') words="ls describe ps top heat hist call send create layout doctor gc rm bench gen completions --help --bus --json --version" ;;
+    '') words="ls describe ps top heat hist watch call send create layout doctor gc rm bench gen completions --help --bus --json --version" ;;
     ls) words="--help --all --names --bus --json" ;;
     describe) words="--help $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     ps) words="--help --bus --json" ;;
     top) words="--help --interval --count --sort --filter --by --bus --json" ;;
     heat) words="--help --interval --count --svg $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     hist) words="--help --over --compare $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    watch) words="--help --for --count $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     call) words="--help --hex --text --file --timeout --reply-capacity --output --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     send) words="--help --hex --text --file --timeout --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     create) words="--help --participants --names --endpoints --lanes --cells-per-lane --inbox-slots --extents --extent-bytes --mode --group --default-timeout --bus --json" ;;

@@ -8,6 +8,7 @@ _shmbus() {
     'top:Watch commands and processes at work, refreshed'
     'heat:Draw a latency heat map of a command over time'
     'hist:Show how long a command takes, as a histogram'
+    'watch:Names as they come and go, a line for each change'
     'call:Call a name and print its reply; the exit code tells why not'
     'send:Send a one-way command\: no reply is awaited'
     'create:Create a bus with capacities of your choice'
@@ -72,6 +73,14 @@ _shmbus() {
         '--help[Print this help message and exit]' \
         '--over[Only what happens during this time from now]:value:_files' \
         '--compare[Beside what --json saved earlier]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' ;;
+    watch)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--for[End after this time]:value:_files' \
+        '--count[End after so many lines; 0\: never]:value:_files' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' \
         '1:name:($(shmbus ls --names 2>/dev/null))' ;;

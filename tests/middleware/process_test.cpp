@@ -19,7 +19,7 @@ using Flaky = Command<"flaky", std::uint64_t, std::uint64_t, Idempotent>;
 
 std::uint64_t twice(const std::uint64_t& in) { return in * 2; }
 
-struct Log {
+struct Notes {
   std::array<char, 256> line{};
   Count lines{0};
 };
@@ -28,7 +28,7 @@ struct Log {
 
 TEST_CASE("a chain of ready middlewares around a handler in another process", "[middleware]") {
   test::TempBus path;
-  const test::Shared<Log> log;
+  const test::Shared<Notes> log;
   const test::Shared<CallTimes> times;
   const auto handler = test::handler_process(path.path(), [&](Bus&, Server& server) {
     const auto write = [&](std::string_view line) {
