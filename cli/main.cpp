@@ -6,8 +6,9 @@
 int main(int argc, char** argv) {
   using namespace shmbus::cli;
   constexpr std::array<AddCommand, 17> commands{
-      add_ls,     add_describe, add_ps,     add_top, add_heat, add_hist,  add_watch, add_call, add_send,
-      add_create, add_layout,   add_doctor, add_gc,  add_rm,   add_bench, add_gen,   add_completions,
+      add_ls,    add_describe, add_ps,    add_top,    add_heat,        add_hist,
+      add_watch, add_call,     add_send,  add_create, add_layout,      add_doctor,
+      add_gc,    add_rm,       add_bench, add_gen,    add_completions,
   };
   return run(argc, argv, commands);
 }

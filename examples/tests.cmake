@@ -13,7 +13,7 @@ hello, Bob" greet_handler epoll_caller Ada Bob)
 add_example_test("await replies" ${pair} "hello, hello, Ada
 hello, hello, Bob" greet_handler async_caller Ada Bob)
 add_example_test(errors ${pair}
-  "receipt 1001; refused: out of stock, because stock.take rejected (12); count: not_registered"
+  "receipt 1001\; refused: out of stock, because stock.take rejected (12)\; count: not_registered"
   - errors)
 add_example_test(middleware ${pair}
   "ok invalid_argument rejected overloaded 6 attempts" - middleware)

@@ -61,7 +61,9 @@ TEST_CASE("a nested call inherits what is left of the deadline", "[context]") {
   auto bus = chain.open();
   auto caller = test::caller_of(bus, "front");
   // The handlers between ask for `forever`.
-  CHECK(test::kind(caller.call({}, {}, 300ms)) == ErrorKind::timed_out);
+  // Both calls end at the same moment: the outer one by itself, or because its handler says why.
+  const ErrorKind outer = test::kind(caller.call({}, {}, 300ms));
+  CHECK((outer == ErrorKind::timed_out || outer == ErrorKind::rejected));
   CHECK(test::eventually([&] { return chain.seen->noticed == 1; }, 20s));
   CHECK(chain.seen->remaining_ns > 0);
   CHECK(chain.seen->remaining_ns <= std::chrono::nanoseconds(300ms).count());

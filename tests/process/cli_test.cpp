@@ -151,7 +151,7 @@ TEST_CASE("shmbus ls, describe, ps, top: what goes on") {
 
   const auto names = shop.tool_json({"ls"});
   CHECK(names["bus"]["path"] == shop.path());
-  CHECK(names["names"].size() == 4);
+  CHECK(names["names"].size() == 5);
   const auto row = entry(names["names"], "name", "echo");
   CHECK(row["state"] == "active");
   CHECK(row["owner"] == "shop");
@@ -177,8 +177,8 @@ TEST_CASE("shmbus ls, describe, ps, top: what goes on") {
   const auto ran = shop.tool({"top", "--count", "2", "--interval", "20ms", "--json"});
   CHECK(ran.code == 0);
   const auto line_end = ran.out.find('\n');
-  CHECK(json::parse(ran.out.substr(0, line_end))["names"].size() == 4);
-  CHECK(json::parse(ran.out.substr(line_end + 1))["names"].size() == 4);
+  CHECK(json::parse(ran.out.substr(0, line_end))["names"].size() == 5);
+  CHECK(json::parse(ran.out.substr(line_end + 1))["names"].size() == 5);
   CHECK(shop.tool({"top", "--count", "1", "--interval", "20ms"}).code == 0);
 }
 
