@@ -8,23 +8,10 @@
 #include <new>
 #include <vector>
 
+#include "async/counted_new.hpp"
 #include "shmbus/async.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-}  // namespace
-
-// Counted, not changed: the test of what an await allocates looks at the difference.
-void* operator new(std::size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::malloc(bytes != 0 ? bytes : 1);  // NOLINT: this is the allocator
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }               // NOLINT
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }  // NOLINT
 
 using namespace shmbus;
 using namespace std::chrono_literals;
@@ -138,9 +125,9 @@ TEST_CASE("an await allocates nothing", "[async]") {
   std::uint64_t before = 0;
   std::uint64_t after = 0;
   [](Peer& p, std::uint64_t& b, std::uint64_t& a) -> Detached {
-    b = allocations.load();
+    b = test::allocations.load();
     for (std::uint64_t i = 0; i < 1'000; ++i) (void)co_await p.reactor.call(p.square, i, 20s);
-    a = allocations.load();
+    a = test::allocations.load();
   }(peer, before, after);
   REQUIRE_OK(peer.reactor.run());
   CHECK(wrong == 0);
