@@ -68,13 +68,10 @@ void add_service(const Snapshot& before, const EndpointInfo& endpoint, double se
   row.parks_per_s += rate(old.parks, endpoint.parks, seconds);
 }
 
-double value_of(const CommandRow& row, SortKey key) noexcept {
-  const auto quantile = [&](double share) {
-    return static_cast<double>(row.service.quantile_ns(share));
-  };
+/// A key that is a quantile of `times`, or 0.
+double quantile_of(const stats::Counts& times, SortKey key) noexcept {
+  const auto quantile = [&](double share) { return static_cast<double>(times.quantile_ns(share)); };
   switch (key) {
-    case SortKey::rate:
-      return row.per_s;
     case SortKey::p50:
       return quantile(0.5);
     case SortKey::p99:
@@ -83,39 +80,35 @@ double value_of(const CommandRow& row, SortKey key) noexcept {
       return quantile(0.999);
     case SortKey::max:
       return quantile(1);
+    default:
+      return 0;
+  }
+}
+
+double value_of(const CommandRow& row, SortKey key) noexcept {
+  switch (key) {
+    case SortKey::rate:
+      return row.per_s;
     case SortKey::depth:
       return row.now->depth;
     case SortKey::errors:
       return row.errors_per_s;
-    case SortKey::name:
-      break;
+    default:
+      return quantile_of(row.service, key);
   }
-  return 0;
 }
 
 double value_of(const ProcessRow& row, SortKey key) noexcept {
-  const auto quantile = [&](double share) {
-    return static_cast<double>(row.round_trip.quantile_ns(share));
-  };
   switch (key) {
     case SortKey::rate:
       return row.calls_per_s + row.served_per_s;
-    case SortKey::p50:
-      return quantile(0.5);
-    case SortKey::p99:
-      return quantile(0.99);
-    case SortKey::p999:
-      return quantile(0.999);
-    case SortKey::max:
-      return quantile(1);
     case SortKey::depth:
       return static_cast<double>(row.waiting + row.under_way);
     case SortKey::errors:
       return row.errors_per_s;
-    case SortKey::name:
-      break;
+    default:
+      return quantile_of(row.round_trip, key);
   }
-  return 0;
 }
 
 const std::string& name_of(const CommandRow& row) noexcept { return row.now->name; }

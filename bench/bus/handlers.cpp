@@ -1,13 +1,12 @@
 // One caller and many handler processes, each with a name of its own: what the others cost while
 // they sleep (handlers.N.idle), and what it costs to go round all of them (handlers.N.turns).
 
-#include <array>
 #include <chrono>
 #include <string>
 #include <vector>
 
-#include "bus/commands.hpp"
 #include "bus/private_bus.hpp"
+#include "bus/raw_echo.hpp"
 #include "bus/rows.hpp"
 #include "harness/measure.hpp"
 
@@ -31,16 +30,7 @@ void call_role(RoleContext& context, const PrivateBus& place, const HandlersPlan
     callers.push_back(value_of("caller", bus.caller(name_of(i))));
   }
   EchoCaller<kBytes> echo;
-  std::array<std::byte, kBytes> request;
-  std::array<std::byte, kBytes> reply;
-  std::size_t next = 0;
-  measure_calls(context, [&] {
-    echo.fill(request.data());
-    RawCaller& caller = callers[next];
-    next = next + 1 == callers.size() ? 0 : next + 1;
-    value_of("call", caller.call(request, reply));
-    echo.check(reply.data());
-  });
+  measure_in_turn(context, callers, echo);
   context.report().operations = echo.count();
   context.ask_to_stop();
 }
@@ -49,15 +39,8 @@ void handle_role(RoleContext& context, const PrivateBus& place, unsigned index) 
   Bus bus = place.open();
   auto server = value_of("serve", bus.serve());
   EchoServer<kBytes> echo;
-  value_of("on", server.on(name_of(index), [&](Context& command) {
-    const auto reply = command.reply_buffer(kBytes);
-    if (command.request().size() != kBytes || reply.size() != kBytes) {
-      return Status::reject(1, "a wrong size");
-    }
-    echo.take(command.request().data());
-    echo.reply(reply.data());
-    return Status::ok();
-  }));
+  value_of("on",
+           server.on(name_of(index), [&](Context& command) { return answer_echo(command, echo); }));
   context.barrier();
   while (!context.stop_asked()) {
     value_of("run", server.run_for(std::chrono::milliseconds(20)));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bus/echo.hpp"
+#include "bus/raw_echo.hpp"
 #include "bus/rows.hpp"
 
 namespace shmbus::bench {
@@ -23,16 +24,9 @@ void call_names(RoleContext& context, const PrivateBus& place, unsigned names) {
     callers.push_back(value_of("caller", bus.caller(name_of(i), {.wait = WaitMode::spinning})));
   }
   EchoCaller<kBytes> echo;
+  measure_in_turn(context, callers, echo);
   std::array<std::byte, kBytes> request;
   std::array<std::byte, kBytes> reply;
-  std::size_t next = 0;
-  measure_calls(context, [&] {
-    echo.fill(request.data());
-    RawCaller& caller = callers[next];
-    next = next + 1 == callers.size() ? 0 : next + 1;
-    value_of("call", caller.call(request, reply));
-    echo.check(reply.data());
-  });
   echo.fill_end(request.data());
   value_of("call", callers.front().call(request, reply));
   context.report().operations = echo.count();
@@ -45,17 +39,11 @@ void serve_names(RoleContext& context, const PrivateBus& place, unsigned names) 
   EchoServer<kBytes> echo;
   for (unsigned i = 0; i < names; ++i) {
     value_of("on", server.on(name_of(i), [&](Context& command) {
-      const auto request = command.request();
-      const auto reply = command.reply_buffer(kBytes);
-      if (request.size() != kBytes || reply.size() != kBytes) {
-        return Status::reject(1, "a wrong size");
-      }
-      echo.take(request.data());
-      echo.reply(reply.data());
+      const Status status = answer_echo(command, echo);
       if (echo.ended()) [[unlikely]] {
         stop.request_stop();
       }
-      return Status::ok();
+      return status;
     }));
   }
   context.barrier();

@@ -95,27 +95,6 @@ auto through(Middlewares& middlewares, const In& in, Where& where, Last& last)
 
 // --- handlers ------------------------------------------------------------------------------------
 
-template <class F, class Out, class... Args>
-Status settle(F& function, [[maybe_unused]] Out& out, Args&&... args) {
-  using R = std::remove_cvref_t<std::invoke_result_t<F&, Args...>>;
-  if constexpr (std::is_void_v<R>) {
-    function(std::forward<Args>(args)...);
-    return Status::ok();
-  } else if constexpr (std::is_same_v<R, Status>) {
-    return function(std::forward<Args>(args)...);
-  } else if constexpr (std::is_convertible_v<R, Out>) {
-    out = function(std::forward<Args>(args)...);
-    return Status::ok();
-  } else {
-    static_assert(std::is_convertible_v<R, Result<Out>>,
-                  "a handler returns void, Status, its Reply or a Result of its Reply");
-    Result<Out> result = function(std::forward<Args>(args)...);
-    if (!result) return rejected_as(result.error());
-    out = *std::move(result);
-    return Status::ok();
-  }
-}
-
 /// The shapes that an in-place handler may have, `Args` being its request or nothing.
 template <class F, class Out, class... Args>
 inline constexpr bool takes_in_place =
@@ -125,13 +104,13 @@ inline constexpr bool takes_in_place =
 template <class F, class Out, class... Args>
 Status call_in_place(F& function, Out& out, Context& context, const Args&... args) {
   if constexpr (std::is_invocable_v<F&, const Args&..., Out&, Context&>) {
-    return settle(function, out, args..., out, context);
+    return take_result(out, function, args..., out, context);
   } else if constexpr (std::is_invocable_v<F&, const Args&..., Out&>) {
-    return settle(function, out, args..., out);
+    return take_result(out, function, args..., out);
   } else if constexpr (std::is_invocable_v<F&, const Args&..., Context&>) {
-    return settle(function, out, args..., context);
+    return take_result(out, function, args..., context);
   } else {
-    return settle(function, out, args...);
+    return take_result(out, function, args...);
   }
 }
 
@@ -178,9 +157,9 @@ class HandlerChain {
     auto last = [&]() -> Status {
       reached = true;
       if constexpr (std::is_invocable_v<F&, const In&, Later, Context&>) {
-        return detail::settle(handler_, later, in, std::move(later), context);
+        return detail::take_result(later, handler_, in, std::move(later), context);
       } else {
-        return detail::settle(handler_, later, in, std::move(later));
+        return detail::take_result(later, handler_, in, std::move(later));
       }
     };
     const Status status = detail::through<0>(middlewares_, in, context, last);

@@ -23,6 +23,7 @@
 #include "shmbus/command.hpp"
 #include "shmbus/context.hpp"
 #include "shmbus/error.hpp"
+#include "shmbus/errors.hpp"
 #include "shmbus/handler.hpp"
 #include "shmbus/schema/check.hpp"
 #include "shmbus/schema/growth.hpp"
@@ -182,11 +183,7 @@ struct HandlerFits {
 
 // --- calling it --------------------------------------------------------------------------------
 
-inline Status status_of(const Error& error) noexcept {
-  return Status::reject(error.code != 0 ? error.code : static_cast<std::int32_t>(error.kind),
-                        error.message.view());
-}
-
+/// Calls `function` and makes a Status of whatever it returns; a Reply goes to `out`.
 template <class Reply, class F, class... Args>
 Status take_result([[maybe_unused]] Reply& out, F& function, Args&&... args) {
   using R = std::remove_cvref_t<std::invoke_result_t<F&, Args...>>;
@@ -199,9 +196,11 @@ Status take_result([[maybe_unused]] Reply& out, F& function, Args&&... args) {
     out = function(std::forward<Args>(args)...);
     return Status::ok();
   } else {
+    static_assert(std::is_convertible_v<R, Result<Reply>>,
+                  "a handler returns void, Status, its Reply or a Result of its Reply");
     Result<Reply> result = function(std::forward<Args>(args)...);
-    if (!result) return status_of(result.error());
-    out = *result;
+    if (!result) return rejected_as(result.error());
+    out = *std::move(result);
     return Status::ok();
   }
 }

@@ -17,7 +17,6 @@ using lane::Ticket;
 namespace {
 
 constexpr std::uint64_t memory_slice_ns = 200'000;
-constexpr std::uint32_t sample_every = 32;  // of the round trips that nobody had to wait long for
 
 }  // namespace
 
@@ -106,7 +105,7 @@ Result<std::size_t> CallerCore::call(std::span<const std::byte> request, std::sp
 Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
                                           std::span<std::byte> reply) noexcept {
   PortLane& lane = *lane_;
-  const bool sampled = ++lane.sample_clock % sample_every == 0;
+  const bool sampled = lane.sampler.due();
   const std::uint64_t began = sampled ? wait::ticks() : 0;
   const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request, 0);
   lane.lane.notify();
@@ -118,7 +117,7 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
     return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
   }
   if (sampled) [[unlikely]]
-    record_round_trip(lane, began);
+    record_round_trip(lane, ticket, began);
   const auto answer = lane.lane.answer(ticket);
   if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
     return finish_call(lane, ticket, {}, {}, reply);
@@ -139,7 +138,7 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
   const auto ready = lane_for_publish(deadline);
   if (!ready) return tl::unexpected<Error>(ready.error());
   PortLane& lane = **ready;
-  const bool sampled = ++lane.sample_clock % sample_every == 0;
+  const bool sampled = lane.sampler.due();
   const std::uint64_t began = sampled ? wait::ticks() : 0;
   Outgoing out;
   const auto ticket = publish(lane, out, request, reply.size(), deadline);
@@ -151,11 +150,13 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
   if (const auto waited = await(lane, *ticket, deadline); waited != Waited::answered) {
     return tl::unexpected<Error>(give_up_waiting(lane, *ticket, waited));
   }
-  if (sampled) record_round_trip(lane, began);
+  if (sampled) record_round_trip(lane, *ticket, began);
   return finish_call(lane, *ticket, out.request, out.reply, reply);
 }
 
-void CallerCore::record_round_trip(PortLane& lane, std::uint64_t began) noexcept {
+/// A slow call was recorded by the wait for it already.
+void CallerCore::record_round_trip(PortLane& lane, Ticket ticket, std::uint64_t began) noexcept {
+  if (lane.recorded_seq == ticket.seq) return;
   stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns,
                 bus().rate.to_ns(wait::ticks() - began));
 }

@@ -95,7 +95,8 @@ class CallerCore {
   Waited await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
   [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket,
                                         Deadline& deadline) noexcept;
-  void note_wait(PortLane& lane, std::uint64_t waited_ticks, bool slept) noexcept;
+  void note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t waited_ticks,
+                 bool slept) noexcept;
   void sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns, Outer outer) noexcept;
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
@@ -140,7 +141,7 @@ class CallerCore {
                                                   Duration timeout) noexcept;
   [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request,
                                                     Notify notify, Duration timeout) noexcept;
-  void record_round_trip(PortLane& lane, std::uint64_t began) noexcept;
+  void record_round_trip(PortLane& lane, lane::Ticket ticket, std::uint64_t began) noexcept;
   [[nodiscard]] CallerRef self() noexcept { return {this, &count}; }
 
   std::shared_ptr<Port> port_;

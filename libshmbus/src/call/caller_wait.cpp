@@ -82,16 +82,18 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
     }
     next_probe = now + probe_interval;
   }
-  note_wait(lane, wait::ticks() - began, slept);
+  note_wait(lane, ticket, wait::ticks() - began, slept);
   return Waited::answered;
 }
 
 /// Learns from a wait how long to spin next time; records it when it was long.
-void CallerCore::note_wait(PortLane& lane, std::uint64_t waited_ticks, bool slept) noexcept {
+void CallerCore::note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t waited_ticks,
+                           bool slept) noexcept {
   if (!slept) spin_.spun_well();
   const std::uint64_t waited_ns = bus().rate.to_ns(waited_ticks);
   if (waited_ns >= slow_call_ns) {
     stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns, waited_ns);
+    lane.recorded_seq = ticket.seq;
   }
 }
 

@@ -12,6 +12,7 @@
 #include "payload/pool.hpp"
 #include "shmbus/caller.hpp"
 #include "shmbus/error.hpp"
+#include "stats/sampler.hpp"
 
 namespace shmbus::detail {
 
@@ -25,7 +26,8 @@ struct PortLane {
   std::uint64_t lost = 0;
   OnLost on_lost = nullptr;
   void* on_lost_user = nullptr;
-  std::uint32_t sample_clock = 0;  ///< counts calls between two timed ones
+  stats::Sampler sampler;          ///< which calls are timed
+  std::uint64_t recorded_seq = 0;  ///< of the call that was recorded last because it was slow
   bool retired = false;            ///< detached: look for another
 };
 
