@@ -104,12 +104,12 @@ class OwnerEnd {
     serve::ReplyTarget target;
     target.lane = &lane_->head();
     target.cell = &lane_->cell(taken.cell);
-    target.seq = taken.word.seq();
+    target.seq = taken.word().seq();
     const auto memory = target.buffer(sizeof value);
     std::memcpy(memory.data(), &value, sizeof value);
     target.commit();
   }
-  void done(const serve::Taken& taken) { lane_->mark_done(taken.word.seq()); }
+  void done(const serve::Taken& taken) { lane_->mark_done(taken.word().seq()); }
 
  private:
   std::shared_ptr<detail::BusCore> core_;

@@ -112,7 +112,7 @@ class Sink {
     if (next_ == commands) return Step::finished;
     const auto taken = end_.take();
     if (!taken) return Step::idle;
-    if (taken->word.phase() != layout::Phase::send) return Step::failed;
+    if (taken->word().phase() != layout::Phase::send) return Step::failed;
     if (test::OwnerEnd::number(*taken) != next_++) return Step::failed;
     end_.done(*taken);
     return Step::worked;

@@ -28,7 +28,7 @@ TEST_CASE("both ends see one lane at two addresses", "[lane]") {
   const auto taken = p.owner.take();
   REQUIRE(taken);
   CHECK(test::OwnerEnd::number(*taken) == 41);
-  CHECK(taken->word.code() == 3);
+  CHECK(taken->word().code() == 3);
   p.owner.answer(*taken, 42);
   CHECK(p.caller.reply(ticket) == 42U);
 }
@@ -123,7 +123,7 @@ TEST_CASE("a one-way command that was answered instead of done is reported lost"
   serve::ReplyTarget target;
   target.lane = &p.owner->head();
   target.cell = &p.owner->cell(a->cell);
-  target.seq = a->word.seq();
+  target.seq = a->word().seq();
   target.commit_code(StatusCode::expired);
   p.owner.done(*a);
   p.owner.done(*b);
@@ -204,7 +204,7 @@ TEST_CASE("sequence numbers go on from lease to lease", "[lane]") {
       last = ticket.seq;
       const auto taken = owner.take();
       REQUIRE(taken);
-      CHECK(taken->word.seq() == ticket.seq);
+      CHECK(taken->word().seq() == ticket.seq);
       owner.answer(*taken, i);
       CHECK(caller.reply(ticket) == i);
     }
@@ -255,7 +255,7 @@ TEST_CASE("withdrawn: what was not started is reported and never runs", "[lane]"
   for (const auto& ticket : {second, call}) {
     const auto late = p.owner.take();  // whoever owns the endpoint next
     REQUIRE(late);
-    CHECK(late->word.seq() == ticket.seq);
+    CHECK(late->word().seq() == ticket.seq);
     CHECK(p.owner->cancel_asked(late->cell));
     p.owner.answer(*late, 0);
   }
@@ -267,7 +267,7 @@ TEST_CASE("withdrawn: what was not started is reported and never runs", "[lane]"
     const auto next = p.caller.publish(4, true);
     const auto again = p.owner.take();
     REQUIRE(again);
-    CHECK(again->word.seq() == next.seq);
+    CHECK(again->word().seq() == next.seq);
     CHECK_FALSE(p.owner->cancel_asked(again->cell));
     p.owner.done(*again);
     CHECK(p.caller.collect().empty());

@@ -35,7 +35,7 @@ void answer(serve::OwnerLane& lane, const serve::Taken& taken) {
   serve::ReplyTarget target;
   target.lane = &lane.head();
   target.cell = &lane.cell(taken.cell);
-  target.seq = taken.word.seq();
+  target.seq = taken.word().seq();
   target.commit();
 }
 
@@ -158,7 +158,7 @@ TEST_CASE("owner died after a one-way command was done", "[torn]") {
   Scene s;
   for (std::uint64_t i = 0; i < 3; ++i) (void)s.caller.publish(i, true);
   s.owner_dies(3, [](serve::OwnerLane& lane, const serve::Taken& taken) {
-    if (taken.words[3] < 2) lane.mark_done(taken.word.seq());
+    if (taken.words[3] < 2) lane.mark_done(taken.word().seq());
   });
   CHECK(recovery::recover_endpoint(s.caller.bus(), 0));
   CHECK(s.caller.collect().size() == 1);  // the third alone

@@ -60,14 +60,14 @@ struct Finisher final : test::EachCommand {
   std::vector<std::uint64_t> numbers;
   void run(serve::OwnerLane& lane, const serve::Taken& taken) noexcept override {
     numbers.push_back(taken.words[3]);
-    if (taken.word.phase() == layout::Phase::send) {
-      lane.mark_done(taken.word.seq());
+    if (taken.word().phase() == layout::Phase::send) {
+      lane.mark_done(taken.word().seq());
       return;
     }
     serve::ReplyTarget target;
     target.lane = &lane.head();
     target.cell = &lane.cell(taken.cell);
-    target.seq = taken.word.seq();
+    target.seq = taken.word().seq();
     target.commit();
   }
 };

@@ -23,7 +23,6 @@
 #include "shmbus/command.hpp"
 #include "shmbus/context.hpp"
 #include "shmbus/error.hpp"
-#include "shmbus/errors.hpp"
 #include "shmbus/handler.hpp"
 #include "shmbus/schema/check.hpp"
 #include "shmbus/schema/growth.hpp"
@@ -183,6 +182,12 @@ struct HandlerFits {
 
 // --- calling it --------------------------------------------------------------------------------
 
+/// A handler's own failure: its code and words, or the number of its kind.
+inline Status status_of(const Error& error) noexcept {
+  return Status::reject(error.code != 0 ? error.code : static_cast<std::int32_t>(error.kind),
+                        error.message.view());
+}
+
 /// Calls `function` and makes a Status of whatever it returns; a Reply goes to `out`.
 template <class Reply, class F, class... Args>
 Status take_result([[maybe_unused]] Reply& out, F& function, Args&&... args) {
@@ -199,7 +204,7 @@ Status take_result([[maybe_unused]] Reply& out, F& function, Args&&... args) {
     static_assert(std::is_convertible_v<R, Result<Reply>>,
                   "a handler returns void, Status, its Reply or a Result of its Reply");
     Result<Reply> result = function(std::forward<Args>(args)...);
-    if (!result) return rejected_as(result.error());
+    if (!result) return status_of(result.error());
     out = *std::move(result);
     return Status::ok();
   }

@@ -15,7 +15,7 @@ struct Invocation;  // serve/server_core.hpp
 struct ThreadState {
   const Invocation* running = nullptr;  ///< the innermost handler; null: none, or shielded
 };
-inline thread_local constinit ThreadState this_thread;
+[[gnu::tls_model("initial-exec")]] inline thread_local constinit ThreadState this_thread;
 
 /// While one lives, this thread runs the handler of another command, or of none.
 class Running {

@@ -112,7 +112,7 @@ class CallerLane {
       clear_cancel(ticket.cell);
     use.blocks = {};
     --calls_;
-    push_free(ticket.cell);
+    use_next(ticket.cell);
   }
   /// Hands the command's blocks to `on_block`, all but `keep`. REQUIRES: replied(ticket).
   template <class OnBlock>
@@ -187,6 +187,11 @@ class CallerLane {
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
   void push_free(std::uint32_t cell) noexcept {
     free_[free_tail_++ & mask_] = static_cast<std::uint16_t>(cell);
+  }
+  /// The cell of a call that has just been answered is the next to be named: one call after the
+  /// other then goes to and fro between two lines that both sides have at hand.
+  void use_next(std::uint32_t cell) noexcept {
+    free_[--free_head_ & mask_] = static_cast<std::uint16_t>(cell);
   }
   std::uint32_t pop_free() noexcept { return free_[free_head_++ & mask_]; }
   void set_cancel(std::uint32_t cell) noexcept;

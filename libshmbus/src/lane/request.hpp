@@ -8,6 +8,10 @@
 #include <cstring>
 #include <span>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "layout/lane.hpp"
 #include "layout/words.hpp"
 
@@ -15,10 +19,28 @@ namespace shmbus::lane {
 
 using CellWords = std::array<std::uint64_t, 8>;
 
+/// Two words by one store. Whoever reads the copy next is likely to read 16 bytes at a time, from
+/// where the payload begins; out of two stores of 8 that would have to wait until both have left
+/// the processor's store queue, which takes longer than everything else here together.
+inline void put_pair(void* to, std::uint64_t low, std::uint64_t high) noexcept {
+#if defined(__SSE2__)
+  const __m128i pair = _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
+  _mm_storeu_si128(static_cast<__m128i*>(to), pair);
+#else
+  const std::uint64_t pair[2] = {low, high};
+  std::memcpy(to, pair, sizeof pair);
+#endif
+}
+
 /// One copy of a whole cell; word 0 was loaded and checked before.
 inline void copy_cell(CellWords& words, const layout::Cell& cell, std::uint64_t word0) noexcept {
+  const auto load = [&cell](std::size_t i) { return cell.word[i].load(std::memory_order_relaxed); };
   words[0] = word0;
-  for (std::size_t i = 1; i < 8; ++i) words[i] = cell.word[i].load(std::memory_order_relaxed);
+  words[1] = load(1);
+  words[2] = load(2);
+  put_pair(&words[3], load(3), load(4));
+  put_pair(&words[5], load(5), load(6));
+  words[7] = load(7);
 }
 
 inline void put_word(layout::Cell& cell, std::size_t at, const std::byte* from,
@@ -77,32 +99,26 @@ template <std::size_t First>
                                               std::span<std::byte> bytes) noexcept {
   std::byte* to = bytes.data();
   const std::size_t whole = bytes.size() / 8;
-  const auto get = [&](std::size_t i) {
-    if (First + i < 8) get_word(cell, First + i, to + 8 * i);
+  const auto load = [&cell](std::size_t i) { return cell.word[i].load(std::memory_order_relaxed); };
+  const auto get_pair = [&](std::size_t i) {
+    if (First + i + 1 < 8) put_pair(to + 8 * i, load(First + i), load(First + i + 1));
   };
-  switch (whole) {
+  switch (whole / 2) {
     default:
-    case 6:
-      get(5);
-      [[fallthrough]];
-    case 5:
-      get(4);
-      [[fallthrough]];
-    case 4:
-      get(3);
-      [[fallthrough]];
     case 3:
-      get(2);
+      get_pair(4);
       [[fallthrough]];
     case 2:
-      get(1);
+      get_pair(2);
       [[fallthrough]];
     case 1:
-      get(0);
+      get_pair(0);
       [[fallthrough]];
     case 0:
       break;
   }
+  if (whole % 2 != 0 && First + whole - 1 < 8)
+    get_word(cell, First + whole - 1, to + 8 * (whole - 1));
   if (const std::size_t rest = bytes.size() % 8; rest != 0 && First + whole < 8) [[unlikely]] {
     get_word(cell, First + whole, to + 8 * whole, rest);
   }

@@ -33,7 +33,7 @@ std::uint64_t Outer::deadline_ticks() const noexcept { return call_->deadline_ti
 std::uint64_t Outer::id() const noexcept {
   constexpr unsigned seq_bits = 48;
   if (call_ == nullptr) return 0;
-  return (std::uint64_t{call_->lane->index()} << seq_bits) | call_->taken.word.seq();
+  return (std::uint64_t{call_->lane->index()} << seq_bits) | call_->taken.word().seq();
 }
 
 bool Outer::cancelled() const noexcept { return call_->cancelled(); }

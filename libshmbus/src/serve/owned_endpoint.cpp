@@ -25,7 +25,6 @@ using layout::TicketWord;
 
 namespace {
 
-constexpr std::size_t lane_batch = 16;               // commands of one lane before the next's turn
 constexpr std::uint32_t long_idle_sweeps = 2'000;    // may lose its hot place to one that rings
 constexpr std::uint32_t very_idle_sweeps = 200'000;  // loses it anyway
 
@@ -97,10 +96,6 @@ std::size_t OwnedEndpoint::serve_cold(CommandRunner& runner, std::size_t budget)
   const std::size_t ran = serve_inbox(runner, budget);
   if (backlog_.empty() || ran >= budget) return ran;
   return ran + serve_backlog(runner, budget - ran);
-}
-
-void OwnedEndpoint::add_commands(std::size_t ran) noexcept {
-  stats::add(shared_->owner.commands, ran);
 }
 
 std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) noexcept {

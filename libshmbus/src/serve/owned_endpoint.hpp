@@ -19,6 +19,7 @@
 #include "inbox/inbox.hpp"
 #include "serve/owner_lane.hpp"
 #include "shmbus/options.hpp"
+#include "stats/histogram.hpp"
 
 namespace shmbus::serve {
 
@@ -32,6 +33,8 @@ class CommandRunner {
   ~CommandRunner() = default;
 };
 
+inline constexpr std::size_t lane_batch = 16;  // commands of one lane before the next's turn
+
 class OwnedEndpoint {
  public:
   /// CAS vacant -> active for this participant. Null when somebody else has it. May throw
@@ -42,12 +45,24 @@ class OwnedEndpoint {
   OwnedEndpoint(const OwnedEndpoint&) = delete;
   OwnedEndpoint& operator=(const OwnedEndpoint&) = delete;
 
-  /// Whether poll() would find something to do: a few loads, for those who look again and again.
-  [[nodiscard]] bool anything_waiting() const noexcept {
-    for (const OwnerLane* lane : hot_) {
-      if (lane->waiting()) return true;
+  /// A few loads, for those who look again and again: the next hot lane in turn that has a command,
+  /// but for `resting`. Null when none has.
+  [[nodiscard]] OwnerLane* waiting_hot_lane(const OwnerLane* resting) noexcept {
+    for (std::size_t turns = hot_.size(); turns > 0; --turns) {
+      if (next_hot_ >= hot_.size()) next_hot_ = 0;
+      OwnerLane* lane = hot_[next_hot_++];
+      if (lane != resting && lane->waiting()) return lane;
     }
+    return nullptr;
+  }
+  /// Whether poll() would find something besides.
+  [[nodiscard]] bool others_waiting() const noexcept {
     return inbox_.may_have_ticket() || !backlog_.empty();
+  }
+  /// A hot lane had its turn outside of poll().
+  void note_turn(OwnerLane& lane, std::size_t ran) noexcept {
+    lane.idle_sweeps = 0;
+    add_commands(ran);
   }
   /// Runs up to `budget` commands; returns how many.
   std::size_t poll(CommandRunner& runner, std::size_t budget) noexcept;
@@ -88,7 +103,7 @@ class OwnedEndpoint {
   void forget(OwnerLane& lane) noexcept;
   void drop_pointers(OwnerLane& lane) noexcept;
   [[nodiscard]] bool lost_its_ticket(OwnerLane& lane) noexcept;
-  void add_commands(std::size_t ran) noexcept;
+  void add_commands(std::size_t ran) noexcept { stats::add(shared_->owner.commands, ran); }
 
   const Attachment* bus_;
   layout::Endpoint* shared_;

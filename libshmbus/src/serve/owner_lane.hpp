@@ -23,9 +23,12 @@ namespace shmbus::serve {
 /// A command that was just started.
 struct Taken {
   lane::CellWords words;  // filled by take()
-  layout::CellWord word;
-  lane::RequestHead head;
   std::uint32_t cell = 0;
+
+  [[nodiscard]] layout::CellWord word() const noexcept { return {words[0]}; }
+  [[nodiscard]] lane::RequestHead head() const noexcept {
+    return lane::RequestHead::unpack(words[1]);
+  }
 };
 
 enum class TakeResult : std::uint8_t { nothing, taken, poisoned };
@@ -42,6 +45,9 @@ class OwnerLane {
            next_seq_;
   }
   TakeResult take(Taken& out) noexcept;
+  /// The command taken last is all that its caller has under way: it named the cell of the one
+  /// before, whose answer it has read. Nothing follows before it has read this answer too.
+  [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
   /// A one-way command has finished: its cell and memory are the caller's again.
   void mark_done(std::uint64_t seq) noexcept {
     journal_->done.store(seq + 1, std::memory_order_release);  // SYNC lane.done
@@ -89,6 +95,8 @@ class OwnerLane {
   std::uint32_t index_;
   layout::LaneWord word_;
   bool poisoned_ = false;
+  bool one_by_one_ = false;
+  std::uint32_t last_cell_ = ~0U;
 };
 
 inline TakeResult OwnerLane::take(Taken& out) noexcept {
@@ -100,22 +108,23 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
     return TakeResult::nothing;
   }
   lane::copy_cell(out.words, cell, word.bits);
-  out.word = word;
-  out.head = lane::RequestHead::unpack(out.words[1]);
   out.cell = next_cell_;
-  if (poisoned_ || out.head.next >= cells_.size()) {
+  const std::uint32_t next = out.head().next;
+  if (poisoned_ || next > mask_) [[unlikely]] {
     poisoned_ = true;  // no correct caller links beyond its lane: leave it alone from here on
     return TakeResult::poisoned;
   }
   ++next_seq_;
+  one_by_one_ = next == last_cell_;
+  last_cell_ = next_cell_;
   // Streams walk the cells in order. Taking the neighbour's address from here instead of from the
   // line lets the processor fetch the next cell before this one has arrived.
   std::uint32_t neighbour = (next_cell_ + 1) & mask_;
-  if (out.head.next == neighbour) {
-    asm volatile("" : "+r"(neighbour));  // keep the compiler from using head.next here after all
+  if (next == neighbour) {
+    asm volatile("" : "+r"(neighbour));  // keep the compiler from using `next` here after all
     next_cell_ = neighbour;
   } else {
-    next_cell_ = out.head.next;
+    next_cell_ = next;
   }
   // SYNC lane.cursor: started. Before any effect of the command, in program order, which is all
   // that a kill respects and all that is needed: see docs/architecture.md.

@@ -11,19 +11,27 @@
 namespace shmbus::detail {
 
 std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept {
-  Invocation call(*this, lane);
+  Invocation& call = call_;
+  call.turn_to(lane);
   const Running here(&call);  // for the calls that its handlers make
   std::size_t ran = 0;
-  for (; ran < limit && lane.take(call.taken) == serve::TakeResult::taken; ++ran) run(call);
+  while (ran < limit && lane.take(call.taken) == serve::TakeResult::taken) {
+    run(call);
+    ++ran;
+    if (lane.one_by_one()) {  // to look now would take the line from whoever reads the answer
+      resting_ = &lane;
+      break;
+    }
+  }
   return ran;
 }
 
 [[gnu::always_inline]] inline void ServerCore::run(Invocation& call) noexcept {
   SHMBUS_TESTPOINT("command.started");
-  if (!attachment().guard->was_intact()) [[unlikely]]
+  if (!guard_->was_intact()) [[unlikely]]
     return;  // what was copied from the cell may be zeros that no caller sent
   call.begin();
-  const auto* entry = handlers_.find(call.taken.word.code());
+  const auto* entry = handlers_.find(call.taken.word().code());
   const StatusCode why = entry != nullptr ? why_not(call) : StatusCode::not_registered;
   if (why != StatusCode::ok) [[unlikely]] {
     refuse(call, why);
@@ -42,7 +50,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   if (call.unusual) [[unlikely]]
     end_token();
   if (call.one_way) {
-    call.lane->mark_done(call.taken.word.seq());
+    call.lane->mark_done(call.taken.word().seq());
   } else if (!call.deferred) {
     call.target.commit_status(status);
   }
@@ -62,17 +70,18 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
   const serve::Taken& taken = call.taken;
   if (call.lane->cancel_asked(taken.cell)) [[unlikely]]
     return StatusCode::cancelled;
-  if (taken.head.flags == 0 && taken.head.bytes <= layout::inline_request_bytes) [[likely]] {
+  const auto head = taken.head();
+  if (head.flags == 0 && head.bytes <= layout::inline_request_bytes) [[likely]] {
     const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
-    call.request = {cell + lane::inline_offset, taken.head.bytes};
+    call.request = {cell + lane::inline_offset, head.bytes};
     return StatusCode::ok;
   }
   call.unusual = true;
-  if (taken.head.has(layout::cell_flags::deadline)) {
+  if (head.has(layout::cell_flags::deadline)) {
     if (wait::ticks() >= taken.words[2]) return StatusCode::expired;
     call.deadline_ticks = taken.words[2];
   }
-  if (taken.head.has(layout::cell_flags::with_caller)) {
+  if (head.has(layout::cell_flags::with_caller)) {
     call.with_caller = true;
     probe = {};
     if (call.cancelled()) return StatusCode::cancelled;
@@ -81,41 +90,42 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
 }
 
 void ServerCore::refuse(Invocation& call, StatusCode why) noexcept {
-  const std::uint32_t record = call.taken.word.code();
+  const std::uint32_t record = call.taken.word().code();
   if (record < handlers_.size()) stats::add(bus_->view().name_stats(record).expired, 1);
   call.target.commit_code(why);
-  if (call.one_way) call.lane->mark_done(call.taken.word.seq());
+  if (call.one_way) call.lane->mark_done(call.taken.word().seq());
 }
 
 /// Turns what the cell claims about memory into spans, or refuses.
 bool ServerCore::locate_memory(Invocation& call) noexcept {
   const serve::Taken& taken = call.taken;
+  const auto head = taken.head();
   const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
   lane::BlockNames names;
   std::size_t at = lane::inline_offset;
   std::size_t room = layout::inline_request_bytes;
-  if (taken.head.names_block()) {
+  if (head.names_block()) {
     std::memcpy(&names, cell + lane::inline_offset, sizeof names);
     at = lane::inline_beside_block_offset;
     room = layout::inline_request_beside_block_bytes;
   }
   const auto& view = bus_->view();
   const layout::Party party = call.lane->party();
-  if (taken.head.has(layout::cell_flags::reply_block)) {
+  if (head.has(layout::cell_flags::reply_block)) {
     call.target.block = payload::resolve(view, {names.reply_offset64, names.reply_capacity}, party);
     call.target.capacity = names.reply_capacity;
     if (call.target.block == nullptr) return false;
   }
-  if (taken.head.has(layout::cell_flags::request_block)) {
-    const auto* data = payload::resolve(view, {names.request_offset64, taken.head.bytes}, party);
-    call.request = {data, taken.head.bytes};
+  if (head.has(layout::cell_flags::request_block)) {
+    const auto* data = payload::resolve(view, {names.request_offset64, head.bytes}, party);
+    call.request = {data, head.bytes};
     return data != nullptr;
   }
-  if (taken.head.bytes > room) return false;
-  call.request = {cell + at, taken.head.bytes};
-  if (taken.head.names_block()) {
-    std::memcpy(call.aligned.data(), cell + at, taken.head.bytes);
-    call.request = {call.aligned.data(), taken.head.bytes};
+  if (head.bytes > room) return false;
+  call.request = {cell + at, head.bytes};
+  if (head.names_block()) {
+    std::memcpy(call.aligned.data(), cell + at, head.bytes);
+    call.request = {call.aligned.data(), head.bytes};
   }
   return true;
 }

@@ -31,7 +31,7 @@ std::string_view Context::name() const noexcept {
   // Published names never change, so the view may point at a copy made once for each thread.
   thread_local names::NameText text;
   text = names::text_of(invocation(frame_).server->attachment().view,
-                        invocation(frame_).taken.word.code());
+                        invocation(frame_).taken.word().code());
   return text.view();
 }
 

@@ -30,6 +30,7 @@ constexpr std::uint64_t sweep_interval_ns = 100'000'000;  // while busy
 constexpr std::uint32_t polls_between_clocks = 64;        // of a busy server
 constexpr std::uint32_t looks_between_clocks = 16;        // of an idle one
 constexpr std::size_t poll_budget = 256;
+constexpr std::uint32_t hot_turns_between_polls = 8;
 
 }  // namespace
 
@@ -38,7 +39,9 @@ ServerCore::ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options
       options_(options),
       label_(options.label.empty() ? bus_->label() : std::string(options.label)),
       handlers_(bus_->view().capacities().names),
-      spin_(options.wait, bus_->attachment().rate.from_ns(wait::spin_max_ns)) {
+      spin_(options.wait, bus_->attachment().rate.from_ns(wait::spin_max_ns)),
+      first_look_(bus_->attachment().rate),
+      guard_(bus_->attachment().guard) {
   options_.label = {};  // the caller's text need not outlive the call
 }
 
@@ -125,12 +128,30 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
   return ran;
 }
 
+/// One endpoint, one of its hot lanes: what a server that is kept busy does most.
+std::size_t ServerCore::serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLane& lane) noexcept {
+  const std::size_t ran = run_queued(lane, serve::lane_batch);
+  endpoint.note_turn(lane, ran);
+  return ran;
+}
+
 std::size_t ServerCore::look_several_times() noexcept {
-  const auto waiting = [](const auto& endpoint) { return endpoint->anything_waiting(); };
+  // Now and then in full: what is cold, orphaned or long idle is due too.
+  const bool alone = endpoints_.size() == 1 && ++hot_turns_ % hot_turns_between_polls != 0;
+  serve::OwnerLane* const resting = std::exchange(resting_, nullptr);
   for (std::uint32_t look = 0; look < looks_between_clocks; ++look) {
-    if (std::any_of(endpoints_.begin(), endpoints_.end(), waiting)) break;
+    for (auto& endpoint : endpoints_) {
+      auto* lane = endpoint->waiting_hot_lane(look == 0 ? resting : nullptr);
+      if (lane != nullptr && lane == resting && look == 1) first_look_.found_at_once();
+      if (lane != nullptr && alone) return serve_hot(*endpoint, *lane);
+      if (lane != nullptr || endpoint->others_waiting()) return poll_all(poll_budget);
+    }
+    if (resting != nullptr) {
+      if (look == 0) first_look_.look_away();
+      if (look == 1) first_look_.came_too_early();
+    }
   }
-  return poll_all(poll_budget);  // also when nothing was seen: it keeps the books of idle lanes
+  return poll_all(poll_budget);  // it keeps the books of idle lanes
 }
 
 /// The loop behind run() and run_for(): spin while it pays, then sleep.

@@ -20,6 +20,7 @@
 #include "shmbus/server.hpp"
 #include "stats/sampler.hpp"
 #include "wait/fd_bridge.hpp"
+#include "wait/first_look.hpp"
 #include "wait/spin.hpp"
 
 namespace shmbus::detail {
@@ -36,10 +37,13 @@ struct ReplyGate {
 std::unique_ptr<serve::StopWatch> watch_for_stop(ReplyGate& gate,
                                                  const serve::Started& command) noexcept;
 
-/// One command being run; lives on the stack of the thread that polls, for one lane's turn.
+/// One command being run. A server has one, which goes from command to command: what the last one
+/// did not touch need not be set again.
 struct Invocation : Frame {
-  Invocation(ServerCore& core, serve::OwnerLane& from) noexcept : server(&core), lane(&from) {
-    reply = &target;
+  explicit Invocation(ServerCore& core) noexcept : server(&core) { reply = &target; }
+  /// What is taken from now on comes from this lane.
+  void turn_to(serve::OwnerLane& from) noexcept {
+    lane = &from;
     target.lane = &from.head();
   }
   /// The next command of the lane, just taken. Stores delay the answer: what the last command did
@@ -47,9 +51,9 @@ struct Invocation : Frame {
   void begin() noexcept {
     if (unusual) [[unlikely]]
       make_usual();
-    one_way = taken.word.phase() == layout::Phase::send;
+    one_way = taken.word().phase() == layout::Phase::send;
     target.cell = &lane->cell(taken.cell);
-    target.seq = taken.word.seq();
+    target.seq = taken.word().seq();
     target.size = 0;
   }
   void make_usual() noexcept {
@@ -64,7 +68,7 @@ struct Invocation : Frame {
   [[nodiscard]] bool cancelled() const noexcept;
 
   ServerCore* server;
-  serve::OwnerLane* lane;
+  serve::OwnerLane* lane = nullptr;
   serve::Taken taken;
   serve::ReplyTarget target;
   /// A request that lay beside a block, moved to where any type may be read. Written when needed.
@@ -127,6 +131,7 @@ class ServerCore final : private serve::CommandRunner {
   [[nodiscard]] Result<void> check_seats() const noexcept;
   std::size_t poll_all(std::size_t budget) noexcept;
   std::size_t look_several_times() noexcept;
+  std::size_t serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLane& lane) noexcept;
   void finish_committed() noexcept;
   std::size_t sweep_if_due(std::uint64_t now) noexcept;
   /// Sleeps until rung, at most `limit_ns`; returns how many commands ran instead.
@@ -157,8 +162,13 @@ class ServerCore final : private serve::CommandRunner {
   std::uint64_t next_sweep_ = 0;
   std::uint32_t polls_ = 0;
   bool running_ = false;  ///< a handler
-  bool ousted_ = false;   ///< an endpoint was found in other hands
+  wait::FirstLook first_look_;
+  const liveness::HandleGuard* guard_;
+  serve::OwnerLane* resting_ = nullptr;  ///< its caller has just been answered, and reads
+  std::uint32_t hot_turns_ = 0;
+  bool ousted_ = false;  ///< an endpoint was found in other hands
   stats::Sampler sampler_;
+  Invocation call_{*this};
 };
 
 inline serve::Started Invocation::started() const noexcept {

@@ -26,7 +26,7 @@ void full_fence() noexcept;
 void prepare_fences() noexcept;
 
 inline void publisher_fence() noexcept {
-  if (detail::publisher_must_fence.load(std::memory_order_relaxed)) {
+  if (detail::publisher_must_fence.load(std::memory_order_relaxed)) [[unlikely]] {
     detail::full_fence();
   } else {
     std::atomic_signal_fence(std::memory_order_seq_cst);
