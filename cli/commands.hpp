@@ -19,7 +19,12 @@ void add_doctor(CLI::App& app, Context& context);
 void add_gc(CLI::App& app, Context& context);
 void add_rm(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
+void add_trace(CLI::App& app, Context& context);
 void add_watch(CLI::App& app, Context& context);
+void add_tap(CLI::App& app, Context& context);
+void add_record(CLI::App& app, Context& context);
+void add_replay(CLI::App& app, Context& context);
+void add_postmortem(CLI::App& app, Context& context);
 void add_gen(CLI::App& app, Context& context);
 void add_completions(CLI::App& app, Context& context);
 

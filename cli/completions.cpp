@@ -9,8 +9,8 @@
 namespace shmbus::cli {
 namespace {
 
-constexpr std::array<std::string_view, 6> commands_with_names{"call", "send", "describe",
-                                                              "heat", "hist", "watch"};
+constexpr std::array<std::string_view, 7> commands_with_names{"call", "send",  "describe", "heat",
+                                                              "hist", "watch", "tap"};
 constexpr std::string_view list_names = "shmbus ls --names 2>/dev/null";
 
 struct Flag {
@@ -45,6 +45,7 @@ bool takes_name(std::string_view command) {
 
 std::vector<std::string_view> fixed_words(std::string_view command) {
   if (command == "completions") return {"bash", "zsh", "fish"};
+  if (command == "trace") return {"show", "export"};
   return {};
 }
 
@@ -127,7 +128,8 @@ std::string bash_completion(const CLI::App& app) {
     esac
   done
   case ${{COMP_WORDS[COMP_CWORD-1]}} in
-  --bus | --file | --svg | --compare) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+  --bus | --file | --perfetto | --svg | --compare)
+    mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
   esac
   case $command in
     '') words="{} {}" ;;

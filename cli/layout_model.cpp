@@ -7,6 +7,7 @@
 #include "layout/limits.hpp"
 #include "layout/names.hpp"
 #include "layout/participant.hpp"
+#include "layout/recorder.hpp"
 #include "layout/stats.hpp"
 #include "layout/words.hpp"
 #include "shmbus/command.hpp"
@@ -80,6 +81,9 @@ std::vector<Shape> lane_structs() {
             FIELD(LaneCounters, lost), FIELD(LaneCounters, bytes_out),
             FIELD(LaneCounters, bytes_in)),
       SHAPE(Cell, FIELD(Cell, word)),
+      SHAPE(CellContext, FIELD(CellContext, trace_id), FIELD(CellContext, span_id),
+            FIELD(CellContext, trace_flags), FIELD(CellContext, attempt),
+            FIELD(CellContext, version), FIELD(CellContext, spare)),
   };
 }
 
@@ -95,6 +99,17 @@ std::vector<Shape> stats_structs() {
       SHAPE(PublishedBus, FIELD(PublishedBus, published_at), FIELD(PublishedBus, commands_per_s),
             FIELD(PublishedBus, p50_ns), FIELD(PublishedBus, p99_ns), FIELD(PublishedBus, deaths),
             FIELD(PublishedBus, passes), FIELD(PublishedBus, daemon_pid)),
+  };
+}
+
+std::vector<Shape> recorder_structs() {
+  return {
+      SHAPE(RecorderRing, FIELD(RecorderRing, head), FIELD(RecorderRing, slot)),
+      SHAPE(RecorderHead, FIELD(RecorderHead, next)),
+      SHAPE(RecorderSlot, FIELD(RecorderSlot, word)),
+      SHAPE(Tap, FIELD(Tap, control), FIELD(Tap, head), FIELD(Tap, spill_head), FIELD(Tap, slot),
+            FIELD(Tap, spill)),
+      SHAPE(TapControl, FIELD(TapControl, wanted_until), FIELD(TapControl, payload_until)),
   };
 }
 
@@ -186,13 +201,16 @@ std::vector<NamedRegion> regions_of(const layout::Geometry& g) {
           {"schemas", g.schemas},
           {"name_stats", g.name_stats},
           {"lane_latency", g.lane_latency},
+          {"recorder", g.recorder},
+          {"tap", g.tap},
           {"lanes", g.lanes},
           {"extents", g.extents}};
 }
 
 std::vector<Shape> shared_structs() {
   std::vector<Shape> all;
-  for (auto& group : {bus_structs(), endpoint_structs(), lane_structs(), stats_structs()}) {
+  for (auto& group :
+       {bus_structs(), endpoint_structs(), lane_structs(), stats_structs(), recorder_structs()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;
@@ -234,6 +252,7 @@ std::vector<Number> format_numbers() {
           {"cell_flags::reply_block", cell_flags::reply_block},
           {"cell_flags::deadline", cell_flags::deadline},
           {"cell_flags::with_caller", cell_flags::with_caller},
+          {"cell_flags::context", cell_flags::context},
           {"StatusCode::rejected", number(StatusCode::rejected)},
           {"StatusCode::handler_died", number(StatusCode::handler_died)},
           {"StatusCode::expired", number(StatusCode::expired)},

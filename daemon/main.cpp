@@ -20,6 +20,7 @@
 #include "daemon/rival.hpp"
 #include "daemon/run.hpp"
 #include "daemon/sources.hpp"
+#include "daemon/trace_exporter.hpp"
 #include "shmbus/log.hpp"
 
 namespace shmbus::daemon {
@@ -68,6 +69,7 @@ int run(const Options& options) {
   block_stop_signals();
   raise_descriptor_limit();
   std::unique_ptr<MetricsServer> metrics;
+  std::unique_ptr<TraceExporter> traces;
   for (;;) {
     const auto bus = open_as_daemon(options);
     if (!bus) return refuse(options, bus.error(), log);
@@ -77,6 +79,12 @@ int run(const Options& options) {
       if (!started) return refuse(options, started.error(), log);
       metrics = std::move(*started);
       log.write(Level::info, "metrics are served", {{"at", metrics->address()}});
+    }
+    if (!options.otlp.empty() && traces == nullptr) {
+      auto started = TraceExporter::start(options.otlp, options.bus, log);
+      if (!started) return refuse(options, started.error(), log);
+      traces = std::move(*started);
+      log.write(Level::info, "spans are exported", {{"to", options.otlp}});
     }
     const auto ending = take_care_of(**bus, options.statistics, log, notifier);
     if (!ending) return refuse(options, ending.error(), log);

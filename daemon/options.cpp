@@ -94,6 +94,9 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--metrics", options.metrics,
                  "serve the counters to Prometheus at ADDRESS:PORT or unix:PATH")
       ->envname("SHMBUS_METRICS");
+  app.add_option("--otlp", options.otlp,
+                 "hand spans to the collector at http://HOST:PORT/v1/traces (OTLP in JSON)")
+      ->envname("SHMBUS_OTLP");
   add_capacities(app, options.open.capacities);
 }
 

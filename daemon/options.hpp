@@ -15,6 +15,7 @@ struct Options {
   Nanos statistics = second;
   Level log_level = Level::info;
   std::string metrics;  ///< where scrapers find the counters; empty: nowhere
+  std::string otlp;     ///< the collector that spans are handed to; empty: none
 };
 
 namespace exit_code {

@@ -14,6 +14,7 @@ void register_bus(Registry& registry) {
   register_bus_pace(registry);
   register_bus_lookup(registry);
   register_bus_death(registry);
+  register_bus_cancel(registry);
   register_bus_resources(registry);
 }
 

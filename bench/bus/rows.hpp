@@ -15,6 +15,7 @@ void register_bus_contention(Registry& registry);
 void register_bus_pace(Registry& registry);
 void register_bus_lookup(Registry& registry);
 void register_bus_death(Registry& registry);
+void register_bus_cancel(Registry& registry);
 void register_bus_resources(Registry& registry);
 
 }  // namespace shmbus::bench

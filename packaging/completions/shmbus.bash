@@ -12,10 +12,11 @@ _shmbus() {
     esac
   done
   case ${COMP_WORDS[COMP_CWORD-1]} in
-  --bus | --file | --svg | --compare) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+  --bus | --file | --perfetto | --svg | --compare)
+    mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
   esac
   case $command in
-    '') words="ls describe ps top heat hist watch call send create layout doctor gc rm bench gen completions --help --bus --json --version" ;;
+    '') words="ls describe ps top heat hist watch trace call send create layout doctor gc rm bench gen tap record replay postmortem completions --help --bus --json --version" ;;
     ls) words="--help --all --names --bus --json" ;;
     describe) words="--help $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     ps) words="--help --bus --json" ;;
@@ -23,6 +24,7 @@ _shmbus() {
     heat) words="--help --interval --count --svg $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     hist) words="--help --over --compare $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     watch) words="--help --for --count $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    trace) words="--help --otlp --perfetto --file --follow --for show export --bus --json" ;;
     call) words="--help --hex --text --file --timeout --reply-capacity --output --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     send) words="--help --hex --text --file --timeout --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     create) words="--help --participants --names --endpoints --lanes --cells-per-lane --inbox-slots --extents --extent-bytes --mode --group --default-timeout --bus --json" ;;
@@ -32,6 +34,10 @@ _shmbus() {
     rm) words="--help --force --bus --json" ;;
     bench) words="--help --duration --bus --json" ;;
     gen) words="--help --output --namespace --check --include --bus --json" ;;
+    tap) words="--help --from --by --failed --slower --brief --for --count $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    record) words="--help --from --by --for --count --bus --json" ;;
+    replay) words="--help --as-recorded --rate --flat-out --loops --window --timeout --bus --json" ;;
+    postmortem) words="--help --last --bus --json" ;;
     completions) words="--help bash zsh fish --bus --json" ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -9,6 +9,7 @@ _shmbus() {
     'heat:Draw a latency heat map of a command over time'
     'hist:Show how long a command takes, as a histogram'
     'watch:Names as they come and go, a line for each change'
+    'trace:Show the traces of the last moments, or export them'
     'call:Call a name and print its reply; the exit code tells why not'
     'send:Send a one-way command\: no reply is awaited'
     'create:Create a bus with capacities of your choice'
@@ -18,6 +19,10 @@ _shmbus() {
     'rm:Delete the bus; refused while anyone has it open'
     'bench:Measure calls between two processes on a bus made for it'
     'gen:Make C++ types and commands from an OpenAPI 3 document'
+    'tap:Commands as they run, a line for each'
+    'record:Write commands with their requests to a file, for replay'
+    'replay:Send what was recorded again, and report the latencies'
+    'postmortem:What processes that died were running, and did last'
     'completions:Print the completion script for a shell'
   )
   local state
@@ -84,6 +89,17 @@ _shmbus() {
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' \
         '1:name:($(shmbus ls --names 2>/dev/null))' ;;
+    trace)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--otlp[Export\: to a collector, as OTLP/HTTP in JSON]:value:_files' \
+        '--perfetto[Export\: a trace file for ui.perfetto.dev or chrome\://tracing]:value:_files' \
+        '--file[Export\: OTLP in JSON, a request to the line]:value:_files' \
+        '--follow[Export\: go on until interrupted]' \
+        '--for[With --follow\: end after this time]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:word:(show export)' ;;
     call)
       _arguments \
         '--help[Print this help message and exit]' \
@@ -117,7 +133,7 @@ _shmbus() {
         '--lanes[Pairs of caller thread and server (256)]:value:_files' \
         '--cells-per-lane[Outstanding commands of one lane; a power of two (64)]:value:_files' \
         '--inbox-slots[Tickets of one server; a power of two (512)]:value:_files' \
-        '--extents[Pieces of payload memory (64)]:value:_files' \
+        '--extents[Pieces of payload memory (56)]:value:_files' \
         '--extent-bytes[Size of one piece; a power of two (64K)]:value:_files' \
         '--mode[Permissions of the file]:value:_files' \
         '--group[Numeric group of the file; -1\: your own]:value:_files' \
@@ -134,7 +150,7 @@ _shmbus() {
         '--lanes[Pairs of caller thread and server (256)]:value:_files' \
         '--cells-per-lane[Outstanding commands of one lane; a power of two (64)]:value:_files' \
         '--inbox-slots[Tickets of one server; a power of two (512)]:value:_files' \
-        '--extents[Pieces of payload memory (64)]:value:_files' \
+        '--extents[Pieces of payload memory (56)]:value:_files' \
         '--extent-bytes[Size of one piece; a power of two (64K)]:value:_files' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' ;;
@@ -168,6 +184,45 @@ _shmbus() {
         '--namespace[Namespace of what is made]:value:_files' \
         '--check[Make static_asserts instead\: this struct of yours is what that schema says]:value:_files' \
         '--include[With --check\: a header that declares your structs]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    tap)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--from[Only those of this caller\: its label or pid]:value:_files' \
+        '--by[Only those that this handler ran\: its label or pid]:value:_files' \
+        '--failed[Only those that did not end well]' \
+        '--slower[Only those that took at least so long]:value:_files' \
+        '--brief[The first 32 bytes of a request are enough\: handlers keep no more for us]' \
+        '--for[End after this time]:value:_files' \
+        '--count[End after so many lines; 0\: never]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' ;;
+    record)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--from[Only those of this caller\: its label or pid]:value:_files' \
+        '--by[Only those that this handler ran\: its label or pid]:value:_files' \
+        '--for[End after this time]:value:_files' \
+        '--count[End after so many commands; 0\: never]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    replay)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--as-recorded[At the times at which it was recorded; the default]' \
+        '--rate[Evenly, so many a second]:value:_files' \
+        '--flat-out[The next as soon as there is room]' \
+        '--loops[All of it so many times]:value:_files' \
+        '--window[So many calls under way at most]:value:_files' \
+        '--timeout[Of each call; the bus'\''s own by default]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    postmortem)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--last[So many events of each]:value:_files' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' ;;
     completions)

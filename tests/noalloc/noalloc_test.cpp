@@ -174,6 +174,25 @@ bool refused_calls(Bus& bus, const CallerOptions& options, std::uint64_t calls) 
   }
   return true;
 }
+/// Inside a trace that is recorded: with the context in its cell, and two spans each.
+bool traced_calls(Bus& bus, const CallerOptions& options, std::uint64_t calls) {
+  const Span span(bus, "round");
+  return small_calls(bus, options, calls);
+}
+bool traced_starts(Bus& bus, const CallerOptions& options, std::uint64_t calls) {
+  const Span span(bus, "round");
+  return pipelined_calls(bus, options, calls);
+}
+bool traced_sends(Bus& bus, const CallerOptions& options, std::uint64_t calls) {
+  const Span span(bus, "round");
+  return sends(bus, options, calls);
+}
+/// Each might begin a trace; next to none does.
+bool seldom_traced_calls(Bus& bus, const CallerOptions& options, std::uint64_t calls) {
+  CallerOptions seldom = options;
+  seldom.trace_ratio = 1e-9;
+  return small_calls(bus, seldom, calls);
+}
 template <const char* Name>
 bool calls_of(Bus& bus, const CallerOptions& options, std::uint64_t calls) {
   auto& caller = raw_for(bus, Name, options);
@@ -190,7 +209,7 @@ struct Kind {
   const char* name;
   Round round;
 };
-constexpr std::array<Kind, 9> kinds{{
+constexpr std::array<Kind, 13> kinds{{
     {"small call", small_calls},
     {"small call with a deadline", calls_with_deadline},
     {"large call, copied in and out", copied_large_calls},
@@ -200,6 +219,10 @@ constexpr std::array<Kind, 9> kinds{{
     {"one-way", sends},
     {"one-way in batches", batches},
     {"refused call", refused_calls},
+    {"traced call", traced_calls},
+    {"many traced calls under way", traced_starts},
+    {"traced one-way", traced_sends},
+    {"call that is seldom traced", seldom_traced_calls},
 }};
 
 struct Modes {

@@ -94,6 +94,10 @@ TEST_CASE("forged commands, sizes and blocks are refused by name", "[malformed]"
   CHECK(served(s, caller, {x, reply_block, 8, {0, 0, ~0U}}) == StatusCode::malformed);
   CHECK(served(s, caller, {x, deadline, 8, {}, 1}) == StatusCode::expired);
   CHECK(served(s, caller, {x, deadline, 8, {}, ~0ULL}) == StatusCode::ok);
+  CHECK(served(s, caller, {x, context, 0}) == StatusCode::ok);
+  CHECK(served(s, caller, {x, context, 8}) == StatusCode::malformed);
+  CHECK(served(s, caller, {x, context | request_block, 8, {0, 0, 0}}) == StatusCode::ok);
+  CHECK(served(s, caller, {x, context | reply_block, 8, {0, 64, 4096}}) == StatusCode::malformed);
 }
 
 TEST_CASE("forged one-way commands are reported lost, and the lane goes on", "[malformed]") {
@@ -121,7 +125,7 @@ TEST_CASE("random cells are all answered and touch nothing outside", "[malformed
     };
     Forged forged;
     forged.command = random() % 8 == 0 ? static_cast<std::uint32_t>(random() & 0x3FFFU) : x;
-    forged.flags = static_cast<std::uint32_t>(random() & (random() % 2 == 0 ? 7U : 0xFFFFU));
+    forged.flags = static_cast<std::uint32_t>(random() & (random() % 2 == 0 ? 23U : 0xFFFFU));
     forged.bytes = small(5000);
     forged.blocks = {small(600), small(600), small(5000)};
     forged.deadline = random();

@@ -77,6 +77,7 @@ class SHMBUS_API Bus {
   [[nodiscard]] bool valid() const noexcept { return core_ != nullptr; }
 
  private:
+  friend class Span;
   explicit Bus(std::shared_ptr<detail::BusCore> core) noexcept : core_(std::move(core)) {}
   std::shared_ptr<detail::BusCore> core_;
 };

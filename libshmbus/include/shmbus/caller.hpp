@@ -74,7 +74,6 @@ struct Block {
   std::uint32_t offset64 = 0;
 };
 }  // namespace detail
-
 /// The bytes of a reply. Small replies live in the view, large ones in the segment.
 class SHMBUS_API ReplyView {
  public:
@@ -125,6 +124,7 @@ class SHMBUS_API Pending {
   std::uint64_t deadline_ticks_ = 0;  // 0: the default, counted from the first wait
   std::uint64_t made_for_ = 0;        // the command in whose handler it was made
   std::uint32_t cell_ = 0;
+  bool traced_ = false;
   detail::Block reply_;
 };
 

@@ -15,6 +15,7 @@
 #include "shmbus/error.hpp"
 #include "shmbus/export.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/trace.hpp"
 #include "shmbus/types/in_message.hpp"
 
 namespace shmbus {
@@ -79,6 +80,8 @@ class SHMBUS_API Responder {
   [[nodiscard]] bool cancelled() const noexcept;
   /// As Context::stop_token(), until it is answered.
   [[nodiscard]] std::stop_token stop_token() noexcept;
+  /// As Context::trace(), until it is answered: for a TraceScope in the thread that goes on.
+  [[nodiscard]] TraceContext trace() const noexcept;
   [[nodiscard]] bool valid() const noexcept { return state_ != nullptr; }
 
   explicit Responder(std::unique_ptr<detail::DeferredReply> state) noexcept;
@@ -112,6 +115,12 @@ class SHMBUS_API Context {
   /// answer. Said as soon as somebody has noticed.
   [[nodiscard]] bool caller_gone() const noexcept;
   [[nodiscard]] CallerInfo caller() const noexcept;
+  /// Where this handler's work stands: its trace, and the span that what it calls belongs to. Not
+  /// valid() when the command belongs to no trace. Calls made in the handler go on in it by
+  /// themselves; this is for what leaves the bus, such as an HTTP header or a log.
+  [[nodiscard]] TraceContext trace() const noexcept;
+  /// 1, or which attempt of a call that is made again after an error (retry.hpp); 255 and up: 255.
+  [[nodiscard]] std::uint32_t attempt() const noexcept;
 
   [[nodiscard]] std::span<const std::byte> request() const noexcept { return frame_->request; }
   /// Memory for a reply of `bytes`, in the caller's own line or block. Empty when the caller made
@@ -143,9 +152,9 @@ class SHMBUS_API Context {
 };
 
 /// While one lives, calls that this thread makes inside a handler stand on their own: they take
-/// over neither deadline nor cancellation of the command that runs. For what must be done in any
-/// case, such as undoing half of a piece of work. Belongs to the thread that made it; ends in the
-/// handler where it began. Outside of handlers it does nothing.
+/// over neither deadline nor cancellation of the command that runs, only its trace. For what must
+/// be done in any case, such as undoing half of a piece of work. Belongs to the thread that made
+/// it; ends in the handler where it began. Outside of handlers it does nothing.
 class SHMBUS_API Shield {
  public:
   Shield() noexcept;
@@ -154,6 +163,7 @@ class SHMBUS_API Shield {
   ~Shield();
 
  private:
+  detail::TraceFrame trace_;
   const detail::Invocation* hidden_;
 };
 

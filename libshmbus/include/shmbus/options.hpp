@@ -22,7 +22,7 @@ struct Capacities {
   std::uint32_t lanes = 0;           ///< pairs of caller thread and server (256)
   std::uint32_t cells_per_lane = 0;  ///< outstanding commands of one lane; a power of two (64)
   std::uint32_t inbox_slots = 0;     ///< tickets of one server; a power of two (512)
-  std::uint32_t extents = 0;         ///< pieces of payload memory (64)
+  std::uint32_t extents = 0;         ///< pieces of payload memory (56)
   std::uint32_t extent_bytes = 0;    ///< size of one; a power of two (64 KiB)
 };
 
@@ -37,6 +37,9 @@ struct OpenOptions {
   /// open of the process installs a handler that turns a fault inside a bus into bus_unusable and
   /// passes every other SIGBUS on to the handler it found. False: such a fault ends the process.
   bool catch_bus_errors = true;
+  /// Of the calls that this process makes outside of handlers and outside of any Span, the part
+  /// that begin a trace: 0 none, 1 all. See trace.hpp.
+  double trace_ratio = 0;
 };
 
 enum class WaitMode : std::uint8_t {
@@ -64,10 +67,11 @@ enum class WhenCallerGoes : std::uint8_t {
 };
 
 /// What a call that is made inside a handler takes over from the command that runs there. One-way
-/// commands take nothing over: nobody waits for them.
+/// commands take over the trace at most: nobody waits for them.
 enum class Inherit : std::uint8_t {
-  all,      ///< it ends by the command's deadline, and is cancelled with it
-  nothing,  ///< it stands on its own; see also Shield
+  all,      ///< it ends by the command's deadline, is cancelled with it, and belongs to its trace
+  nothing,  ///< it stands on its own
+  trace,    ///< it belongs to its trace, no more; see also Shield
 };
 
 struct CallerOptions {
@@ -76,6 +80,7 @@ struct CallerOptions {
   WhenFull when_full = WhenFull::wait;
   WhenCallerGoes when_caller_goes = WhenCallerGoes::run;
   Inherit inherit = Inherit::all;
+  double trace_ratio = -1;  ///< as OpenOptions::trace_ratio, which it is by default
 };
 
 enum class Order : std::uint8_t {

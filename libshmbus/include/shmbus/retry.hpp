@@ -6,6 +6,8 @@
 // A command that may have been started is not sent again, whatever the policy says, unless to run
 // it twice does no more than to run it once: Command<..., shmbus::Idempotent>, or the policy's own
 // flag.
+//
+// Handlers see which attempt a command is (Context::attempt()), and so does its span.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +19,7 @@
 
 #include "shmbus/error.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/trace.hpp"
 
 namespace shmbus {
 
@@ -84,7 +87,10 @@ auto retry(const RetryPolicy& policy, Duration timeout, Attempt&& attempt, Time&
   for (std::uint32_t made = 1;; ++made) {
     const bool own_limit =
         policy.attempt_timeout != default_timeout && policy.attempt_timeout < left;
-    auto result = attempt(own_limit ? policy.attempt_timeout : left);
+    auto result = [&] {
+      const AttemptScope numbered(made);
+      return attempt(own_limit ? policy.attempt_timeout : left);
+    }();
     if (result || made >= policy.attempts || !worth_repeating(policy, result.error())) {
       return result;
     }

@@ -13,4 +13,5 @@
 #include "shmbus/retry.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
+#include "shmbus/trace.hpp"
 #include "shmbus/types.hpp"

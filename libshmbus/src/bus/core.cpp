@@ -8,6 +8,7 @@
 #include "liveness/file_lock.hpp"
 #include "liveness/seat.hpp"
 #include "log/log.hpp"
+#include "recorder/recorder.hpp"
 #include "recovery/participant.hpp"
 #include "segment/open.hpp"
 #include "wait/fence.hpp"
@@ -111,6 +112,7 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   auto core = std::make_shared<BusCore>();
   core->path_ = location->path;
   core->label_ = own_label(options.open.label);
+  core->trace_ratio_ = options.open.trace_ratio;
   auto mapping = segment::Mapping::map(file->file, file->header.segment_bytes,
                                        {true, options.open.catch_bus_errors});
   if (!mapping) return tl::unexpected<Error>(mapping.error());
@@ -143,6 +145,7 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   // Killed before this line, we hold nothing but the seat, which the daemon's next sweep finds.
   wait::bump_and_wake(a.view.bus_events().arrivals);
   if (!core->prober_->daemon_present()) recovery::reclaim_all(a);
+  recorder::record_participant(a, recorder::Kind::joined, a.me);
   if (!a.intact()) return core->not_intact();
   tell("bus.joined", "joined ", *core);
   return core;

@@ -39,6 +39,7 @@ class BusCore {
   [[nodiscard]] const segment::View& view() const noexcept { return attachment_.view; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const std::string& label() const noexcept { return label_; }
+  [[nodiscard]] double trace_ratio() const noexcept { return trace_ratio_; }
 
   /// Keeps what an ended thread had lent to handlers until they have answered. Any thread.
   void leave_behind(std::unique_ptr<Holdings> holdings) noexcept;
@@ -54,6 +55,7 @@ class BusCore {
 
   std::string path_;
   std::string label_;
+  double trace_ratio_ = 0;
   segment::Mapping mapping_;
   std::unique_ptr<liveness::Prober> prober_;
   Attachment attachment_;

@@ -66,6 +66,7 @@ Pending& Pending::operator=(Pending&& other) noexcept {
   deadline_ticks_ = other.deadline_ticks_;
   made_for_ = other.made_for_;
   cell_ = other.cell_;
+  traced_ = other.traced_;
   reply_ = std::exchange(other.reply_, {});
   return *this;
 }

@@ -30,7 +30,9 @@ CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
       schema_(schema) {
   name_.text = name_text_;
   spin_ = wait::SpinBudget(options.wait, bus().rate.from_ns(wait::spin_max_ns));
-  if (options.when_caller_goes == WhenCallerGoes::cancel) small_limit_ = 0;
+  if (options.when_caller_goes == WhenCallerGoes::cancel) untraced_limit_ = 0;
+  trace_ratio_ = options.trace_ratio >= 0 ? options.trace_ratio : port_->bus().trace_ratio();
+  small_limit_ = trace_ratio_ > 0 ? 0 : untraced_limit_;
 }
 
 CallerCore::~CallerCore() = default;
@@ -65,7 +67,7 @@ Ticket CallerCore::commit(PortLane& lane, const Outgoing& out, Deadline& deadlin
 /// Small requests ride in the cell, larger ones are copied into a block first.
 Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
                                    std::span<const std::byte> request, std::size_t reply_capacity,
-                                   Deadline& deadline) noexcept {
+                                   Deadline& deadline, trace::CallSpan& span) noexcept {
   out.command = *record_;
   out.deadline_ticks = deadline.travelling();
   out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
@@ -77,7 +79,13 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
   }
   const std::size_t room = out.reply.data != nullptr ? layout::inline_request_beside_block_bytes
                                                      : layout::inline_request_bytes;
-  if (request.size() <= room) {
+  if (span.travels) [[unlikely]] {
+    span.travels = make_way_for_context(out, request, room);
+    if (span.travels) out.context = &span.cell;
+  }
+  if (out.request.data != nullptr) {
+    // It has made way.
+  } else if (request.size() <= room) {
     out.inline_bytes = request;
   } else {
     auto block = allocate(request.size(), deadline);
@@ -89,6 +97,7 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
     out.request = *block;
     out.request_bytes = static_cast<std::uint32_t>(request.size());
   }
+  if (span.sampled()) span.published = wait::ticks();
   return commit(lane, out, deadline);
 }
 
@@ -134,6 +143,11 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
                                           std::span<std::byte> reply, Duration timeout) noexcept {
   if (!usable()) return misuse();
   if (!still_wanted()) return not_wanted();
+  trace::CallSpan span = begin_span();
+  if (!span.travels && reply.size() <= layout::inline_reply_bytes &&
+      fast_after_all(request.size(), timeout) && port_->running() == nullptr) {
+    return call_fast(request, reply);
+  }
   Deadline deadline = deadline_for(timeout);
   const auto ready = lane_for_publish(deadline);
   if (!ready) return tl::unexpected<Error>(ready.error());
@@ -141,17 +155,21 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
   const bool sampled = lane.sampler.due();
   const std::uint64_t began = sampled ? wait::ticks() : 0;
   Outgoing out;
-  const auto ticket = publish(lane, out, request, reply.size(), deadline);
+  const auto ticket = publish(lane, out, request, reply.size(), deadline, span);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
   lane.lane.notify();
   auto& counters = lane.lane.head().counters;
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, request.size());
   if (const auto waited = await(lane, *ticket, deadline); waited != Waited::answered) {
-    return tl::unexpected<Error>(give_up_waiting(lane, *ticket, waited));
+    const Error error = give_up_waiting(lane, *ticket, waited);
+    end_span(span, lane, *ticket, &error);
+    return tl::unexpected<Error>(error);
   }
   if (sampled) record_round_trip(lane, *ticket, began);
-  return finish_call(lane, *ticket, out.request, out.reply, reply);
+  auto result = finish_call(lane, *ticket, out.request, out.reply, reply);
+  if (span.travels) end_span(span, lane, *ticket, result ? nullptr : &result.error());
+  return result;
 }
 
 /// A slow call was recorded by the wait for it already.
@@ -192,7 +210,7 @@ Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const
 }
 
 Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& reply,
-                                 const Deadline& deadline) noexcept {
+                                 const Deadline& deadline, const trace::CallSpan& span) noexcept {
   Pending pending;
   pending.core_ = self();
   pending.lane_ = &lane;
@@ -202,6 +220,8 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& rep
   pending.reply_ = reply;
   if (this_thread.running != nullptr) [[unlikely]]
     pending.made_for_ = Outer::of_this_thread().id();
+  if (span.sampled()) [[unlikely]]
+    keep_span(span, pending);
   return pending;
 }
 
@@ -210,22 +230,27 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
   if (!usable()) [[unlikely]]
     return misuse();
   if (!still_wanted()) return not_wanted();
+  trace::CallSpan span = begin_span();
   Deadline deadline = deadline_for(timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
-  const auto ticket = publish(**lane, out, request, reply_capacity, deadline);
+  const auto ticket = publish(**lane, out, request, reply_capacity, deadline, span);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.calls, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, request.size());
-  return make_pending(**lane, *ticket, out.reply, deadline);
+  return make_pending(**lane, *ticket, out.reply, deadline, span);
 }
 
 Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notify notify,
                                        Duration timeout) noexcept {
   if (!fast(request.size(), timeout)) [[unlikely]]
     return send_slow(request, notify, timeout);
+  return send_fast(request, notify);
+}
+
+std::uint64_t CallerCore::send_fast(std::span<const std::byte> request, Notify notify) noexcept {
   auto& lane = lane_->lane;
   const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request, 0);
   if (notify == Notify::now) lane.notify();
@@ -237,14 +262,19 @@ Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notif
 Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, Notify notify,
                                             Duration timeout) noexcept {
   if (!usable()) return misuse();
-  const Running alone(nullptr);  // nobody waits for it: it inherits nothing
+  trace::CallSpan span = begin_span();
+  if (!span.travels && fast_after_all(request.size(), timeout)) {
+    return send_fast(request, notify);
+  }
+  const Running alone(nullptr);  // nobody waits for it: it inherits nothing else
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
   out.one_way = true;
-  const auto ticket = publish(**lane, out, request, 0, deadline);
+  const auto ticket = publish(**lane, out, request, 0, deadline, span);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
+  if (span.travels) end_sent(span, **lane, *ticket);
   if (notify == Notify::now) (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.sends, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, request.size());
@@ -291,10 +321,13 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
   if (!still_wanted()) return not_wanted();
+  trace::CallSpan span = begin_span();
   Deadline deadline = deadline_for(timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
+  if (span.travels) out.context = &span.cell;
+  if (span.sampled()) span.published = wait::ticks();
   out.command = *record_;
   out.request = loan.request_;
   out.request_bytes = loan.size_;
@@ -307,24 +340,28 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   stats::add((*lane)->lane.head().counters.calls, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
   loan.request_ = {};
-  return make_pending(**lane, ticket, std::exchange(loan.reply_, {}), deadline);
+  return make_pending(**lane, ticket, std::exchange(loan.reply_, {}), deadline, span);
 }
 
 Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
+  trace::CallSpan span = begin_span();
   const Running alone(nullptr);
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for_publish(deadline);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
+  if (span.travels) out.context = &span.cell;
+  if (span.sampled()) span.published = wait::ticks();
   out.command = *record_;
   out.one_way = true;
   out.request = loan.request_;
   out.request_bytes = loan.size_;
   out.deadline_ticks = deadline.travelling();
   out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
-  (void)commit(**lane, out, deadline);
+  const Ticket ticket = commit(**lane, out, deadline);
+  if (span.travels) end_sent(span, **lane, ticket);
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.sends, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);

@@ -16,6 +16,7 @@
 #include "shmbus/caller.hpp"
 #include "shmbus/command.hpp"
 #include "shmbus/schema.hpp"
+#include "trace/spans.hpp"
 #include "wait/fd_bridge.hpp"
 #include "wait/spin.hpp"
 
@@ -103,6 +104,7 @@ class CallerCore {
   bool check_owner(const PortLane& lane) noexcept;
   Result<ReplyView> wait_for(Pending& pending) noexcept;
   [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
+  void record_given_up(const PortLane& lane) noexcept;
   [[gnu::cold, gnu::noinline]] Error give_up_waiting(PortLane& lane, lane::Ticket ticket,
                                                      Waited why) noexcept;
 
@@ -115,30 +117,52 @@ class CallerCore {
   [[nodiscard]] bool still_wanted() const noexcept;
   [[gnu::cold, gnu::noinline]] [[nodiscard]] static tl::unexpected<Error> not_wanted() noexcept;
 
+  // In a trace (caller_traced.cpp)
+  [[nodiscard]] trace::CallSpan begin_span() const noexcept;
+  bool make_way_for_context(lane::Outgoing& out, std::span<const std::byte> request,
+                            std::size_t room) noexcept;
+  [[nodiscard]] trace::CommandId id_of(const PortLane& lane, lane::Ticket ticket) const noexcept;
+  void end_span(const trace::CallSpan& span, const PortLane& lane, lane::Ticket ticket,
+                const Error* error) noexcept;
+  void end_sent(const trace::CallSpan& span, const PortLane& lane, lane::Ticket ticket) noexcept;
+  /// Until end_kept().
+  void keep_span(const trace::CallSpan& span, Pending& pending) noexcept;
+  void end_kept(const PortLane& lane, std::uint32_t cell, ErrorKind error,
+                std::int32_t code) noexcept;
+
   // Publishing
   Result<Block> allocate(std::uint64_t bytes, Deadline& deadline) noexcept;
   lane::Ticket commit(PortLane& lane, const lane::Outgoing& out, Deadline& deadline) noexcept;
   Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
                                std::span<const std::byte> request, std::size_t reply_capacity,
-                               Deadline& deadline) noexcept;
+                               Deadline& deadline, trace::CallSpan& span) noexcept;
   [[gnu::noinline]] Result<std::size_t> finish_call(PortLane& lane, lane::Ticket ticket,
                                                     const Block& request, const Block& reply,
                                                     std::span<std::byte> into) noexcept;
   Pending make_pending(PortLane& lane, lane::Ticket ticket, const Block& reply,
-                       const Deadline& deadline) noexcept;
+                       const Deadline& deadline, const trace::CallSpan& span) noexcept;
   [[nodiscard]] const Attachment& bus() const noexcept { return *bus_; }
   /// Cold: its text must not weigh on the frames of the fast paths.
   [[gnu::cold, gnu::noinline]] [[nodiscard]] tl::unexpected<Error> misuse() const noexcept;
   /// A caller whose lane is at hand and whose request fits the cell needs nothing else.
   [[nodiscard]] bool fast(std::size_t request_bytes, Duration timeout) const noexcept {
-    return usable() && timeout == default_timeout && resolved_and_owned() &&
-           request_bytes < small_limit_ && lane_->lane.can_publish_small();
+    return fast_below(small_limit_, request_bytes, timeout);
+  }
+  [[nodiscard]] bool fast_below(std::size_t limit, std::size_t request_bytes,
+                                Duration timeout) const noexcept {
+    return bus_->intact() && port_->plain_calling_thread() && timeout == default_timeout &&
+           resolved_and_owned() && request_bytes < limit && lane_->lane.can_publish_small();
+  }
+  /// The same for what began no trace, though it might have.
+  [[nodiscard]] bool fast_after_all(std::size_t request_bytes, Duration timeout) const noexcept {
+    return trace_ratio_ > 0 && fast_below(untraced_limit_, request_bytes, timeout);
   }
   Result<std::size_t> call_fast(std::span<const std::byte> request,
                                 std::span<std::byte> reply) noexcept;
   [[gnu::noinline]] Result<std::size_t> call_slow(std::span<const std::byte> request,
                                                   std::span<std::byte> reply,
                                                   Duration timeout) noexcept;
+  std::uint64_t send_fast(std::span<const std::byte> request, Notify notify) noexcept;
   [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request,
                                                     Notify notify, Duration timeout) noexcept;
   void record_round_trip(PortLane& lane, lane::Ticket ticket, std::uint64_t began) noexcept;
@@ -158,6 +182,8 @@ class CallerCore {
   std::unique_ptr<wait::FdBridge> bridge_;
   /// Requests below it may take the fast path; 0 when every command carries a flag.
   std::size_t small_limit_ = layout::inline_request_bytes + 1;
+  std::size_t untraced_limit_ = layout::inline_request_bytes + 1;  ///< the same but for traces
+  double trace_ratio_ = 0;
   OnLost on_lost_ = nullptr;
   void* on_lost_user_ = nullptr;
 };

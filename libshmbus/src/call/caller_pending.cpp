@@ -34,11 +34,17 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
   const Block reply = std::exchange(pending.reply_, {});
   pending.lane_ = nullptr;
   if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) {
-    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
+    const Error error = give_up_waiting(lane, ticket, waited);
+    if (pending.traced_) end_kept(lane, ticket.cell, error.kind, error.code);
+    return tl::unexpected<Error>(error);
   }
 
   const auto words = lane.lane.take_reply(ticket);
   const auto head = lane::ReplyHead::unpack(words[1]);
+  if (pending.traced_) [[unlikely]] {
+    const Error error = is_ok(words) ? Error{} : error_of_reply(words);
+    end_kept(lane, ticket.cell, error.kind, error.code);
+  }
   lane.lane.release_blocks(ticket, reply.data != nullptr ? reply.offset64 : ~0U,
                            [this](std::uint32_t offset64) { port_->release_offset(offset64); });
   lane.lane.release(ticket);
@@ -86,6 +92,7 @@ void CallerCore::give_up(Pending& pending) noexcept {
   if (pending.lane_ == nullptr || !usable()) return;
   auto& lane = *static_cast<PortLane*>(std::exchange(pending.lane_, nullptr));
   lane.lane.quarantine({pending.cell_, pending.seq_});
+  if (pending.traced_) end_kept(lane, pending.cell_, ErrorKind::cancelled, 0);
   port_->collect(lane);
 }
 

@@ -6,6 +6,7 @@
 
 #include "bus/core.hpp"
 #include "call/caller_core.hpp"
+#include "recorder/recorder.hpp"
 #include "recovery/endpoint.hpp"
 #include "stats/histogram.hpp"
 #include "wait/fence.hpp"
@@ -136,6 +137,20 @@ bool CallerCore::check_owner(const PortLane& lane) noexcept {
   return true;
 }
 
+/// For whoever asks afterwards which calls had no answer.
+void CallerCore::record_given_up(const PortLane& lane) noexcept {
+  recorder::Event event;
+  event.kind = recorder::Kind::gave_up;
+  event.record = static_cast<std::uint16_t>(*record_);
+  event.lane = static_cast<std::uint16_t>(lane.lane.index());
+  event.endpoint = static_cast<std::uint16_t>(lane.lane.endpoint_index());
+  event.caller = bus().me;
+  // SYNC endpoint.control
+  event.handler =
+      ControlWord{lane.lane.endpoint().control.control.load(std::memory_order_acquire)}.holder();
+  recorder::record_now(bus(), event);
+}
+
 /// Leaves the cell to the owner and says what is known.
 Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept {
   if (why == Waited::lost) return misuse().value();
@@ -145,6 +160,7 @@ Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited wh
   stats::add(lane.lane.head().counters.errors, 1);
   if (why == Waited::cancelled) return not_wanted().value();
   if (why == Waited::timed_out) stats::add(lane.lane.head().counters.timeouts, 1);
+  record_given_up(lane);
   const layout::BindingWord binding{
       bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
   if (never_started && !binding.bound()) {

@@ -10,10 +10,14 @@
 namespace shmbus::detail {
 
 struct Invocation;  // serve/server_core.hpp
+struct TraceFrame;  // shmbus/trace.hpp
 
 /// What a thread knows of itself. Its address tells threads apart, for the price of no call.
 struct ThreadState {
   const Invocation* running = nullptr;  ///< the innermost handler; null: none, or shielded
+  const TraceFrame* trace = nullptr;    ///< what was entered last
+  std::uint32_t watchful = 0;          ///< so many things that a call must look at (trace/here.hpp)
+  const ThreadState* plain = nullptr;  ///< itself, while there are none and it has a port
 };
 [[gnu::tls_model("initial-exec")]] inline thread_local constinit ThreadState this_thread;
 

@@ -55,7 +55,9 @@ void Holdings::collect_all() noexcept {
 Port::Port(std::shared_ptr<BusCore> bus)
     : bus_(std::move(bus)),
       thread_(&this_thread),
-      holdings_(std::make_unique<Holdings>(bus_->attachment())) {}
+      holdings_(std::make_unique<Holdings>(bus_->attachment())) {
+  if (this_thread.watchful == 0) this_thread.plain = thread_;
+}
 
 Port::~Port() {
   if (bus_->attachment().forked()) return;

@@ -13,6 +13,7 @@
 #include "shmbus/caller.hpp"
 #include "shmbus/error.hpp"
 #include "stats/sampler.hpp"
+#include "trace/open_calls.hpp"
 
 namespace shmbus::detail {
 
@@ -29,6 +30,7 @@ struct PortLane {
   stats::Sampler sampler;          ///< which calls are timed
   std::uint64_t recorded_seq = 0;  ///< of the call that was recorded last because it was slow
   bool retired = false;            ///< detached: look for another
+  trace::OpenCalls open_calls;     ///< those that are traced
 };
 
 /// What a thread holds of the bus. It may outlive the thread: handlers may still read memory that
@@ -83,6 +85,8 @@ class Port {
   void release_offset(std::uint32_t offset64) noexcept { holdings_->pool.release(offset64); }
 
   [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &this_thread; }
+  /// The same, and nothing stands between its callers and their fast paths.
+  [[nodiscard]] bool plain_calling_thread() const noexcept { return thread_ == this_thread.plain; }
   /// The command whose handler the calling thread runs; through the port, since to ask for the
   /// thread's own memory twice costs more. REQUIRES: of_calling_thread().
   [[nodiscard]] const Invocation* running() const noexcept { return thread_->running; }

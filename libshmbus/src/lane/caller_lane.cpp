@@ -91,7 +91,10 @@ void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t nex
     std::memcpy(bytes + inline_offset, &names, sizeof names);
     at = inline_beside_block_offset;
   }
-  if (!out.inline_bytes.empty()) {
+  if (out.context != nullptr) {
+    request.flags |= layout::cell_flags::context;
+    std::memcpy(bytes + inline_beside_block_offset, out.context, sizeof *out.context);
+  } else if (!out.inline_bytes.empty()) {
     std::memcpy(bytes + at, out.inline_bytes.data(), out.inline_bytes.size());
   }
   words[1] = request.pack();

@@ -34,8 +34,9 @@ struct Outgoing {
   std::uint32_t request_bytes = 0;
   detail::Block reply;  ///< memory for a large reply, `reply_capacity` of it
   std::uint32_t reply_capacity = 0;
-  std::uint64_t deadline_ticks = 0;  ///< 0: the owner need not look at the clock
-  bool with_caller = false;          ///< not wanted once the caller has gone
+  std::uint64_t deadline_ticks = 0;              ///< 0: the owner need not look at the clock
+  bool with_caller = false;                      ///< not wanted once the caller has gone
+  const layout::CellContext* context = nullptr;  ///< then nothing is inline
 };
 
 /// Which command: its cell and its sequence number.

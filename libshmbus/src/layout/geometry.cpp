@@ -7,6 +7,7 @@
 #include "layout/limits.hpp"
 #include "layout/names.hpp"
 #include "layout/participant.hpp"
+#include "layout/recorder.hpp"
 #include "layout/stats.hpp"
 
 namespace shmbus::layout {
@@ -75,6 +76,8 @@ std::optional<Geometry> compute_geometry(const Capacities& c) noexcept {
   g.schemas = placer.place(sizeof(SchemaRecord), c.names);
   g.name_stats = placer.place(sizeof(NameStats), c.names);
   g.lane_latency = placer.place(sizeof(LaneLatency), c.lanes);
+  g.recorder = placer.place(sizeof(RecorderRing), c.participants);
+  g.tap = placer.place(sizeof(Tap), 1);
   g.lanes = placer.place(lane_bytes(c.cells_per_lane), c.lanes, page_bytes);
   g.extents = placer.place(c.extent_bytes, c.extents, page_bytes);
   g.segment_bytes = round_up(placer.end(), page_bytes);

@@ -35,6 +35,8 @@ struct Geometry {
   Region bus_events;
   Region published_bus;
   Region published_names;
+  Region recorder;  ///< one ring of events for each participant
+  Region tap;
   Region extents;
   std::uint64_t segment_bytes = 0;
 };

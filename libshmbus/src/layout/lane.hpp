@@ -84,12 +84,26 @@ inline constexpr std::uint32_t request_block = 1;  ///< the request lies in an e
 inline constexpr std::uint32_t reply_block = 2;    ///< the reply may lie in an extent
 inline constexpr std::uint32_t deadline = 4;       ///< word 2 is a deadline in clock ticks
 inline constexpr std::uint32_t with_caller = 8;    ///< not wanted once the caller has gone
+inline constexpr std::uint32_t context = 16;       ///< bytes 36..63 are a CellContext
 }  // namespace cell_flags
+
+/// Where a command stands: in which trace (W3C trace context, all zeros: in none), at which
+/// attempt. It takes the place of the 28 bytes beside the block names, so the request lies in a
+/// block, or is empty. Written by the caller with the rest of the cell; a kill before the commit
+/// leaves nothing.
+struct CellContext {
+  std::array<std::uint8_t, 16> trace_id;
+  std::array<std::uint8_t, 8> span_id;  ///< of the call
+  std::uint8_t trace_flags;             ///< 1: sampled
+  std::uint8_t attempt;                 ///< 1: the first
+  std::uint8_t version;                 ///< 0; a reader takes any other for no context
+  std::uint8_t spare;
+};
 
 /// One command. Word by word, in the request phase:
 ///   0 CellWord | 1 next 16, flags 16, request bytes 32 | 2 deadline |
 ///   3..7 request inline (40 B), or: 3 request block 32, reply block 32 (in 64 B units) |
-///        4 reply capacity 32, inline 28 B to the end
+///        4 reply capacity 32, then 28 B to the end: inline, or a CellContext
 /// and in the reply phase:
 ///   0 CellWord | 1 reply bytes 32, detail 32 | 2..7 reply inline (48 B)
 struct alignas(line_bytes) Cell {
@@ -110,6 +124,7 @@ constexpr std::size_t lane_bytes(std::uint32_t cells) noexcept {
   return lane_cells_offset + cells * sizeof(Cell);
 }
 
+static_assert(sizeof(CellContext) == 28 && alignof(CellContext) == 1);
 static_assert(sizeof(Cell) == 64 && alignof(Cell) == 64);
 static_assert(sizeof(LaneHead) == lane_cells_offset);
 static_assert(offsetof(LaneHead, owner) == 0x040 && offsetof(LaneHead, events) == 0x080);

@@ -38,7 +38,7 @@ inline constexpr std::uint32_t endpoints_default = 64;
 inline constexpr std::uint32_t lanes_default = 256;
 inline constexpr std::uint32_t cells_per_lane_default = 64;
 inline constexpr std::uint32_t inbox_slots_default = 512;
-inline constexpr std::uint32_t extents_default = 64;
+inline constexpr std::uint32_t extents_default = 56;
 inline constexpr std::uint32_t extent_bytes_default = 64 * 1024;
 
 }  // namespace shmbus::layout

@@ -1,11 +1,17 @@
 #include "recovery/endpoint.hpp"
 
+#include <algorithm>
 #include <optional>
+#include <span>
 
 #include "lane/directory.hpp"
 #include "lane/journal.hpp"
+#include "lane/request.hpp"
 #include "log/log.hpp"
+#include "payload/extents.hpp"
+#include "recorder/recorder.hpp"
 #include "testpoint.hpp"
+#include "wait/clock.hpp"
 #include "wait/futex.hpp"
 
 namespace shmbus::recovery {
@@ -38,11 +44,50 @@ std::optional<LastWords> last_words(const segment::View& view, std::uint32_t lan
   return last;
 }
 
+/// The first bytes of a request, wherever they lie; none when the cell makes no sense.
+std::span<const std::byte> request_start(const segment::View& view, const lane::CellWords& words,
+                                         layout::Party caller) noexcept {
+  const auto head = lane::RequestHead::unpack(words[1]);
+  const auto* cell = reinterpret_cast<const std::byte*>(words.data());
+  const std::size_t size = std::min<std::size_t>(head.bytes, layout::event_excerpt_bytes);
+  if (head.has(layout::cell_flags::request_block)) {
+    const auto* data =
+        payload::resolve(view, {static_cast<std::uint32_t>(words[3]), head.bytes}, caller);
+    return data == nullptr ? std::span<const std::byte>{} : std::span(data, size);
+  }
+  const bool beside = head.names_block();
+  const std::size_t at = beside ? lane::inline_beside_block_offset : lane::inline_offset;
+  return {cell + at, std::min(size, sizeof words - at)};
+}
+
+/// What the owner left unanswered, into its own ring: that of somebody dead, or of ourselves.
+void record_told(const Attachment& bus, std::uint32_t lane, layout::Party holder,
+                 const lane::CellWords& words, StatusCode why) noexcept {
+  if (holder.index() >= bus.view.capacities().participants) return;
+  const CellWord cell{words[0]};
+  const auto head = lane::RequestHead::unpack(words[1]);
+  const LaneWord word = lane::load_word(bus.view, lane);
+  recorder::Event event;
+  event.kind = recorder::Kind::told;
+  event.flags = cell.phase() == Phase::send ? recorder::event_flags::one_way : std::uint8_t{0};
+  event.outcome = static_cast<std::uint16_t>(why);
+  event.record = static_cast<std::uint16_t>(cell.code());
+  event.lane = static_cast<std::uint16_t>(lane);
+  event.endpoint = static_cast<std::uint16_t>(word.endpoint());
+  event.caller = word.party();
+  event.handler = holder;
+  event.started_at = wait::ticks();
+  event.bytes_in = head.bytes;
+  event.set_excerpt(request_start(bus.view, words, word.party()));
+  recorder::record(bus.view, holder.index(), event);
+}
+
 /// started, unanswered ──CAS──► reply(why). The cursor of a dead owner stands still, a caller does
 /// not touch such a cell, and sequence numbers never come back: only another recoverer can win this
 /// CAS, with the same word, however late we are.
-std::uint32_t tell_started(const segment::View& view, std::uint32_t lane, std::uint32_t owner_gen,
-                           StatusCode why) noexcept {
+std::uint32_t tell_started(const Attachment& bus, std::uint32_t lane, layout::Party holder,
+                           std::uint32_t owner_gen, StatusCode why) noexcept {
+  const auto& view = bus.view;
   const auto last = last_words(view, lane, owner_gen);
   if (!last) return 0;
   SHMBUS_TESTPOINT("recovery.read");
@@ -50,12 +95,15 @@ std::uint32_t tell_started(const segment::View& view, std::uint32_t lane, std::u
   for (auto& cell : view.cells(lane)) {
     CellWord seen{cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
     if (!lane::started_unanswered(seen, last->cursor_seq, last->done)) continue;
+    lane::CellWords words;
+    lane::copy_cell(words, cell, seen.bits);  // while it is the request that stands there
     const auto answer = CellWord::make(seen.seq(), Phase::reply, static_cast<std::uint32_t>(why));
     // SYNC lane.reply
     if (cell.word[0].compare_exchange_strong(seen.bits, answer.bits, std::memory_order_acq_rel,
                                              std::memory_order_relaxed)) {
       ++told;
       SHMBUS_TESTPOINT("recovery.told");
+      record_told(bus, lane, holder, words, why);
     }
   }
   return told;
@@ -75,10 +123,13 @@ void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t 
                    StatusCode why) noexcept {
   const auto& view = bus.view;
   std::uint32_t told = 0;
+  // SYNC endpoint.control
+  const layout::Party holder =
+      ControlWord{view.endpoint(endpoint).control.control.load(std::memory_order_acquire)}.holder();
   for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
     const LaneWord seen = lane::load_word(view, lane);
     if (!seen.in_use() || seen.endpoint() != endpoint) continue;
-    told += tell_started(view, lane, owner_gen, why);
+    told += tell_started(bus, lane, holder, owner_gen, why);
     // Unconditionally: the owner may have answered and died before it woke the caller.
     wait::bump_and_wake(view.lane(lane).events.count);
     stop_serving(view, lane, owner_gen);

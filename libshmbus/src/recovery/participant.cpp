@@ -4,6 +4,7 @@
 #include "lane/directory.hpp"
 #include "log/log.hpp"
 #include "names/table.hpp"
+#include "recorder/recorder.hpp"
 #include "recovery/endpoint.hpp"
 #include "testpoint.hpp"
 #include "wait/futex.hpp"
@@ -85,8 +86,11 @@ bool reclaim(const Attachment& bus, Party party) noexcept {
   auto& state = view.participant(party.index()).state;
   auto alive = ParticipantWord::make(party.epoch(), ParticipantState::alive);
   const auto dead = ParticipantWord::make(party.epoch(), ParticipantState::dead);
-  state.compare_exchange_strong(alive.bits, dead.bits, std::memory_order_acq_rel,
-                                std::memory_order_relaxed);  // SYNC seat.alive
+  if (state.compare_exchange_strong(alive.bits, dead.bits, std::memory_order_acq_rel,
+                                    std::memory_order_relaxed)) {  // SYNC seat.alive
+    const auto kind = party == bus.me ? recorder::Kind::left : recorder::Kind::died;
+    recorder::record_participant(bus, kind, party);
+  }
   recover_endpoints_of(bus, party);
   names::return_leases(bus, party);
   if (release_lanes_of(view, party) != 0) return false;

@@ -13,6 +13,7 @@
 #include "layout/lane.hpp"
 #include "layout/names.hpp"
 #include "layout/participant.hpp"
+#include "layout/recorder.hpp"
 #include "layout/stats.hpp"
 
 namespace shmbus::segment {
@@ -75,6 +76,10 @@ class View {
   [[nodiscard]] layout::PublishedName& published_name(std::uint32_t i) const noexcept {
     return at<layout::PublishedName>(geometry_.published_names, i);
   }
+  [[nodiscard]] layout::RecorderRing& recorder(std::uint32_t participant) const noexcept {
+    return at<layout::RecorderRing>(geometry_.recorder, participant);
+  }
+  [[nodiscard]] layout::Tap& tap() const noexcept { return at<layout::Tap>(geometry_.tap, 0); }
   /// All payload memory.
   [[nodiscard]] std::byte* extents() const noexcept { return base_ + geometry_.extents.offset; }
 

@@ -3,6 +3,7 @@
 #include "call/outer.hpp"
 #include "serve/server_core.hpp"
 #include "shmbus/context.hpp"
+#include "trace/here.hpp"
 
 namespace shmbus {
 
@@ -43,9 +44,16 @@ layout::Word32& Outer::events() const noexcept { return call_->lane->head().even
 }  // namespace detail
 
 Shield::Shield() noexcept : hidden_(detail::this_thread.running) {
+  if (hidden_ == nullptr) return;
+  const trace::Here here = trace::here();
   detail::this_thread.running = nullptr;
+  trace_.enter(here.context, here.attempt, here.decided);
 }
 
-Shield::~Shield() { detail::this_thread.running = hidden_; }
+Shield::~Shield() {
+  if (hidden_ == nullptr) return;
+  trace_.leave();
+  detail::this_thread.running = hidden_;
+}
 
 }  // namespace shmbus

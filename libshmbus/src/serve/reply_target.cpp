@@ -25,12 +25,16 @@ void ReplyTarget::commit_code(StatusCode code, std::uint32_t detail,
   commit_words(code, detail, bytes);
 }
 
+StatusCode code_of(const Status& status) noexcept {
+  if (status.is_ok()) return StatusCode::ok;
+  if (status.kind() == ErrorKind::not_permitted) return StatusCode::not_permitted;
+  if (status.kind() == ErrorKind::overloaded) return StatusCode::overloaded;
+  if (status.kind() == ErrorKind::invalid_argument) return StatusCode::invalid_argument;
+  return status.has_causes() ? StatusCode::rejected_because : StatusCode::rejected;
+}
+
 void ReplyTarget::commit_refusal(const Status& status) noexcept {
-  StatusCode code = status.has_causes() ? StatusCode::rejected_because : StatusCode::rejected;
-  if (status.kind() == ErrorKind::not_permitted) code = StatusCode::not_permitted;
-  if (status.kind() == ErrorKind::overloaded) code = StatusCode::overloaded;
-  if (status.kind() == ErrorKind::invalid_argument) code = StatusCode::invalid_argument;
-  commit_code(code, static_cast<std::uint32_t>(status.code()), status.body());
+  commit_code(code_of(status), static_cast<std::uint32_t>(status.code()), status.body());
 }
 
 void ReplyTarget::wake_caller() noexcept {

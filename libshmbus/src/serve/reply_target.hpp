@@ -19,6 +19,9 @@
 
 namespace shmbus::serve {
 
+/// What a refusal is called in the cell; ok for ok.
+[[nodiscard]] StatusCode code_of(const Status& status) noexcept;
+
 struct ReplyTarget : shmbus::detail::ReplyRoom {
   layout::LaneHead* lane = nullptr;
   layout::Cell* cell = nullptr;

@@ -40,7 +40,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   // The handler may remove its own name, which moves it within the table.
   auto& stats = *entry->stats;
   const bool sampled = sampler_.due();
-  const std::uint64_t began = sampled ? wait::ticks() : 0;
+  const std::uint64_t began = sampled ? begin_observed(call) : 0;
   Context context(call);
   running_ = true;
   const Status status = entry->handler(context);
@@ -48,21 +48,25 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   SHMBUS_TESTPOINT("command.ran");
   call.unusual |= call.deferred || call.target.needed != 0;
   if (call.unusual) [[unlikely]]
-    end_token();
+    before_answer(call, status);
   if (call.one_way) {
     call.lane->mark_done(call.taken.word().seq());
   } else if (!call.deferred) {
     call.target.commit_status(status);
   }
   if (sampled) [[unlikely]] {
-    stats::record(stats.service_ns, attachment().rate.to_ns(wait::ticks() - began));
+    const std::uint64_t ended = wait::ticks();
+    stats::record(stats.service_ns, attachment().rate.to_ns(ended - began));
     stats::add(stats.sampled, 1);
+    observe_timed(call, status, began, ended);
   }
   stats::add(stats.commands, 1);
   stats::add(stats.bytes_in, call.request.size());
   stats::add(stats.bytes_out, call.target.size);
-  if (!status.is_ok()) [[unlikely]]
+  if (!status.is_ok()) [[unlikely]] {
     stats::add(stats.errors, 1);
+    if (!sampled) observe_failed(call, status);
+  }
 }
 
 /// Why a command is not run at all, or ok.
@@ -77,6 +81,7 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
     return StatusCode::ok;
   }
   call.unusual = true;
+  if (head.has(layout::cell_flags::context)) call.begin_span();
   if (head.has(layout::cell_flags::deadline)) {
     if (wait::ticks() >= taken.words[2]) return StatusCode::expired;
     call.deadline_ticks = taken.words[2];
@@ -92,8 +97,13 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
 void ServerCore::refuse(Invocation& call, StatusCode why) noexcept {
   const std::uint32_t record = call.taken.word().code();
   if (record < handlers_.size()) stats::add(bus_->view().name_stats(record).expired, 1);
+  if (why != StatusCode::malformed) keep_request(call);
+  if (call.span) call.end_span(kind_of(why), 0);
   call.target.commit_code(why);
   if (call.one_way) call.lane->mark_done(call.taken.word().seq());
+  const std::uint64_t now = wait::ticks();
+  observe(call, why, 0, 0, now);
+  look_for_taps(now);
 }
 
 /// Turns what the cell claims about memory into spans, or refuses.
@@ -121,6 +131,7 @@ bool ServerCore::locate_memory(Invocation& call) noexcept {
     call.request = {data, head.bytes};
     return data != nullptr;
   }
+  if (head.has(layout::cell_flags::context)) room = 0;
   if (head.bytes > room) return false;
   call.request = {cell + at, head.bytes};
   if (head.names_block()) {

@@ -70,6 +70,16 @@ CallerInfo Context::caller() const noexcept {
           layout::load_text(caller.label, buffer)};
 }
 
+TraceContext Context::trace() const noexcept {
+  const auto& call = invocation(frame_);
+  return call.span ? call.span->context : TraceContext{};
+}
+
+std::uint32_t Context::attempt() const noexcept {
+  const auto& call = invocation(frame_);
+  return call.span ? call.span->attempt : 1;
+}
+
 Tail& Context::no_tail() noexcept {
   thread_local Tail none;
   return none = {};
@@ -92,6 +102,10 @@ Responder Context::defer() noexcept {
   state->lane_deferred = lane.deferred;
   state->target = call.target;
   state->command = call.started();
+  if (call.span) {
+    state->span = call.span;
+    state->id = call.id();
+  }
   call.deferred = true;
   return Responder(std::move(state));
 }
@@ -102,7 +116,8 @@ namespace {
 
 /// Commits through the gate; the handler's process may have left the endpoint meanwhile.
 template <class Commit>
-Result<void> answer(detail::DeferredReply* state, Commit commit) noexcept {
+Result<void> answer(detail::DeferredReply* state, Commit commit, ErrorKind error = ErrorKind::none,
+                    std::int32_t code = 0) noexcept {
   if (state == nullptr || state->answered) return tl::unexpected<Error>(empty_handle());
   if (!state->bus->attachment().intact()) return state->bus->not_intact();
   state->answered = true;
@@ -110,6 +125,10 @@ Result<void> answer(detail::DeferredReply* state, Commit commit) noexcept {
   const std::scoped_lock lock(state->gate->mutex);
   if (!state->gate->open) {
     return fail(ErrorKind::abandoned, "the server has left: its caller was told so");
+  }
+  if (state->span) {
+    if (state->target.needed != 0 && error == ErrorKind::none) error = ErrorKind::too_large;
+    trace::end_handler(state->bus->attachment(), *state->span, false, state->id, error, code);
   }
   commit(state->target);
   // SYNC deferred: the lane may go free after this.
@@ -132,8 +151,9 @@ Responder& Responder::operator=(Responder&& other) noexcept {
 
 Responder::~Responder() {
   if (state_ && !state_->answered) {
-    (void)answer(state_.get(),
-                 [](serve::ReplyTarget& target) { target.commit_code(StatusCode::abandoned); });
+    (void)answer(
+        state_.get(), [](serve::ReplyTarget& target) { target.commit_code(StatusCode::abandoned); },
+        ErrorKind::abandoned);
   }
 }
 
@@ -156,13 +176,17 @@ Result<void> Responder::reply(std::span<const std::byte> bytes) noexcept {
 }
 
 Result<void> Responder::reject(std::int32_t code, std::string_view message) noexcept {
-  return answer(state_.get(), [&](serve::ReplyTarget& target) {
-    target.commit_status(Status::reject(code, message));
-  });
+  return reject(Status::reject(code, message));
 }
 
 Result<void> Responder::reject(const Status& status) noexcept {
-  return answer(state_.get(), [&](serve::ReplyTarget& target) { target.commit_status(status); });
+  return answer(
+      state_.get(), [&](serve::ReplyTarget& target) { target.commit_status(status); },
+      status.kind(), status.code());
+}
+
+TraceContext Responder::trace() const noexcept {
+  return state_ && !state_->answered && state_->span ? state_->span->context : TraceContext{};
 }
 
 bool Responder::cancelled() const noexcept {

@@ -125,6 +125,8 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
     if (ran == 0) stats::add(endpoint->shared().owner.parks, 1);
   }
   sampler_.next_is_due();  // what comes rarely is always recorded
+  observed_.after_sleep = true;
+  look_for_taps(wait::ticks());
   return ran;
 }
 
@@ -170,6 +172,7 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
     }
     wait::cpu_relax();
     const std::uint64_t now = wait::ticks();
+    look_for_taps(now);
     if (now >= until) break;
     if (idle_since == 0) {
       idle_since = now;
@@ -210,8 +213,10 @@ Result<void> ServerCore::check_seats() const noexcept {
 Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
   if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
   if (auto mine = check_seats(); !mine) return tl::unexpected<Error>(mine.error());
+  if (observed_.was_idle) look_for_taps(wait::ticks());  // the poller may have slept meanwhile
   std::size_t ran = poll_all(budget);
   if (++polls_ % polls_between_clocks == 0) ran += sweep_if_due(wait::ticks());
+  observed_.was_idle = ran == 0;
   if (ran != 0 || bridges_.empty()) return ran;
   // Nothing left: arm fd(). Whatever arrives from here on makes it readable.
   for (auto& bridge : bridges_) bridge->clear();

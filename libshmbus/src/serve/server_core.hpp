@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -14,11 +15,13 @@
 #include "call/outer.hpp"
 #include "serve/cancellation.hpp"
 #include "serve/handler_table.hpp"
+#include "serve/observed.hpp"
 #include "serve/owned_endpoint.hpp"
 #include "serve/reply_target.hpp"
 #include "serve/stop_watcher.hpp"
 #include "shmbus/server.hpp"
 #include "stats/sampler.hpp"
+#include "trace/spans.hpp"
 #include "wait/fd_bridge.hpp"
 #include "wait/first_look.hpp"
 #include "wait/spin.hpp"
@@ -61,11 +64,17 @@ struct Invocation : Frame {
     deadline_ticks = 0;
     target.block = nullptr;
     target.capacity = target.needed = 0;
+    span.reset();
   }
 
   /// REQUIRES: it was begun.
   [[nodiscard]] serve::Started started() const noexcept;
   [[nodiscard]] bool cancelled() const noexcept;
+  // traced.cpp
+  void begin_span() noexcept;
+  void end_span(ErrorKind error, std::int32_t code) noexcept;
+  void end_span(const Status& status) noexcept;
+  [[nodiscard]] trace::CommandId id() const noexcept;
 
   ServerCore* server;
   serve::OwnerLane* lane = nullptr;
@@ -78,6 +87,7 @@ struct Invocation : Frame {
   bool unusual = false;
   bool with_caller = false;  ///< not wanted once the caller has gone
   std::uint64_t deadline_ticks = 0;
+  std::optional<trace::HandlerSpan> span;  ///< of a command that came with a context
 };
 
 struct DeferredReply {
@@ -88,6 +98,8 @@ struct DeferredReply {
   serve::Started command;
   serve::CallerProbe probe;
   std::unique_ptr<serve::StopWatch> stop;
+  std::optional<trace::HandlerSpan> span;
+  trace::CommandId id;  ///< when there is a span
   bool answered = false;
 };
 
@@ -121,9 +133,19 @@ class ServerCore final : private serve::CommandRunner {
   std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept override;
   void run(Invocation& call) noexcept;
   [[nodiscard]] StatusCode why_not(Invocation& call) noexcept;
-  [[gnu::cold, gnu::noinline]] void end_token() noexcept { token.reset(); }
   bool locate_memory(Invocation& call) noexcept;
   void refuse(Invocation& call, StatusCode why) noexcept;
+
+  // observe.cpp, all of it beside the path of a plain command
+  void look_for_taps(std::uint64_t now) noexcept;
+  void keep_request(const Invocation& call) noexcept;
+  [[gnu::cold]] std::uint64_t begin_observed(const Invocation& call) noexcept;
+  [[gnu::cold]] void before_answer(Invocation& call, const Status& status) noexcept;
+  void observe(const Invocation& call, StatusCode outcome, std::uint32_t detail,
+               std::uint64_t began, std::uint64_t ended) noexcept;
+  [[gnu::cold]] void observe_timed(const Invocation& call, const Status& status,
+                                   std::uint64_t began, std::uint64_t ended) noexcept;
+  [[gnu::cold]] void observe_failed(const Invocation& call, const Status& status) noexcept;
 
   // server_core.cpp
   Result<void> begin_polling() noexcept;
@@ -168,6 +190,7 @@ class ServerCore final : private serve::CommandRunner {
   std::uint32_t hot_turns_ = 0;
   bool ousted_ = false;  ///< an endpoint was found in other hands
   stats::Sampler sampler_;
+  serve::Observed observed_;
   Invocation call_{*this};
 };
 

@@ -9,6 +9,7 @@
 #include "layout/text.hpp"
 #include "log/log.hpp"
 #include "names/table.hpp"
+#include "recorder/recorder.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
 #include "schema/store.hpp"
@@ -132,6 +133,8 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   SHMBUS_TESTPOINT("name.registered");
   if (!attachment().intact()) return bus_->not_intact();
+  recorder::record_name(attachment(), recorder::Kind::registered, *record,
+                        load_binding(bus_->view(), *record).endpoint());
   tell("name.registered", "registered ", name);
   return {};
 }
@@ -230,7 +233,10 @@ void ServerCore::unbind(std::uint32_t record) noexcept {
     const auto* seat = owned(seen.endpoint());
     if (seat == nullptr || seat->gen() != seen.owner()) return;
     const auto none = BindingWord::make(seen.gen() + 1, 0, BindingWord::none);
-    if (rebind(bus_->view(), record, seen, none)) return;
+    if (rebind(bus_->view(), record, seen, none)) {
+      recorder::record_name(attachment(), recorder::Kind::unregistered, record, seen.endpoint());
+      return;
+    }
   }
 }
 

@@ -1,0 +1,27 @@
+// What a server remembers for the flight recorder. All of it is private and looked at only on the
+// paths of commands that are recorded anyway: a plain command touches nothing of it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "recorder/recorder.hpp"
+
+namespace shmbus::serve {
+
+/// Of one that takes this long, when it is known, one more event is no burden.
+inline constexpr std::uint64_t slow_command_ns = 10'000;
+
+struct Observed {
+  recorder::TapWish wish;    ///< as of the last look
+  bool was_idle = true;      ///< the last poll() found nothing
+  bool after_sleep = false;  ///< the next command is the first since
+  // Of the command that runs, once its request was kept: its caller may overwrite it as soon as it
+  // has its answer.
+  bool kept = false;
+  std::uint32_t spilled = 0;
+  std::array<std::byte, layout::event_excerpt_bytes> excerpt{};
+};
+
+}  // namespace shmbus::serve

@@ -1,0 +1,257 @@
+// The tap as its users meet it: every command of a rate that can be followed is seen, what cannot
+// be is counted, a tap that is killed leaves nothing on, and nonsense in the ring harms nobody.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "recorder/reader.hpp"
+#include "recorder/recorder.hpp"
+#include "support/catch.hpp"
+#include "support/handler_process.hpp"
+#include "support/seed.hpp"
+#include "support/tool.hpp"
+#include "wait/clock.hpp"
+
+using namespace shmbus;
+using namespace shmbus::test;
+using nlohmann::json;
+
+namespace {
+
+/// 40 bytes: more than an event's own room for a request.
+struct Block {
+  std::uint64_t number = 0;
+  std::array<std::uint64_t, 4> rest{};
+};
+
+Setup echo_and_refuse() {
+  return handlers({{"echo", [](Context& c) { return answer(c, c.request()); }},
+                   {"refuse", [](Context&) { return Status::reject(7, "no"); }}});
+}
+
+bool tapped(const detail::BusCore& core) {
+  return recorder::tap_wish(core.attachment(), wait::ticks()).events;
+}
+
+/// The tool, running beside the test.
+class Tool {
+ public:
+  Tool(std::vector<std::string> words, const std::string& out) {
+    words.insert(words.begin(), std::string(SHMBUS_BIN_DIR) + "/shmbus");
+    child_ = Child([&] {
+      if (std::freopen(out.c_str(), "w", stdout) == nullptr) return 126;
+      std::vector<char*> argv;
+      for (auto& word : words) argv.push_back(word.data());
+      argv.push_back(nullptr);
+      ::execv(argv[0], argv.data());
+      return 127;
+    });
+  }
+  Child& child() { return child_; }
+
+ private:
+  Child child_;
+};
+
+std::vector<json> lines_of(const std::string& path) {
+  std::vector<json> lines;
+  std::istringstream text(read_whole_file(path));
+  for (std::string line; std::getline(text, line);) lines.push_back(json::parse(line));
+  return lines;
+}
+
+/// Calls a second, made for so long.
+double call_rate(RawCaller& caller, std::chrono::milliseconds time) {
+  const Stopwatch watch;
+  std::uint64_t calls = 0;
+  for (; watch.ms() < static_cast<double>(time.count()); ++calls) {
+    std::uint64_t reply = 0;
+    if (!caller.call(raw(calls), raw(reply)) || reply != calls) return 0;
+  }
+  return static_cast<double>(calls) * 1e3 / watch.ms();
+}
+
+}  // namespace
+
+TEST_CASE("a tap shows each command of a rate that it can follow") {
+  const TempBus place;
+  const TempFolder folder;
+  const auto handler = handler_process(place.path(), echo_and_refuse(), {.label = "works"});
+  auto bus = open_when_served(place.path(), "echo");
+  const auto core = join(place.path());
+  const std::string out = folder.path() + "/out";
+  Tool tap({"tap", "echo", "--json", "--bus", place.path()}, out);
+  REQUIRE(eventually([&] { return tapped(*core); }));
+  auto echo = caller_of(bus, "echo");
+  auto refuse = caller_of(bus, "refuse");
+  constexpr std::uint64_t calls = 2'000;
+  for (std::uint64_t i = 0; i < calls; ++i) {
+    Block block{i, {i, i * 2, i * 3, i * 4}};
+    Block reply;
+    REQUIRE(echo.call(raw(block), raw(reply)));
+    CHECK(reply.number == i);
+    if (i % 100 == 0) CHECK_FALSE(refuse.call({}, {}));
+    if (i % 10 == 0) nap(100us);
+  }
+  nap(200ms);
+  tap.child().signal(SIGINT);
+  CHECK(tap.child().wait(10s) == 0);
+  std::uint64_t next = 0;
+  for (const auto& line : lines_of(out)) {
+    if (line["event"] == "skipped") continue;
+    REQUIRE(line["name"] == "echo");
+    CHECK(line["caller"]["label"] == "test");
+    CHECK(line["handler"]["label"] == "handler process");
+    CHECK(line["handler"]["pid"] == handler.pid());
+    CHECK(line["outcome"] == "ok");
+    CHECK(line["bytes_in"] == 40);
+    Block block{next, {next, next * 2, next * 3, next * 4}};
+    std::string hex;
+    for (const auto byte : raw(block)) {
+      constexpr const char* digits = "0123456789abcdef";
+      hex += digits[std::to_integer<unsigned>(byte) >> 4U];
+      hex += digits[std::to_integer<unsigned>(byte) & 15U];
+    }
+    REQUIRE(line["request_hex"] == hex);
+    ++next;
+  }
+  CHECK(next == calls);
+}
+
+TEST_CASE("filters of a tap, in text") {
+  const TempBus place;
+  const TempFolder folder;
+  const auto handler = handler_process(place.path(), echo_and_refuse());
+  auto bus = open_when_served(place.path(), "refuse");
+  const auto core = join(place.path());
+  const std::string out = folder.path() + "/out";
+  Tool tap({"tap", "--failed", "--from", "test", "--count", "1", "--bus", place.path()}, out);
+  REQUIRE(eventually([&] { return tapped(*core); }));
+  auto echo = caller_of(bus, "echo");
+  auto refuse = caller_of(bus, "refuse");
+  for (int i = 0; i < 50; ++i) CHECK(echo.call(bytes_of("hello"), {}).has_value() == false);
+  CHECK_FALSE(refuse.call(bytes_of("let me in"), {}));
+  CHECK(tap.child().wait(10s) == 0);
+  const auto text = read_whole_file(out);
+  INFO(text);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+  CHECK(((text.find("rejected(7)") != std::string::npos &&
+          text.find("\"let me in\"") != std::string::npos) ||
+         text.find("reply-too-large") != std::string::npos));
+}
+
+TEST_CASE("at full speed a tap counts what it skips, and calls go on") {
+  const TempBus place;
+  const TempFolder folder;
+  const auto handler = handler_process(place.path(), echo_and_refuse());
+  auto bus = open_when_served(place.path(), "echo");
+  auto caller = caller_of(bus, "echo");
+  (void)call_rate(caller, 100ms);
+  const double without = call_rate(caller, 500ms);
+  const std::string out = folder.path() + "/out";
+  Tool tap({"tap", "--json", "--brief", "--bus", place.path()}, out);
+  const auto core = join(place.path());
+  REQUIRE(eventually([&] { return tapped(*core); }));
+  const auto before = core->view().tap().head.next.load();
+  const double with = call_rate(caller, 500ms);
+  const auto recorded = core->view().tap().head.next.load() - before;
+  nap(100ms);
+  tap.child().signal(SIGTERM);
+  CHECK(tap.child().wait(10s) == 0);
+  std::uint64_t shown = 0;
+  std::uint64_t skipped = 0;
+  for (const auto& line : lines_of(out)) {
+    if (line["event"] == "skipped") {
+      skipped = line["total"];
+    } else {
+      ++shown;
+    }
+  }
+  std::printf("call rate: %.0f/s untapped, %.0f/s tapped (%.2f); %llu shown, %llu skipped\n",
+              without, with, with / without, static_cast<unsigned long long>(shown),
+              static_cast<unsigned long long>(skipped));
+  CHECK(with > 0);
+  // The tap itself takes a processor; with two of them, and neighbours, more cannot be asked.
+  CHECK(with > without / 50);
+  CHECK(shown + skipped + 64 >= recorded);  // a slot that two laps wrote at once may count twice
+  CHECK(shown > 0);
+}
+
+TEST_CASE("a tap that is killed leaves recording off within a second or two") {
+  const TempBus place;
+  const TempFolder folder;
+  const auto handler = handler_process(place.path(), echo_and_refuse());
+  auto bus = open_when_served(place.path(), "echo");
+  auto caller = caller_of(bus, "echo");
+  const auto core = join(place.path());
+  {
+    Tool tap({"tap", "--bus", place.path()}, folder.path() + "/out");
+    REQUIRE(eventually([&] { return tapped(*core); }));
+    CHECK(call_rate(caller, 50ms) > 0);
+    tap.child().kill();
+  }
+  CHECK(eventually([&] { return !tapped(*core); }, 3s));
+  CHECK(call_rate(caller, 50ms) > 0);  // the handler looks again
+  const auto before = core->view().tap().head.next.load();
+  CHECK(call_rate(caller, 100ms) > 0);
+  CHECK(core->view().tap().head.next.load() == before);
+}
+
+TEST_CASE("forged events do no harm") {
+  const TempBus place;
+  const TempFolder folder;
+  const auto handler = handler_process(place.path(), echo_and_refuse());
+  auto bus = open_when_served(place.path(), "echo");
+  auto caller = caller_of(bus, "echo");
+  const auto core = join(place.path());
+  const std::string out = folder.path() + "/out";
+  Tool tap({"tap", "--json", "--bus", place.path()}, out);
+  REQUIRE(eventually([&] { return tapped(*core); }));
+  SHMBUS_RANDOM(random);
+  auto& shared = core->view().tap();
+  for (int i = 0; i < 20'000; ++i) {
+    recorder::EventWords words{};
+    for (auto& word : words) word = random();
+    const auto event = recorder::unpack(words);
+    if (i % 3 == 0) {
+      recorder::tell_tap(core->view(), event);  // whole, and nonsense
+    } else if (i % 3 == 1) {
+      shared.slot[random() % shared.slot.size()].word[random() % 16].store(random());
+    } else {
+      shared.spill[random() % shared.spill.size()].store(random());
+      recorder::record(core->view(), static_cast<std::uint32_t>(random() % 8), event);
+    }
+    if (i % 1'000 == 0) shared.head.next.store(random());
+    if (i % 500 == 0) {
+      std::uint64_t reply = 0;
+      CHECK(caller.call(raw(reply), raw(reply)));
+    }
+  }
+  // Once the nonsense ends, true events are seen again.
+  nap(100ms);
+  for (int i = 0; i < 200; ++i) {
+    Block block;
+    CHECK(caller.call(raw(block), raw(block)));
+    nap(1ms);
+  }
+  nap(100ms);
+  tap.child().signal(SIGINT);
+  CHECK(tap.child().wait(20s) == 0);
+  const auto lines = lines_of(out);
+  const auto true_ones = std::count_if(lines.begin(), lines.end(), [](const json& line) {
+    return line["event"] == "served" && line["name"] == "echo" && line["bytes_in"] == 40;
+  });
+  CHECK(true_ones > 100);
+  const auto seen = run_tool({"postmortem", "--json", "--bus", place.path()});
+  CHECK(seen.code == 0);
+  CHECK(json::parse(seen.out).is_array());
+  CHECK(run_tool({"postmortem", "--bus", place.path()}).code == 0);
+  std::uint64_t reply = 0;
+  CHECK(caller.call(raw(reply), raw(reply)));
+}
