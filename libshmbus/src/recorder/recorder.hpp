@@ -1,7 +1,7 @@
 // Writing to the flight recorder and to the tap. Nothing here waits, allocates or fails; what is
 // overwritten before anybody looked is gone.
 //
-// An event costs some 50 ns, so none is written for a plain command: only for those that are
+// An event costs some 20 ns, so none is written for a plain command: only for those that are
 // sampled, slow or failed, for what is rare, and for all while a tap is attached.
 #pragma once
 
