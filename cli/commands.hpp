@@ -26,6 +26,10 @@ void add_record(CLI::App& app, Context& context);
 void add_replay(CLI::App& app, Context& context);
 void add_postmortem(CLI::App& app, Context& context);
 void add_gen(CLI::App& app, Context& context);
+void add_host(CLI::App& app, Context& context);
+void add_plugin_trial(CLI::App& app, Context& context);
+void add_plugins(CLI::App& app, Context& context);
+void add_reload(CLI::App& app, Context& context);
 void add_completions(CLI::App& app, Context& context);
 
 }  // namespace shmbus::cli

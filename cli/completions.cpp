@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@ namespace {
 constexpr std::array<std::string_view, 7> commands_with_names{"call", "send",  "describe", "heat",
                                                               "hist", "watch", "tap"};
 constexpr std::string_view list_names = "shmbus ls --names 2>/dev/null";
+constexpr std::string_view list_plugins = "shmbus plugins --names 2>/dev/null";
+constexpr std::array<std::string_view, 2> commands_with_files{"host", "reload"};
 
 struct Flag {
   std::string text;  ///< "--json"
@@ -33,14 +36,19 @@ std::vector<Flag> flags_of(const CLI::App& app, bool beside_a_command = false) {
 }
 
 std::vector<const CLI::App*> commands_of(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
+  return app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); });
 }
 
-bool takes_name(std::string_view command) {
-  for (const auto other : commands_with_names) {
-    if (command == other) return true;
-  }
-  return false;
+/// What prints the names that a command takes; empty when it takes none.
+std::string_view names_for(std::string_view command) {
+  if (command == "reload") return list_plugins;
+  const auto& all = commands_with_names;
+  return std::find(all.begin(), all.end(), command) != all.end() ? list_names : "";
+}
+
+bool takes_files(std::string_view command) {
+  const auto& all = commands_with_files;
+  return std::find(all.begin(), all.end(), command) != all.end();
 }
 
 std::vector<std::string_view> fixed_words(std::string_view command) {
@@ -111,7 +119,9 @@ std::string bash_completion(const CLI::App& app) {
     const auto name = command->get_name();
     std::string words = flag_list(*command);
     for (const auto word : fixed_words(name)) words += fmt::format(" {}", word);
-    if (takes_name(name)) words += fmt::format(" $(SHMBUS_BUS=$bus {})", list_names);
+    const auto names = names_for(name);
+    if (!names.empty()) words += fmt::format(" $(SHMBUS_BUS=$bus {})", names);
+    if (takes_files(name)) words += " $(compgen -f -- \"$current\")";
     cases += fmt::format("    {}) words=\"{} {}\" ;;\n", name, words, flag_list(app, true));
   }
   const auto names = join(commands_of(app), " ", [](const CLI::App* c) { return c->get_name(); });
@@ -149,9 +159,10 @@ std::string zsh_completion(const CLI::App& app) {
     list += fmt::format("    '{}:{}'\n", name, zsh_text(command->get_description()));
     cases += fmt::format("    {})\n      _arguments{}{}", name, zsh_specs(*command),
                          zsh_specs(app, true));
-    if (takes_name(name)) {
-      cases += fmt::format(" \\\n        '1:name:($({}))'", list_names);
+    if (const auto names = names_for(name); !names.empty()) {
+      cases += fmt::format(" \\\n        '1:name:($({}))'", names);
     }
+    if (takes_files(name)) cases += " \\\n        '*:file:_files'";
     const auto words = fixed_words(name);
     if (!words.empty()) {
       cases += fmt::format(" \\\n        '1:word:({})'", fmt::join(words, " "));
@@ -194,8 +205,10 @@ std::string fish_completion(const CLI::App& app) {
     for (const auto& flag : flags_of(*command)) {
       if (flag.text != "--help") option(flag, condition);
     }
-    if (takes_name(name))
-      out += fmt::format("complete -c shmbus{} -a '({})'\n", condition, list_names);
+    if (const auto names = names_for(name); !names.empty()) {
+      out += fmt::format("complete -c shmbus{} -a '({})'\n", condition, names);
+    }
+    if (takes_files(name)) out += fmt::format("complete -c shmbus{} -F\n", condition);
     const auto words = fixed_words(name);
     if (!words.empty()) {
       out += fmt::format("complete -c shmbus{} -a '{}'\n", condition, fmt::join(words, " "));

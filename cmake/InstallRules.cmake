@@ -5,7 +5,7 @@ install(TARGETS shmbus EXPORT shmbusTargets
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY libshmbus/include/ "${PROJECT_BINARY_DIR}/generated/include/"
-  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/shmbus")
 
 # find_package(shmbus)
@@ -19,7 +19,7 @@ install(FILES "${PROJECT_BINARY_DIR}/shmbusConfig.cmake"
               "${PROJECT_BINARY_DIR}/shmbusConfigVersion.cmake"
   DESTINATION "${package_dir}")
 
-install(FILES cmake/shmbusGenerate.cmake DESTINATION "${package_dir}")
+install(FILES cmake/shmbusGenerate.cmake cmake/shmbusPlugin.cmake DESTINATION "${package_dir}")
 
 # pkg-config: the prefix is told from where the file lies.
 file(RELATIVE_PATH SHMBUS_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")

@@ -1,7 +1,8 @@
 // The handler's side: register names, run their handlers.
 //
-// Threads   One thread at a time may use a Server. Handlers run on the thread that polls. A
-//           Responder may be answered from any thread of the process.
+// Threads   One thread at a time may use a Server; replace() and post() any thread of the process,
+//           at any time. Handlers run on the thread that polls. A Responder may be answered from
+//           any thread of the process.
 // Lifetime  A Server keeps its bus open. Destroying it unregisters its names; commands that it had
 //           not started are told not_registered.
 // Memory    A small request is handed over as a private copy. A large one lies in the segment,
@@ -27,6 +28,7 @@
 #include "shmbus/error.hpp"
 #include "shmbus/export.hpp"
 #include "shmbus/handler.hpp"
+#include "shmbus/handler_swap.hpp"
 #include "shmbus/options.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/typed_handler.hpp"
@@ -66,7 +68,48 @@ class SHMBUS_API Server {
   requires std::is_invocable_r_v<Status, F&, Context&> Result<void> on(std::string_view name,
                                                                        F handler)
   noexcept { return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), {}); }
+  /// The same with types: for those who know them as text alone.
+  template <class F>
+  requires std::is_invocable_r_v<Status, F&, Context&> Result<void> on(std::string_view name,
+                                                                       const Schema& schema,
+                                                                       F handler)
+  noexcept {
+    return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), schema);
+  }
   Result<void> off(std::string_view name) noexcept;
+
+  /// Exchanges the handler of a name that this server has, between two commands: each command is
+  /// run by one of the two, none is lost, refused or delayed, callers notice nothing. Any thread;
+  /// a server that sleeps is woken. It happens at the start of the next turn of poll() or run(),
+  /// also when it is asked for inside a handler; several that a post()ed task asks for, together.
+  /// The old handler is destroyed then, or when the last command that it deferred is answered, by
+  /// the thread that does it: see Swap. not_registered; type_mismatch unless the old types and the
+  /// new ones may call each other (see schema.hpp).
+  template <class C, class F>
+  requires(!std::is_member_function_pointer_v<F>)
+      [[nodiscard]] Result<Swap> replace(F handler) noexcept {
+    static_assert(detail::HandlerFits<C, F>::value);
+    return exchange(C::name, detail::Handler::make(std::move(handler), &detail::run_typed<C, F>),
+                    schema_of<C>);
+  }
+  template <class C, class M, class Object>
+  requires std::is_member_function_pointer_v<M>
+  [[nodiscard]] Result<Swap> replace(M member, Object& object) noexcept {
+    return replace<C>(detail::BoundMember<M, Object>{member, &object});
+  }
+  /// A handler of bytes leaves the types as they were registered, unless it names some.
+  template <class F>
+  requires std::is_invocable_r_v<Status, F&, Context&>
+  [[nodiscard]] Result<Swap> replace(std::string_view name, F handler,
+                                     const Schema& schema = {}) noexcept {
+    return exchange(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), schema);
+  }
+
+  /// Runs `task()` once on the thread that serves, between two commands; any thread may ask. There
+  /// it may use this server, but not poll it. Never run when the server is destroyed first.
+  template <class F>
+  requires std::is_invocable_v<F&> Result<void> post(F task)
+  noexcept { return post_task(detail::Task::make(std::move(task))); }
 
   /// Runs what is ready, at most `budget` commands; returns how many. Never blocks.
   Result<std::size_t> poll(std::size_t budget = 256) noexcept;
@@ -83,6 +126,8 @@ class SHMBUS_API Server {
 
  private:
   Result<void> add(CommandName name, detail::Handler handler, const Schema& schema) noexcept;
+  Result<Swap> exchange(CommandName name, detail::Handler handler, const Schema& schema) noexcept;
+  Result<void> post_task(detail::Task task) noexcept;
   std::shared_ptr<detail::ServerCore> core_;
 };
 

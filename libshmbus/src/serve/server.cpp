@@ -93,6 +93,7 @@ Responder Context::defer() noexcept {
   auto& lane = *call.lane;
   auto counted = detail::without_throwing([&]() -> Result<void> {
     if (!lane.deferred) lane.deferred = std::make_shared<std::atomic<std::uint32_t>>(0);
+    state->life = call.server->handler_life(call.taken.word.code());
     return {};
   });
   if (!counted) return {};
@@ -122,6 +123,8 @@ Result<void> answer(detail::DeferredReply* state, Commit commit, ErrorKind error
   if (!state->bus->attachment().intact()) return state->bus->not_intact();
   state->answered = true;
   state->stop.reset();
+  // After the answer, and without the lock: the last of an exchanged handler goes with it.
+  const auto last = std::move(state->life);
   const std::scoped_lock lock(state->gate->mutex);
   if (!state->gate->open) {
     return fail(ErrorKind::abandoned, "the server has left: its caller was told so");

@@ -48,6 +48,7 @@ ServerCore::ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options
 ServerCore::~ServerCore() {
   if (fd_ >= 0) ::close(fd_);
   if (attachment().forked()) return;
+  mailbox_.close();
   bridges_.clear();
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
     if (handlers_.find(record) == nullptr) continue;
@@ -91,7 +92,8 @@ std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
   if (now < next_sweep_) return 0;
   next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
   if (!check_seats()) {
-    ousted_ = true;  // to go on would be to serve beside somebody else
+    // To go on would be to serve beside somebody else.
+    news_.fetch_or(serve::news::ousted, std::memory_order_relaxed);
     return 0;
   }
   handlers_.drop_removed();
@@ -114,8 +116,9 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
   // SYNC lane.notice: "I sleep", then look once more; callers publish, then look whether we do.
   const bool exact = wait::sleeper_fence();
   const std::size_t ran = poll_all(poll_budget);
-  // A stop that was asked for before we said that we sleep has rung too early.
-  if (ran == 0 && (stop == nullptr || !stop->stop_requested())) {
+  // A stop or mail that came before we said that we sleep has rung too early. SYNC serve.mail
+  const bool news = news_.load(std::memory_order_acquire) != 0;
+  if (ran == 0 && !news && (stop == nullptr || !stop->stop_requested())) {
     const bool all_watched = count == endpoints_.size();
     wait::futex_wait_any({waiters.data(), count},
                          exact && all_watched ? limit_ns : std::min(limit_ns, inexact_slice_ns));
@@ -162,7 +165,9 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
   std::size_t total = 0;
   std::uint64_t idle_since = wait::ticks();
   std::uint64_t spin_for = spin_.begin();
-  while ((stop == nullptr || !stop->stop_requested()) && attachment().intact() && !ousted_) {
+  while ((stop == nullptr || !stop->stop_requested()) && attachment().intact()) {
+    if (news_.load(std::memory_order_relaxed) != 0 && !attend()) [[unlikely]]
+      break;
     if (const std::size_t ran = look_several_times(); ran != 0) {
       if (idle_since != 0) spin_.spun_well();
       total += ran;
@@ -197,7 +202,8 @@ Result<void> ServerCore::begin_polling() noexcept {
   if (running_) {
     return fail(ErrorKind::invalid_argument, "a handler must not poll the server that runs it");
   }
-  handlers_.drop_removed();
+  if (news_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    (void)attend();
   return {};
 }
 
@@ -239,7 +245,8 @@ Result<void> ServerCore::run(const std::stop_token& stop) noexcept {
     for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
   });
   (void)serve_until(~0ULL, &stop);
-  if (attachment().intact() && !ousted_) finish_committed();
+  const bool ousted = (news_.load(std::memory_order_relaxed) & serve::news::ousted) != 0;
+  if (attachment().intact() && !ousted) finish_committed();
   return check_seats();
 }
 

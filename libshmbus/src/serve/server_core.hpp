@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -15,9 +16,11 @@
 #include "call/outer.hpp"
 #include "serve/cancellation.hpp"
 #include "serve/handler_table.hpp"
+#include "serve/mailbox.hpp"
 #include "serve/observed.hpp"
 #include "serve/owned_endpoint.hpp"
 #include "serve/reply_target.hpp"
+#include "serve/roster.hpp"
 #include "serve/stop_watcher.hpp"
 #include "shmbus/server.hpp"
 #include "stats/sampler.hpp"
@@ -94,6 +97,7 @@ struct DeferredReply {
   std::shared_ptr<BusCore> bus;
   std::shared_ptr<ReplyGate> gate;
   std::shared_ptr<std::atomic<std::uint32_t>> lane_deferred;
+  std::shared_ptr<serve::HandlerLife> life;  ///< of the handler that deferred it
   serve::ReplyTarget target;
   serve::Started command;
   serve::CallerProbe probe;
@@ -120,6 +124,14 @@ class ServerCore final : private serve::CommandRunner {
   Result<std::size_t> run_for(Duration timeout) noexcept;
   Result<int> fd();
 
+  // server_exchange.cpp: any thread
+  Result<void> post(Task task);
+  Result<Swap> replace(const CommandName& name, Handler handler, const Schema& schema);
+
+  /// Keeps the handler of a command that it defers. May throw.
+  std::shared_ptr<serve::HandlerLife> handler_life(std::uint32_t record) {
+    return handlers_.life(record);
+  }
   [[nodiscard]] const std::shared_ptr<BusCore>& bus() const noexcept { return bus_; }
   [[nodiscard]] const std::shared_ptr<ReplyGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] const Attachment& attachment() const noexcept { return bus_->attachment(); }
@@ -170,6 +182,10 @@ class ServerCore final : private serve::CommandRunner {
   std::unique_ptr<serve::OwnedEndpoint> acquire(std::uint32_t endpoint);
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
   void unbind(std::uint32_t record) noexcept;
+  void publish_types(std::uint32_t record, const Schema& schema) noexcept;
+
+  // server_exchange.cpp
+  bool attend() noexcept;
 
   std::shared_ptr<BusCore> bus_;
   ServeOptions options_;
@@ -183,13 +199,15 @@ class ServerCore final : private serve::CommandRunner {
   wait::SpinBudget spin_;
   std::uint64_t next_sweep_ = 0;
   std::uint32_t polls_ = 0;
-  bool running_ = false;  ///< a handler
+  bool running_ = false;                ///< a handler
+  std::atomic<std::uint32_t> news_{0};  ///< what has come besides commands: serve::news
   wait::FirstLook first_look_;
   const liveness::HandleGuard* guard_;
   serve::OwnerLane* resting_ = nullptr;  ///< its caller has just been answered, and reads
   std::uint32_t hot_turns_ = 0;
-  bool ousted_ = false;  ///< an endpoint was found in other hands
   stats::Sampler sampler_;
+  serve::Mailbox mailbox_{news_};
+  serve::Roster roster_;
   serve::Observed observed_;
   Invocation call_{*this};
 };

@@ -88,20 +88,23 @@ bool may_own(const layout::NameRecord& record) noexcept {
 /// registration fail, also by an exception.
 class Tentative {
  public:
-  Tentative(serve::HandlerTable& table, std::uint32_t record, Handler handler,
-            layout::NameStats& stats) noexcept
-      : table_(&table), record_(record) {
+  Tentative(serve::HandlerTable& table, serve::Roster& roster, std::uint32_t record,
+            Handler handler, layout::NameStats& stats) noexcept
+      : table_(&table), roster_(roster), record_(record) {
     table.set(record, std::move(handler), stats);
   }
   Tentative(const Tentative&) = delete;
   Tentative& operator=(const Tentative&) = delete;
   ~Tentative() {
-    if (table_ != nullptr) table_->withdraw(record_);
+    if (table_ == nullptr) return;
+    table_->withdraw(record_);
+    roster_.leave(record_);
   }
   void keep() noexcept { table_ = nullptr; }
 
  private:
   serve::HandlerTable* table_;
+  serve::Roster& roster_;
   std::uint32_t record_;
 };
 
@@ -118,8 +121,9 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
   if (!may_own(bus_->view().name(*record))) {
     return fail(ErrorKind::not_permitted, "another user registered this name first");
   }
+  roster_.enter(*record, schema);
   // Before the name leads here: a command may follow at once.
-  Tentative here(handlers_, *record, std::move(handler), bus_->view().name_stats(*record));
+  Tentative here(handlers_, roster_, *record, std::move(handler), bus_->view().name_stats(*record));
   for (;;) {
     const auto done = try_bind(*record, load_binding(bus_->view(), *record), schema);
     if (!done) return tl::unexpected<Error>(done.error());
@@ -207,6 +211,7 @@ std::unique_ptr<OwnedEndpoint> ServerCore::acquire(std::uint32_t endpoint) {
 
 Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint) {
   endpoints_.push_back(std::move(endpoint));  // acquire() made room for it
+  mailbox_.add_bell(endpoints_.back()->shared().events.count);
   if (fd_ >= 0) {
     if (auto watched = fd(); !watched) return tl::unexpected<Error>(watched.error());
   }
@@ -220,10 +225,30 @@ Result<void> ServerCore::remove(const CommandName& name) {
     return fail(ErrorKind::not_registered, "this server does not have that name");
   }
   unbind(*record);
+  roster_.leave(*record);
   handlers_.clear(*record);
+  news_.fetch_or(serve::news::removed, std::memory_order_relaxed);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   tell("name.given_up", "gave up ", name);
   return {};
+}
+
+/// The name's handler has other types from now on. Under a new binding, so that every caller
+/// compares again. A kill in between leaves a name whose types nobody knows, and whose owner is
+/// dead.
+void ServerCore::publish_types(std::uint32_t record, const Schema& schema) noexcept {
+  for (;;) {
+    const BindingWord seen = load_binding(bus_->view(), record);
+    if (!seen.bound()) return;
+    const auto* seat = owned(seen.endpoint());
+    if (seat == nullptr || seat->gen() != seen.owner()) return;
+    if (bind_to(bus_->view(), record, seen, *seat, schema)) break;
+  }
+  auto& shared = bus_->view().name(record);
+  shared.schema_hash.store(schema.hash, std::memory_order_relaxed);
+  shared.request_bytes.store(schema.request_bytes, std::memory_order_relaxed);
+  shared.reply_bytes.store(schema.reply_bytes, std::memory_order_relaxed);
+  wait::bump_and_wake(bus_->view().bus_events().registrations);
 }
 
 void ServerCore::unbind(std::uint32_t record) noexcept {

@@ -1,0 +1,42 @@
+#include "serve/mailbox.hpp"
+
+#include <new>
+#include <utility>
+
+#include "wait/futex.hpp"
+
+namespace shmbus::serve {
+
+void Mailbox::post(detail::Task task) {
+  if (!task) throw std::bad_alloc();
+  const std::scoped_lock lock(mutex_);
+  if (!open_) return;
+  tasks_.push_back(std::move(task));
+  // SYNC serve.mail: the task, then the bit; the bit, then the bell.
+  news_->fetch_or(news::mail, std::memory_order_release);
+  // Under the lock: once close() has returned, nobody touches a bell.
+  for (auto* bell : bells_) wait::bump_and_wake(*bell);
+}
+
+detail::Task Mailbox::next() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (tasks_.empty()) return {};
+  detail::Task task = std::move(tasks_.front());
+  tasks_.pop_front();
+  return task;
+}
+
+void Mailbox::add_bell(layout::Word32& word) {
+  const std::scoped_lock lock(mutex_);
+  bells_.push_back(&word);
+}
+
+void Mailbox::close() noexcept {
+  std::deque<detail::Task> never_done;  // destroyed without the lock: they are the user's
+  const std::scoped_lock lock(mutex_);
+  open_ = false;
+  bells_.clear();
+  never_done.swap(tasks_);
+}
+
+}  // namespace shmbus::serve

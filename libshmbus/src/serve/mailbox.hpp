@@ -1,0 +1,48 @@
+// What other threads of this process want done by the thread that serves, between two commands. The
+// serving thread learns of it by a bit of a word that its loop looks at anyway, and when it sleeps
+// by the bells of its endpoints.
+//
+// The lock is this process's own, held for a few instructions, never while a task runs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "layout/lane.hpp"
+#include "shmbus/handler_swap.hpp"
+
+namespace shmbus::serve {
+
+/// Bits of the word that says that something besides commands has come.
+namespace news {
+inline constexpr std::uint32_t ousted = 1;   ///< an endpoint was found in other hands; stays
+inline constexpr std::uint32_t mail = 2;     ///< look into the mailbox
+inline constexpr std::uint32_t removed = 4;  ///< handlers that were removed may go
+}  // namespace news
+
+class Mailbox {
+ public:
+  explicit Mailbox(std::atomic<std::uint32_t>& news) noexcept : news_(&news) {}
+
+  /// Any thread. May throw std::bad_alloc.
+  void post(detail::Task task);
+  /// The oldest; empty when there is none. The serving thread alone.
+  detail::Task next() noexcept;
+
+  /// A word on which the serving thread sleeps, from now on. May throw.
+  void add_bell(layout::Word32& word);
+  /// The segment is about to go: nobody rings any more. What was not done never is.
+  void close() noexcept;
+
+ private:
+  std::atomic<std::uint32_t>* news_;
+  std::mutex mutex_;
+  bool open_ = true;
+  std::deque<detail::Task> tasks_;
+  std::vector<layout::Word32*> bells_;
+};
+
+}  // namespace shmbus::serve
