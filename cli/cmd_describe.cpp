@@ -27,6 +27,11 @@ std::vector<const LaneInfo*> lanes_to(const Snapshot& snapshot, const NameInfo& 
   return lanes;
 }
 
+std::uint32_t pid_of(const Snapshot& snapshot, layout::Party party) {
+  const auto* process = snapshot.participant(party);
+  return process == nullptr ? 0 : process->pid;
+}
+
 std::string mode_text(std::uint32_t mode) {
   switch (static_cast<layout::LaneMode>(mode)) {
     case layout::LaneMode::cold:
@@ -99,6 +104,8 @@ nlohmann::json describe_json(const Snapshot& snapshot, const NameInfo& name, dou
                        {"sleeps", endpoint.parks},
                        {"wakes", endpoint.wakes},
                        {"died_with_commands", endpoint.died},
+                       {"draining_pid", pid_of(snapshot, endpoint.draining.party())},
+                       {"standby_pid", pid_of(snapshot, endpoint.standby)},
                        {"order", endpoint.global_order ? "global" : "per caller"},
                        {"tickets", endpoint.inbox.waiting}};
   }
@@ -165,6 +172,14 @@ void print_endpoint(const Snapshot& snapshot, const NameInfo& name) {
   fmt::print("{:<10}{} (generation {}), {} commands, {} lost with their handler, {} sleeps, {}\n",
              "endpoint", endpoint.index, endpoint.gen, endpoint.commands, endpoint.died,
              endpoint.parks, endpoint.global_order ? "one order for all" : "order by caller");
+  if (!endpoint.draining.nobody()) {
+    fmt::print("{:<10}pid {}, which was replaced, still owes answers\n", "draining",
+               pid_of(snapshot, endpoint.draining.party()));
+  }
+  if (!endpoint.standby.nobody()) {
+    fmt::print("{:<10}pid {} asks for this endpoint\n", "standby",
+               pid_of(snapshot, endpoint.standby));
+  }
   const auto lanes = lanes_to(snapshot, name);
   if (lanes.empty()) return;
   Table table({{"LANE", Align::right},

@@ -11,6 +11,14 @@
 namespace shmbus::cli {
 namespace {
 
+/// What it owns; in words, what it has given away or asked for.
+std::string endpoints_cell(const inspect::ParticipantInfo& info) {
+  std::string text = std::to_string(info.endpoints);
+  if (info.draining != 0) text += ", draining " + std::to_string(info.draining);
+  if (info.asking != 0) text += ", asking for " + std::to_string(info.asking);
+  return text;
+}
+
 void print_table(const inspect::Snapshot& snapshot) {
   Table table({{"INDEX", Align::right},
                {"PID", Align::right},
@@ -34,7 +42,7 @@ void print_table(const inspect::Snapshot& snapshot) {
                {info.process_alive ? "yes" : "no", info.process_alive ? Style::good : Style::bad},
                std::to_string(info.lanes),
                std::to_string(info.extents),
-               std::to_string(info.endpoints)});
+               endpoints_cell(info)});
   }
   fmt::print("{}", table.text());
   if (on_terminal()) fmt::print("{}\n", styled(summary_line(snapshot), Style::dim));

@@ -119,7 +119,9 @@ nlohmann::json participant_json(const inspect::ParticipantInfo& info) {
           {"same_pid_namespace", info.same_pid_namespace},
           {"lanes", info.lanes},
           {"extents", info.extents},
-          {"endpoints", info.endpoints}};
+          {"endpoints", info.endpoints},
+          {"draining", info.draining},
+          {"asking", info.asking}};
 }
 
 nlohmann::json finding_json(const inspect::Finding& finding) {

@@ -70,3 +70,6 @@ if(TARGET shmbus_cli)
 endif()
 add_example_test("a handler, exchanged" ${pair} "11900, then 12100" - exchange)
 set_tests_properties("examples:a handler, exchanged" PROPERTIES LABELS "examples;takeover")
+add_example_test(takeover ${pair}
+  "hello, Ada, from 1\; hello, Ada, from 2\; 0 calls failed\; release 1 ended by itself" - takeover)
+set_tests_properties(examples:takeover PROPERTIES LABELS "examples;takeover")

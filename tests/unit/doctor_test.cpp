@@ -67,6 +67,9 @@ struct Lab {
   void own(Party party) const {
     control(ControlWord::make(party, {}, 1, 0, EndpointState::active).bits);
   }
+  void draining(std::uint64_t bits) const {
+    view.endpoint(1).control.draining.store(bits, relaxed);
+  }
   void control(std::uint64_t bits) const { view.endpoint(1).control.control.store(bits, relaxed); }
   void lane(Party party, LaneState state, std::uint32_t endpoint = 1,
             std::uint32_t served = 0) const {
@@ -102,6 +105,7 @@ void check_each(const std::vector<Fault>& faults) {
     CHECK_FALSE(found->mend.empty());
     // Left as they are, these words would keep the bus from being left in good order.
     lab.control(0);
+    lab.draining(0);
     lab.view.lane_word(2).store(0, relaxed);
   }
 }
@@ -116,6 +120,15 @@ TEST_CASE("a healthy bus has no findings") {
   lab.view.extent_word(0).store(ExtentWord::make(lab.me, 4).bits, relaxed);
   INFO(list(lab.examine()));
   CHECK(lab.examine().empty());
+  // So is one whose endpoint is about to change hands, or just has.
+  const auto asked = ControlWord::make(lab.me, lab.me, 1, 0, EndpointState::active);
+  lab.control(asked.bits);
+  CHECK(lab.examine().empty());
+  lab.draining(layout::DrainingWord::make(lab.me, 0).bits);
+  CHECK(lab.examine().empty());
+  lab.control(asked.handed_over(1).bits);
+  CHECK(lab.examine().empty());
+  lab.draining(0);
   lab.control(0);
   lab.view.lane_word(2).store(0, relaxed);
 }
@@ -142,6 +155,26 @@ TEST_CASE("faults of endpoints and inboxes are found") {
   check_each({
       {"endpoint-state", Severity::error, [](const Lab& lab) { lab.control(5); }},
       {"endpoint-holder", Severity::error, [](const Lab& lab) { lab.own(stranger); }},
+      {"endpoint-standby", Severity::error,
+       [](const Lab& lab) {
+         lab.control(ControlWord::make(lab.me, stranger, 1, 0, EndpointState::active).bits);
+       }},
+      {"endpoint-standby", Severity::error,
+       [](const Lab& lab) {
+         lab.control(ControlWord::make({}, lab.me, 1, 0, EndpointState::vacant).bits);
+       }},
+      {"endpoint-draining", Severity::error,
+       [](const Lab& lab) { lab.draining(layout::DrainingWord::make(stranger, 1).bits); }},
+      {"endpoint-draining", Severity::error,
+       [](const Lab& lab) {
+         lab.draining(layout::DrainingWord::make(lab.me, 1).bits | (1ULL << 40U));
+       }},
+      {"endpoint-draining", Severity::error,
+       [](const Lab& lab) {
+         lab.seat(corpse, ParticipantState::alive);
+         lab.own(corpse);
+         lab.draining(layout::DrainingWord::make(lab.me, 0).bits);
+       }},
       {"endpoint-holder", Severity::error, [](const Lab& lab) { lab.own(Party::make(4000, 1)); }},
       {"endpoint-holder", Severity::error,
        [](const Lab& lab) {

@@ -217,7 +217,7 @@ TEST_CASE("a recoverer that slept through everything changes nothing any more", 
   Scene s;
   (void)s.caller.publish(0);
   s.owner_dies(1);
-  const auto dead_gen = control_of(s.caller.view()).gen();
+  const auto dead_owner = control_of(s.caller.view());
   CHECK(recovery::recover_endpoint(s.caller.bus(), 0));
   auto successor = OwnedEndpoint::acquire(s.caller.bus(), 0, {}, "successor");
   const auto running = s.caller.publish(1);
@@ -225,7 +225,7 @@ TEST_CASE("a recoverer that slept through everything changes nothing any more", 
   Runner runner;
   REQUIRE(successor->poll(runner, 2) == 2);
   const auto lane_word = lane::load_word(s.caller.view(), 0).bits;
-  recovery::release_lanes(s.caller.bus(), 0, dead_gen, StatusCode::handler_died);
+  recovery::release_lanes(s.caller.bus(), 0, dead_owner, StatusCode::handler_died);
   CHECK_FALSE(s.caller->replied(running));
   CHECK(s.caller.collect().empty());
   CHECK(s.caller->outstanding() == 3);
@@ -239,7 +239,7 @@ TEST_CASE("owner died while it left: lanes released, seat still taken", "[torn]"
   const auto queued = s.caller.publish(5);
   as_somebody_who_dies(s.path.path(), [](const Attachment& bus) {
     auto owned = OwnedEndpoint::acquire(bus, 0, {}, "leaving");
-    recovery::release_lanes(bus, 0, control_of(bus.view).gen(), StatusCode::abandoned);
+    recovery::release_lanes(bus, 0, control_of(bus.view), StatusCode::abandoned);
     bus.view.endpoint(0).attention.attention.store(
         static_cast<std::uint32_t>(layout::Attention::vacant));
     (void)owned.release();

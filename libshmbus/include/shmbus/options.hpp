@@ -93,6 +93,14 @@ struct ServeOptions {
   WaitMode wait = WaitMode::adaptive;
   Order order = Order::per_caller;
   std::uint32_t hot_lanes = 8;  ///< lanes polled directly while busy; the others ring
+  /// Handlers are prepared, and no name leads here, until Server::take_over or Server::stand_by.
+  bool stand_by = false;
+};
+
+/// What Server::take_over does about a server that does not give way in time.
+enum class WhenStuck : std::uint8_t {
+  fail,  ///< leave it alone
+  kill,  ///< SIGKILL its process; what it had started is told handler_died_after_start
 };
 
 }  // namespace shmbus

@@ -8,6 +8,8 @@
 // Memory    A small request is handed over as a private copy. A large one lies in the segment,
 //           where a faulty caller can still write while the handler reads: treat it as volatile,
 //           copy what you validate.
+//           One that was replaced keeps answering what its handlers had deferred; destroy it when
+//           that is done.
 // Fork      A forked child gets `forked` from every operation.
 #pragma once
 
@@ -114,13 +116,31 @@ class SHMBUS_API Server {
   /// Runs what is ready, at most `budget` commands; returns how many. Never blocks.
   Result<std::size_t> poll(std::size_t budget = 256) noexcept;
   /// Runs commands until a stop is requested, sleeping when there is nothing to do. What was
-  /// committed before the stop is run before it returns.
+  /// committed before the stop is run before it returns. Also returns when another server has taken
+  /// over everything, once its own deferred answers are given.
   Result<void> run(const std::stop_token& stop) noexcept;
   /// Runs what is ready or arrives before `timeout`; returns how many commands ran.
   Result<std::size_t> run_for(Duration timeout) noexcept;
   /// Readable when poll() has something to do. Coalesces; call poll() until it returns 0.
   /// Starts one helper thread the first time.
   Result<int> fd() noexcept;
+
+  /// For a server that stands by (ServeOptions::stand_by): takes the names of its handlers from the
+  /// server that has them, while it runs. Callers notice nothing: what is queued stays where it is
+  /// and runs here, in order; what the other one has deferred, it still answers. Names that nobody
+  /// serves are registered as usual.
+  ///   already_registered  the other one serves names that are not among these handlers
+  ///   type_mismatch       its callers would not fit these handlers
+  ///   timed_out           it does not poll, or cannot be replaced yet: it goes on as before
+  ///   not_permitted       it is to be killed, and must not be
+  Result<void> take_over(Duration timeout, WhenStuck when_stuck = WhenStuck::fail) noexcept;
+  /// For a server that stands by: waits until nobody serves the names of its handlers, because who
+  /// did has died or left, then takes them. False when `timeout` is over first.
+  Result<bool> stand_by(Duration timeout) noexcept;
+  /// Another server has taken over all that this one had. run() has returned, or will.
+  [[nodiscard]] bool replaced() const noexcept;
+  /// It was replaced, and some of its Responders have yet to answer: keep it until they have.
+  [[nodiscard]] bool draining() const noexcept;
 
   [[nodiscard]] bool valid() const noexcept { return core_ != nullptr; }
 

@@ -105,6 +105,7 @@ class CallerCore {
   Result<ReplyView> wait_for(Pending& pending) noexcept;
   [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
   void record_given_up(const PortLane& lane) noexcept;
+  [[nodiscard]] bool owed_by_replaced(const PortLane& lane, std::uint64_t seq) const noexcept;
   [[gnu::cold, gnu::noinline]] Error give_up_waiting(PortLane& lane, lane::Ticket ticket,
                                                      Waited why) noexcept;
 

@@ -77,7 +77,8 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
 bool CallerCore::ready(const Pending& pending) const noexcept {
   if (!usable() || pending.lane_ == nullptr) return true;
   const auto& lane = *static_cast<PortLane*>(pending.lane_);
-  if (lane.lane.replied({pending.cell_, pending.seq_}) || nobody_will_serve(lane)) return true;
+  if (lane.lane.replied({pending.cell_, pending.seq_})) return true;
+  if (nobody_will_serve(lane) && !owed_by_replaced(lane, pending.seq_)) return true;
   // Only an explicit deadline: the default one starts when wait() does.
   return pending.deadline_ticks_ != 0 && wait::ticks() >= pending.deadline_ticks_;
 }

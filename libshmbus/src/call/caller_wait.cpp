@@ -6,7 +6,9 @@
 
 #include "bus/core.hpp"
 #include "call/caller_core.hpp"
+#include "lane/journal.hpp"
 #include "recorder/recorder.hpp"
+#include "recovery/draining.hpp"
 #include "recovery/endpoint.hpp"
 #include "stats/histogram.hpp"
 #include "wait/fence.hpp"
@@ -127,7 +129,15 @@ bool CallerCore::nobody_will_serve(const PortLane& lane) const noexcept {
   return !binding.bound() || binding.endpoint() != lane.lane.endpoint_index();
 }
 
+/// It was started, and an owner that gave its seat away may still answer it.
+bool CallerCore::owed_by_replaced(const PortLane& lane, std::uint64_t seq) const noexcept {
+  return !recovery::draining_at(bus().view, lane.lane.endpoint_index()).nobody() &&
+         seq < lane::effective_cursor(lane.lane.head()).seq();
+}
+
 bool CallerCore::check_owner(const PortLane& lane) noexcept {
+  // An owner that was replaced may be the one that owes the answer.
+  (void)recovery::recover_draining(bus(), lane.lane.endpoint_index());
   if (nobody_will_serve(lane)) return false;
   // SYNC endpoint.control
   const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};

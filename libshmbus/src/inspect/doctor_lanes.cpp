@@ -63,7 +63,7 @@ void check_untold(const LaneInfo& lane, const EndpointInfo& endpoint, std::vecto
     out.push_back({Severity::warning, "untold-callers", subject_of(lane),
                    commands + " started by a handler that has died; no caller was told yet",
                    "a waiting caller finds out by itself; `shmbus gc` tells them now"});
-  } else if (!endpoint.active) {
+  } else if (!endpoint.active && endpoint.draining.nobody()) {
     out.push_back(error_at(lane, "untold-callers",
                            commands + " started and unanswered, at an endpoint without an owner"));
   }

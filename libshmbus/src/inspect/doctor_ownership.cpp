@@ -54,6 +54,35 @@ void check_control(const EndpointInfo& endpoint, std::vector<Finding>& out) {
                  std::string(mend_corruption)});
 }
 
+/// Seats change hands by these two words. The dead whom they name are told with their seats.
+void check_change_of_hands(const EndpointInfo& endpoint, std::vector<Finding>& out) {
+  const auto real = [](Standing standing) {
+    return standing == Standing::living || standing == Standing::dead;
+  };
+  const ControlWord control{endpoint.control_bits};
+  if (!endpoint.standby.nobody() && (!endpoint.active || !real(endpoint.standby_standing))) {
+    out.push_back({Severity::error, "endpoint-standby", subject_of(endpoint),
+                   "is asked for by " + party_text(endpoint.standby) +
+                       (endpoint.active ? ", who is no participant" : ", and yet is vacant"),
+                   std::string(mend_corruption)});
+  }
+  if (endpoint.draining.bits == 0) return;
+  const layout::Party party = endpoint.draining.party();
+  const auto forged = [&](std::string what) {
+    out.push_back({Severity::error, "endpoint-draining", subject_of(endpoint), std::move(what),
+                   "lanes there may never go free; " + std::string(mend_corruption)});
+  };
+  if (!real(endpoint.draining_standing)) {
+    forged("waits for answers of " + party_text(party) + ", who is no participant");
+  } else if (layout::DrainingWord::make(party, endpoint.draining.slot()).bits !=
+             endpoint.draining.bits) {
+    forged("says who drains in a way that no participant writes");
+  } else if (endpoint.active && endpoint.holder != party &&
+             control.slot() == endpoint.draining.slot()) {
+    forged("has an owner that writes the journal of " + party_text(party) + ", who still drains");
+  }
+}
+
 void check_inbox(const EndpointInfo& endpoint, std::vector<Finding>& out) {
   const auto& inbox = endpoint.inbox;
   if (inbox.implausible_turns != 0) {
@@ -101,6 +130,7 @@ void check_seats(const Snapshot& snapshot, std::vector<Finding>& out) {
 void check_endpoints(const Snapshot& snapshot, std::vector<Finding>& out) {
   for (const auto& endpoint : snapshot.endpoints) {
     check_control(endpoint, out);
+    check_change_of_hands(endpoint, out);
     check_inbox(endpoint, out);
   }
 }

@@ -64,6 +64,8 @@ struct ParticipantInfo {
   std::uint32_t lanes = 0;
   std::uint32_t extents = 0;
   std::uint32_t endpoints = 0;
+  std::uint32_t draining = 0;  ///< endpoints that it gave away and where it still owes answers
+  std::uint32_t asking = 0;    ///< endpoints that it has asked for
 };
 
 /// One ring of tickets. Turns are judged with some slack: see snapshot_parts.hpp.
@@ -81,6 +83,10 @@ struct EndpointInfo {
   bool active = false;
   layout::Party holder;
   Standing standing = Standing::nobody;
+  layout::Party standby;  ///< has asked the holder for the seat
+  Standing standby_standing = Standing::nobody;
+  layout::DrainingWord draining;  ///< who held the seat before and still owes answers
+  Standing draining_standing = Standing::nobody;
   std::uint32_t gen = 0;
   std::uint32_t attention = 0;
   bool global_order = false;

@@ -146,6 +146,8 @@ Snapshot take_snapshot(const Reader& reader) {
   for (const Party holder : out.extents.holder) count(holder, &ParticipantInfo::extents);
   for (const auto& endpoint : out.endpoints) {
     if (endpoint.active) count(endpoint.holder, &ParticipantInfo::endpoints);
+    count(endpoint.draining.party(), &ParticipantInfo::draining);
+    count(endpoint.standby, &ParticipantInfo::asking);
   }
   return out;
 }

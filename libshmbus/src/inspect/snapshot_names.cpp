@@ -1,6 +1,7 @@
 // Endpoints, their inboxes, and names of a snapshot.
 #include <algorithm>
 
+#include "inbox/inbox.hpp"
 #include "inspect/snapshot_parts.hpp"
 #include "layout/text.hpp"
 #include "names/table.hpp"
@@ -32,7 +33,9 @@ InboxInfo read_inbox(const segment::View& view, std::uint32_t endpoint) {
       ++info.implausible_turns;
     } else if ((seen.turn() & 1U) != 0) {
       ++info.waiting;
-      if (seen.lane() >= view.capacities().lanes) ++info.lanes_out_of_range;
+      if (seen.lane() >= view.capacities().lanes && seen.lane() != inbox::no_lane) {
+        ++info.lanes_out_of_range;
+      }
     }
   }
   return info;
@@ -49,6 +52,11 @@ EndpointInfo read_endpoint(const Reader& reader, const Snapshot& so_far, std::ui
   info.active = control.active();
   info.holder = control.holder();
   info.standing = so_far.standing(control.holder());
+  info.standby = control.standby();
+  info.standby_standing = so_far.standing(control.standby());
+  // SYNC endpoint.draining
+  info.draining = {from.control.draining.load(std::memory_order_acquire)};
+  info.draining_standing = so_far.standing(info.draining.party());
   info.gen = control.gen();
   info.attention = from.attention.attention.load(std::memory_order_relaxed);
   info.global_order = (from.attention.flags.load(std::memory_order_relaxed) &

@@ -100,11 +100,26 @@ bool has_queued(const segment::View& view, std::uint32_t lane) noexcept {
          (word.phase() == layout::Phase::request || word.phase() == layout::Phase::send);
 }
 
+bool owed_by_replaced(const segment::View& view, std::uint32_t endpoint,
+                      std::uint32_t lane) noexcept {
+  if (endpoint >= view.capacities().endpoints) return false;
+  // SYNC endpoint.draining: cleared after the last answer.
+  if (view.endpoint(endpoint).control.draining.load(std::memory_order_acquire) == 0) return false;
+  const auto& head = view.lane(lane);
+  const std::uint64_t cursor = effective_cursor(head).seq();
+  for (const auto& cell : view.cells(lane)) {
+    const CellWord word{cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.reply
+    if (word.phase() == layout::Phase::request && word.seq() < cursor) return true;
+  }
+  return false;
+}
+
 bool free_unserved_orphan(const segment::View& view, std::uint32_t lane,
                           bool drop_queued) noexcept {
   const LaneWord seen = load_word(view, lane);
   if (seen.state() != LaneState::orphan || seen.served() != 0) return false;
   if (!drop_queued && has_queued(view, lane)) return false;
+  if (owed_by_replaced(view, seen.endpoint(), lane)) return false;
   return move_word(view, lane, seen, seen.freed());
 }
 

@@ -42,6 +42,11 @@ void detach(const Attachment& bus, std::uint32_t lane) noexcept;
 /// Whether the next command in order is there, unstarted.
 bool has_queued(const segment::View& view, std::uint32_t lane) noexcept;
 
+/// Whether a former owner of the lane's endpoint, one that was replaced, still owes answers here.
+/// A lane that says yes must not go free: its cells and memory are in use.
+bool owed_by_replaced(const segment::View& view, std::uint32_t endpoint,
+                      std::uint32_t lane) noexcept;
+
 /// Frees an orphan that no owner serves. With `drop_queued`, even if commands still wait in it.
 bool free_unserved_orphan(const segment::View& view, std::uint32_t lane, bool drop_queued) noexcept;
 

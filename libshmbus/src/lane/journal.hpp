@@ -12,6 +12,12 @@
 
 namespace shmbus::lane {
 
+/// How far the owners that wrote this slot have come.
+inline layout::CursorWord cursor_of(const layout::LaneHead& lane, std::uint32_t slot) noexcept {
+  // SYNC lane.cursor
+  return {lane.journal[slot & 1U].cursor.load(std::memory_order_acquire)};
+}
+
 inline layout::CursorWord effective_cursor(const layout::LaneHead& lane) noexcept {
   // SYNC lane.cursor
   const layout::CursorWord a{lane.journal[0].cursor.load(std::memory_order_acquire)};

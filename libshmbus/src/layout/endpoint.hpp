@@ -2,7 +2,7 @@
 // so an owner can change under its callers without their noticing.
 //
 //   byte    line  writer             content
-//   0x000   E0    RMW, rarely        control: who owns it
+//   0x000   E0    RMW, rarely        control: who owns it, who stands by; draining: who owes
 //   0x040   E1    owner              attention: is somebody to be woken? (read by every publish)
 //   0x080   E2    RMW wakers         event count the owner sleeps on
 //   0x0C0   E3    RMW producers      inbox: hint of the tail
@@ -12,6 +12,11 @@
 //   vacant ──CAS by a registrant──► active(holder, gen + 1, other journal slot)
 //   active(holder) ──CAS by the holder, or by anyone who proved it dead and has finished
 //                    recovering its lanes──► vacant(gen)
+//   active(holder) ──CAS by one that wants the seat──► active(holder, standby)
+//   active(holder, standby) ──CAS by the holder──► active(standby, same gen, other slot)
+//   draining: 0 ──the holder, right before it gives the seat away──► {holder, its slot}
+//             {holder, slot} ──by itself after its last answer, or by anyone who proved it dead and
+//                              has told those who wait──► 0
 //
 // The inbox is an MPSC ring of 8-byte tickets. One CAS claims a slot and publishes the ticket, so
 // a half-published ticket cannot exist and a producer that stops stalls nobody.
@@ -34,7 +39,7 @@ enum class Attention : std::uint32_t {
 
 struct alignas(line_bytes) EndpointControl {  // E0
   Word64 control;                             ///< ControlWord
-  Word64 draining;                            ///< Party that still answers what it had started
+  Word64 draining;                            ///< DrainingWord: who still owes answers
   std::array<std::uint8_t, 48> pad;
 };
 

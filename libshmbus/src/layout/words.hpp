@@ -5,7 +5,9 @@
 //   Party         epoch 12 | index 12                     (24 bits)      -
 //   CellWord      seq 48 | phase 2 | code 14                             caller, then the owner
 //   CursorWord    seq 48 | cell 16                                       owner of the endpoint
-//   ControlWord   holder 24 | standby 24 | gen 12 | slot 1 | state 3     CAS, after proof of death
+//   ControlWord   holder 24 | standby 24 | gen 12 | slot 1 | state 3     CAS
+//   DrainingWord  slot 1 | party 24 (low 25 bits)                        CAS, by its party or after
+//                                                                        proof of its death
 //   LaneWord      gen 16 | party 24 | endpoint 10 | state 2 | served 12  CAS
 //   ParticipantWord  epoch 12 | state 4 (low 16 bits)                    CAS
 //   ExtentWord    party 24 | generation 40                               CAS
@@ -102,6 +104,36 @@ struct ControlWord {
   [[nodiscard]] constexpr bool active() const noexcept {
     return (bits & 7U) == static_cast<std::uint64_t>(EndpointState::active);
   }
+  /// The same ownership, whoever stands by.
+  [[nodiscard]] constexpr ControlWord with_standby(Party party) const noexcept {
+    return {(bits & ~(0xFFFFFFULL << 16U)) | (static_cast<std::uint64_t>(party.bits) << 16U)};
+  }
+  [[nodiscard]] constexpr bool same_owner(ControlWord other) const noexcept {
+    return with_standby({}).bits == other.with_standby({}).bits;
+  }
+  /// The holder gives its seat to whoever stands by. The generation stays, and with it every name
+  /// and every lane: only the journal slot is the new owner's.
+  [[nodiscard]] constexpr ControlWord handed_over(std::uint32_t to_slot) const noexcept {
+    return make(standby(), {}, gen(), to_slot, EndpointState::active);
+  }
+  [[nodiscard]] constexpr ControlWord vacated() const noexcept {
+    return make({}, {}, gen(), slot(), EndpointState::vacant);
+  }
+};
+
+/// Who has given the endpoint away and still owes answers there: those below the cursor of its
+/// journal slot. While it stands, nobody else writes that slot.
+struct DrainingWord {
+  std::uint64_t bits = 0;
+
+  static constexpr DrainingWord make(Party party, std::uint32_t slot) noexcept {
+    return {(static_cast<std::uint64_t>(slot & 1U) << 24U) | party.bits};
+  }
+  [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits); }
+  [[nodiscard]] constexpr std::uint32_t slot() const noexcept {
+    return static_cast<std::uint32_t>((bits >> 24U) & 1U);
+  }
+  [[nodiscard]] constexpr bool nobody() const noexcept { return party().nobody(); }
 };
 
 enum class LaneState : std::uint32_t {

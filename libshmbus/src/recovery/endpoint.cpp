@@ -10,6 +10,7 @@
 #include "log/log.hpp"
 #include "payload/extents.hpp"
 #include "recorder/recorder.hpp"
+#include "recovery/draining.hpp"
 #include "testpoint.hpp"
 #include "wait/clock.hpp"
 #include "wait/futex.hpp"
@@ -19,6 +20,7 @@ namespace shmbus::recovery {
 using layout::Attention;
 using layout::CellWord;
 using layout::ControlWord;
+using layout::DrainingWord;
 using layout::LaneWord;
 using layout::Phase;
 
@@ -28,16 +30,18 @@ namespace {
 /// now: a successor stores its cursor only after its own CAS of `served`, so a cursor that was read
 /// while the word stood still is the dead owner's last.
 struct LastWords {
+  std::uint64_t floor_seq = 0;  ///< what lies below is owed by the owner that it had replaced
   std::uint64_t cursor_seq = 0;
   std::uint64_t done = 0;
 };
 
 std::optional<LastWords> last_words(const segment::View& view, std::uint32_t lane,
-                                    std::uint32_t owner_gen) noexcept {
+                                    std::uint32_t owner_gen, DrainingWord replaced) noexcept {
   const LaneWord before = lane::load_word(view, lane);
   if (!before.in_use() || before.served() != owner_gen) return std::nullopt;
   const auto& head = view.lane(lane);
-  const LastWords last{lane::effective_cursor(head).seq(), lane::effective_done(head)};
+  const LastWords last{replaced.nobody() ? 0 : lane::cursor_of(head, replaced.slot()).seq(),
+                       lane::effective_cursor(head).seq(), lane::effective_done(head)};
   const LaneWord after = lane::load_word(view, lane);
   // Its caller may have left meanwhile; what matters is who serves it, and which lease it is.
   if (after.served() != owner_gen || after.gen() != before.gen()) return std::nullopt;
@@ -85,16 +89,17 @@ void record_told(const Attachment& bus, std::uint32_t lane, layout::Party holder
 /// started, unanswered ──CAS──► reply(why). The cursor of a dead owner stands still, a caller does
 /// not touch such a cell, and sequence numbers never come back: only another recoverer can win this
 /// CAS, with the same word, however late we are.
-std::uint32_t tell_started(const Attachment& bus, std::uint32_t lane, layout::Party holder,
-                           std::uint32_t owner_gen, StatusCode why) noexcept {
+std::uint32_t tell_started(const Attachment& bus, std::uint32_t lane, ControlWord owner,
+                           DrainingWord replaced, StatusCode why) noexcept {
   const auto& view = bus.view;
-  const auto last = last_words(view, lane, owner_gen);
+  const auto last = last_words(view, lane, owner.gen(), replaced);
   if (!last) return 0;
   SHMBUS_TESTPOINT("recovery.read");
   std::uint32_t told = 0;
   for (auto& cell : view.cells(lane)) {
     CellWord seen{cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
     if (!lane::started_unanswered(seen, last->cursor_seq, last->done)) continue;
+    if (seen.seq() < last->floor_seq) continue;
     lane::CellWords words;
     lane::copy_cell(words, cell, seen.bits);  // while it is the request that stands there
     const auto answer = CellWord::make(seen.seq(), Phase::reply, static_cast<std::uint32_t>(why));
@@ -103,7 +108,7 @@ std::uint32_t tell_started(const Attachment& bus, std::uint32_t lane, layout::Pa
                                              std::memory_order_relaxed)) {
       ++told;
       SHMBUS_TESTPOINT("recovery.told");
-      record_told(bus, lane, holder, words, why);
+      record_told(bus, lane, owner.holder(), words, why);
     }
   }
   return told;
@@ -119,20 +124,20 @@ void stop_serving(const segment::View& view, std::uint32_t lane, std::uint32_t o
 
 }  // namespace
 
-void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t owner_gen,
+void release_lanes(const Attachment& bus, std::uint32_t endpoint, ControlWord owner,
                    StatusCode why) noexcept {
   const auto& view = bus.view;
+  DrainingWord replaced = draining_at(view, endpoint);
+  // One that was about to be replaced itself: everything that is under way is its own.
+  if (replaced.party() == owner.holder()) replaced = {};
   std::uint32_t told = 0;
-  // SYNC endpoint.control
-  const layout::Party holder =
-      ControlWord{view.endpoint(endpoint).control.control.load(std::memory_order_acquire)}.holder();
   for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
     const LaneWord seen = lane::load_word(view, lane);
     if (!seen.in_use() || seen.endpoint() != endpoint) continue;
-    told += tell_started(bus, lane, holder, owner_gen, why);
+    told += tell_started(bus, lane, owner, replaced, why);
     // Unconditionally: the owner may have answered and died before it woke the caller.
     wait::bump_and_wake(view.lane(lane).events.count);
-    stop_serving(view, lane, owner_gen);
+    stop_serving(view, lane, owner.gen());
   }
   if (told != 0) {
     view.endpoint(endpoint).owner.died.fetch_add(told, std::memory_order_relaxed);
@@ -141,35 +146,49 @@ void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t 
 
 namespace {
 
-/// REQUIRES: nobody serves the endpoint under the control word `seen` any more.
-bool see_to_vacant(const Attachment& bus, std::uint32_t endpoint, ControlWord seen,
-                   StatusCode why) noexcept {
-  auto& target = bus.view.endpoint(endpoint);
-  release_lanes(bus, endpoint, seen.gen(), why);
-  SHMBUS_TESTPOINT("recovery.released");
-  const auto vacant =
-      ControlWord::make({}, {}, seen.gen(), seen.slot(), layout::EndpointState::vacant);
-  // SYNC endpoint.control
-  const bool moved = target.control.control.compare_exchange_strong(
-      seen.bits, vacant.bits, std::memory_order_acq_rel, std::memory_order_acquire);
-  if (moved) {
-    target.attention.attention.store(static_cast<std::uint32_t>(Attention::vacant),
-                                     std::memory_order_relaxed);
-    wait::bump_and_wake(bus.view.bus_events().registrations);
-  }
-  return moved;
-}
-
 ControlWord control_of(const Attachment& bus, std::uint32_t endpoint) noexcept {
   // SYNC endpoint.control
   return {bus.view.endpoint(endpoint).control.control.load(std::memory_order_acquire)};
 }
 
+/// REQUIRES: nobody serves the endpoint under the control word `seen` any more.
+bool see_to_vacant(const Attachment& bus, std::uint32_t endpoint, ControlWord seen,
+                   StatusCode why) noexcept {
+  auto& target = bus.view.endpoint(endpoint);
+  release_lanes(bus, endpoint, seen, why);
+  SHMBUS_TESTPOINT("recovery.released");
+  // It was about to give the seat away. Before the seat is vacant: the next owner takes the journal
+  // slot that this word does not name.
+  if (const auto word = draining_at(bus.view, endpoint); word.party() == seen.holder()) {
+    (void)stop_draining(bus.view, endpoint, word);
+  }
+  SHMBUS_TESTPOINT("recovery.undrained");
+  // Somebody may come to stand by, or go, at any time.
+  for (const ControlWord owner = seen; seen.same_owner(owner);) {
+    // SYNC endpoint.control
+    if (!target.control.control.compare_exchange_strong(
+            seen.bits, seen.vacated().bits, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      continue;
+    }
+    target.attention.attention.store(static_cast<std::uint32_t>(Attention::vacant),
+                                     std::memory_order_relaxed);
+    wait::bump_and_wake(bus.view.bus_events().registrations);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
+  (void)recover_draining(bus, endpoint);
+  const ControlWord judged = control_of(bus, endpoint);
+  if (!judged.active() || !bus.dead(judged.holder())) return false;
+  SHMBUS_TESTPOINT("recovery.judged");
+  // It may have given the seat away before it died, with the same generation. What it still holds
+  // now that it is dead, it holds for ever.
   const ControlWord seen = control_of(bus, endpoint);
-  if (!seen.active() || !bus.dead(seen.holder())) return false;
+  if (!seen.active() || !seen.same_owner(judged)) return false;
   if (!see_to_vacant(bus, endpoint, seen, StatusCode::handler_died)) return false;
   if (logging::wanted(LogLevel::warning)) {
     logging::Text text("the handler at endpoint ");

@@ -10,6 +10,7 @@
 
 #include "bus/attachment.hpp"
 #include "endpoint/status_code.hpp"
+#include "layout/words.hpp"
 
 namespace shmbus::recovery {
 
@@ -22,7 +23,7 @@ void vacate_own_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept
 
 /// Tells the callers of commands that were started and not answered `why`, and lets go of the
 /// lanes. The owner itself does the same when it leaves.
-void release_lanes(const Attachment& bus, std::uint32_t endpoint, std::uint32_t owner_gen,
+void release_lanes(const Attachment& bus, std::uint32_t endpoint, layout::ControlWord owner,
                    StatusCode why) noexcept;
 
 }  // namespace shmbus::recovery

@@ -5,6 +5,7 @@
 #include "log/log.hpp"
 #include "names/table.hpp"
 #include "recorder/recorder.hpp"
+#include "recovery/draining.hpp"
 #include "recovery/endpoint.hpp"
 #include "testpoint.hpp"
 #include "wait/futex.hpp"
@@ -21,16 +22,50 @@ using layout::Party;
 
 namespace {
 
+void stop_standing_by(const segment::View& view, std::uint32_t endpoint, Party party) noexcept {
+  auto& control = view.endpoint(endpoint).control.control;
+  // SYNC endpoint.control
+  ControlWord seen{control.load(std::memory_order_acquire)};
+  while (seen.standby() == party &&
+         !control.compare_exchange_weak(seen.bits, seen.with_standby({}).bits,
+                                        std::memory_order_acq_rel, std::memory_order_acquire)) {
+  }
+}
+
+void settle_debts_of(const Attachment& bus, std::uint32_t endpoint, Party party) noexcept {
+  const auto word = draining_at(bus.view, endpoint);
+  if (word.party() != party) return;
+  if (party == bus.me) {
+    end_draining(bus, endpoint, word, StatusCode::abandoned);
+  } else {
+    (void)recover_draining(bus, endpoint);
+  }
+}
+
+/// No word of an endpoint may name the party when its seat goes free.
+bool named_by_endpoints(const segment::View& view, Party party) noexcept {
+  for (std::uint32_t i = 0; i < view.capacities().endpoints; ++i) {
+    // SYNC endpoint.control
+    const ControlWord control{view.endpoint(i).control.control.load(std::memory_order_acquire)};
+    if (control.active() && control.holder() == party) return true;
+    if (control.standby() == party || draining_at(view, i).party() == party) return true;
+  }
+  return false;
+}
+
 void recover_endpoints_of(const Attachment& bus, Party party) noexcept {
   for (std::uint32_t i = 0; i < bus.view.capacities().endpoints; ++i) {
     const ControlWord seen{bus.view.endpoint(i).control.control.load(
         std::memory_order_acquire)};  // SYNC endpoint.control
-    if (!seen.active() || seen.holder() != party) continue;
-    if (party == bus.me) {
-      vacate_own_endpoint(bus, i);
-    } else {
-      recover_endpoint(bus, i);
+    if (seen.active() && seen.holder() == party) {
+      if (party == bus.me) {
+        vacate_own_endpoint(bus, i);
+      } else {
+        recover_endpoint(bus, i);
+      }
     }
+    stop_standing_by(bus.view, i, party);
+    settle_debts_of(bus, i, party);
   }
 }
 
@@ -93,7 +128,7 @@ bool reclaim(const Attachment& bus, Party party) noexcept {
   }
   recover_endpoints_of(bus, party);
   names::return_leases(bus, party);
-  if (release_lanes_of(view, party) != 0) return false;
+  if (release_lanes_of(view, party) != 0 || named_by_endpoints(view, party)) return false;
   SHMBUS_TESTPOINT("reclaim.lanes");
   free_extents_of(view, party);
   SHMBUS_TESTPOINT("reclaim.extents");

@@ -3,7 +3,7 @@
 // caller, an owner that has just drained an orphaned lane.
 //
 //   alive(e) ─► dead(e)
-//   its endpoints: recover_endpoint
+//   its endpoints: recover_endpoint; where it stood by, not any more; where it owed answers, told
 //   its lanes: allocating ─► free, attached ─► orphan, and the owner is rung to drain them
 //   its unpublished names: back to the table
 //   no lane names it any more: its extents ─► free, dead(e) ─► free(e + 1)

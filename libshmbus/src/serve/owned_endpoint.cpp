@@ -6,6 +6,7 @@
 
 #include "lane/directory.hpp"
 #include "layout/text.hpp"
+#include "recovery/draining.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
 #include "stats/histogram.hpp"
@@ -36,8 +37,9 @@ std::unique_ptr<OwnedEndpoint> OwnedEndpoint::acquire(const Attachment& bus, std
   auto& control = bus.view.endpoint(index).control.control;
   ControlWord seen{control.load(std::memory_order_acquire)};  // SYNC endpoint.control
   if (seen.active()) return nullptr;
-  const auto mine = ControlWord::make(bus.me, {}, layout::next_epoch(seen.gen()), 1 - seen.slot(),
-                                      EndpointState::active);
+  const auto mine =
+      ControlWord::make(bus.me, {}, layout::next_epoch(seen.gen()),
+                        recovery::next_slot(bus.view, index, seen), EndpointState::active);
   std::unique_ptr<OwnedEndpoint> owned(new OwnedEndpoint(bus, index, mine, options));
   // SYNC endpoint.control
   if (!control.compare_exchange_strong(seen.bits, mine.bits, std::memory_order_acq_rel,
@@ -45,21 +47,44 @@ std::unique_ptr<OwnedEndpoint> OwnedEndpoint::acquire(const Attachment& bus, std
     return nullptr;
   }
   SHMBUS_TESTPOINT("endpoint.acquired");
-  auto& shared = *owned->shared_;
-  shared.attention.flags.store(owned->ordered_ ? layout::endpoint_flags::global_order : 0,
-                               std::memory_order_relaxed);
-  layout::store_text(shared.label.text, label);
-  owned->announce_awake();
-  owned->inbox_ = inbox::Consumer(bus.view.inbox(index), shared.owner);
-  for (std::uint32_t lane = 0; lane < bus.view.capacities().lanes; ++lane) {
-    OwnerLane* adopted = owned->adopt(lane);
+  owned->move_in(label);
+  return owned;
+}
+
+std::unique_ptr<OwnedEndpoint> OwnedEndpoint::succeed(const Attachment& bus, std::uint32_t index,
+                                                      ControlWord control,
+                                                      const ServeOptions& options,
+                                                      std::string_view label) {
+  std::unique_ptr<OwnedEndpoint> owned(new OwnedEndpoint(bus, index, control, options));
+  owned->move_in(label);
+  return owned;
+}
+
+void OwnedEndpoint::move_in(std::string_view label) noexcept {
+  shared_->attention.flags.store(ordered_ ? layout::endpoint_flags::global_order : 0,
+                                 std::memory_order_relaxed);
+  layout::store_text(shared_->label.text, label);
+  announce_awake();
+  inbox_ = inbox::Consumer(bus_->view.inbox(index_), shared_->owner);
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    OwnerLane* adopted = adopt(lane);
     // Under global order the predecessor's tickets say what comes first.
-    if (adopted != nullptr && !owned->ordered_) owned->queue_again(*adopted);
+    if (adopted != nullptr && !ordered_) queue_again(*adopted);
   }
   // A caller may have read the predecessor's "hot" and ring nobody: after this fence its command is
   // seen by the first look. SYNC lane.notice
   (void)wait::sleeper_fence();
-  return owned;
+}
+
+std::vector<std::shared_ptr<std::atomic<std::uint32_t>>> OwnedEndpoint::owed() const {
+  std::vector<std::shared_ptr<std::atomic<std::uint32_t>>> counts;
+  for (const auto& lane : lanes_) {
+    if (!lane || !lane->deferred) continue;
+    if (lane->deferred->load(std::memory_order_acquire) != 0) {  // SYNC deferred
+      counts.push_back(lane->deferred);
+    }
+  }
+  return counts;
 }
 
 OwnedEndpoint::OwnedEndpoint(const Attachment& bus, std::uint32_t index, ControlWord control,
@@ -135,7 +160,10 @@ std::size_t OwnedEndpoint::serve_inbox(CommandRunner& runner, std::size_t budget
 
 std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner) noexcept {
   OwnerLane* lane = adopt(ticket.lane());
-  if (lane == nullptr) return 0;
+  if (lane == nullptr) {
+    if (ticket.lane() == inbox::no_lane) runner.seat_wanted();
+    return 0;
+  }
   if (ordered_ && ticket.tag() != inbox::any_command) {
     const auto ahead = inbox::tag_ahead(ticket.tag(), lane->next_seq());
     return ahead ? runner.run_queued(*lane, *ahead + 1U) : 0;
@@ -179,6 +207,7 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
       recovery::reclaim_participant(*bus_, lane->party().index());
     }
   }
+  (void)recovery::recover_draining(*bus_, index_);
   if (!inbox_.peek()) inbox_.repair_tail(shared_->inbox_tail);
   if (ran != 0) add_commands(ran);
   return ran;
@@ -261,6 +290,7 @@ void OwnedEndpoint::queue_again(OwnerLane& lane) noexcept {
 void OwnedEndpoint::drop_if_drained(OwnerLane& lane) noexcept {
   if (lane.deferred && lane.deferred->load(std::memory_order_acquire) != 0)
     return;  // SYNC deferred
+  if (lane::owed_by_replaced(bus_->view, index_, lane.index())) return;
   if (!lane.poisoned() && lane::has_queued(bus_->view, lane.index())) {
     if (!ordered_) queue_again(lane);
     return;
@@ -307,16 +337,19 @@ void OwnedEndpoint::vacate(CommandRunner& runner) noexcept {
     if (!lane) continue;
     (void)runner.run_queued(*lane, bus_->view.capacities().cells_per_lane);
   }
-  recovery::release_lanes(*bus_, index_, control_.gen(), StatusCode::abandoned);
+  recovery::release_lanes(*bus_, index_, control_, StatusCode::abandoned);
   SHMBUS_TESTPOINT("endpoint.released");
   shared_->attention.attention.store(static_cast<std::uint32_t>(Attention::vacant),
                                      std::memory_order_relaxed);
-  const auto vacant =
-      ControlWord::make({}, {}, control_.gen(), control_.slot(), EndpointState::vacant);
-  std::uint64_t expected = control_.bits;
-  // SYNC endpoint.control
-  (void)shared_->control.control.compare_exchange_strong(
-      expected, vacant.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
+  // Somebody may have come to stand by, too late to be noticed.
+  for (ControlWord seen = control_; seen.same_owner(control_);) {
+    // SYNC endpoint.control
+    if (shared_->control.control.compare_exchange_strong(seen.bits, control_.vacated().bits,
+                                                         std::memory_order_acq_rel,
+                                                         std::memory_order_acquire)) {
+      break;
+    }
+  }
   for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
     const LaneWord seen = lane::load_word(bus_->view, lane);
     if (seen.endpoint() == index_) (void)lane::free_unserved_orphan(bus_->view, lane, false);

@@ -28,6 +28,8 @@ class CommandRunner {
  public:
   /// Takes and runs up to `limit` commands, in order; returns how many.
   virtual std::size_t run_queued(OwnerLane& lane, std::size_t limit) noexcept = 0;
+  /// Somebody wants a seat: look at their control words soon, between two polls.
+  virtual void seat_wanted() noexcept {}
 
  protected:
   ~CommandRunner() = default;
@@ -40,6 +42,12 @@ class OwnedEndpoint {
   /// CAS vacant -> active for this participant. Null when somebody else has it. May throw
   /// std::bad_alloc, before anything has changed.
   static std::unique_ptr<OwnedEndpoint> acquire(const Attachment& bus, std::uint32_t index,
+                                                const ServeOptions& options,
+                                                std::string_view label);
+  /// The same for a seat that its owner has given to this participant: `control` says so. May throw
+  /// std::bad_alloc.
+  static std::unique_ptr<OwnedEndpoint> succeed(const Attachment& bus, std::uint32_t index,
+                                                layout::ControlWord control,
                                                 const ServeOptions& options,
                                                 std::string_view label);
   OwnedEndpoint(const OwnedEndpoint&) = delete;
@@ -80,6 +88,9 @@ class OwnedEndpoint {
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   /// Of this ownership: what tells it from those before and after.
   [[nodiscard]] std::uint32_t gen() const noexcept { return control_.gen(); }
+  [[nodiscard]] layout::ControlWord control() const noexcept { return control_; }
+  /// Of the lanes where answers are still owed: how many. May throw std::bad_alloc.
+  [[nodiscard]] std::vector<std::shared_ptr<std::atomic<std::uint32_t>>> owed() const;
   [[nodiscard]] layout::Endpoint& shared() const noexcept { return *shared_; }
   /// Still ours in the segment. False only after somebody scribbled there.
   [[nodiscard]] bool still_owned() const noexcept;
@@ -94,6 +105,7 @@ class OwnedEndpoint {
   std::size_t serve_ticket(layout::TicketWord ticket, CommandRunner& runner) noexcept;
   std::size_t serve_backlog(CommandRunner& runner, std::size_t budget) noexcept;
 
+  void move_in(std::string_view label) noexcept;
   OwnerLane* adopt(std::uint32_t lane) noexcept;
   void promote(OwnerLane& lane) noexcept;
   bool make_room_among_hot() noexcept;

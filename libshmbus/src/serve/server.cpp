@@ -9,6 +9,7 @@
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
 #include "names/table.hpp"
+#include "serve/hand_over.hpp"
 #include "serve/server_core.hpp"
 
 namespace shmbus {
@@ -136,6 +137,7 @@ Result<void> answer(detail::DeferredReply* state, Commit commit, ErrorKind error
   commit(state->target);
   // SYNC deferred: the lane may go free after this.
   state->lane_deferred->fetch_sub(1, std::memory_order_release);
+  if (!state->gate->debts.empty()) detail::settle_debts(state->bus->attachment(), *state->gate);
   return {};
 }
 
@@ -237,5 +239,19 @@ Result<int> Server::fd() noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
   return detail::without_throwing([&] { return core_->fd(); });
 }
+
+Result<void> Server::take_over(Duration timeout, WhenStuck when_stuck) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  return detail::without_throwing([&] { return core_->take_over(timeout, when_stuck); });
+}
+
+Result<bool> Server::stand_by(Duration timeout) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_handle());
+  return detail::without_throwing([&] { return core_->stand_by(timeout); });
+}
+
+bool Server::replaced() const noexcept { return core_ != nullptr && core_->replaced(); }
+
+bool Server::draining() const noexcept { return core_ != nullptr && core_->draining(); }
 
 }  // namespace shmbus

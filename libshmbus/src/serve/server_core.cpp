@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "payload/extents.hpp"
+#include "serve/hand_over.hpp"
 #include "stats/histogram.hpp"
 #include "testpoint.hpp"
 #include "wait/fence.hpp"
@@ -41,7 +42,8 @@ ServerCore::ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options
       handlers_(bus_->view().capacities().names),
       spin_(options.wait, bus_->attachment().rate.from_ns(wait::spin_max_ns)),
       first_look_(bus_->attachment().rate),
-      guard_(bus_->attachment().guard) {
+      guard_(bus_->attachment().guard),
+      standing_by_(options.stand_by) {
   options_.label = {};  // the caller's text need not outlive the call
 }
 
@@ -49,6 +51,7 @@ ServerCore::~ServerCore() {
   if (fd_ >= 0) ::close(fd_);
   if (attachment().forked()) return;
   mailbox_.close();
+  if (attachment().intact()) (void)check_seats();  // one who waits for a seat gets it as it is
   bridges_.clear();
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
     if (handlers_.find(record) == nullptr) continue;
@@ -60,6 +63,7 @@ ServerCore::~ServerCore() {
     gate_->open = false;
   }
   if (gate_->stop_watcher) gate_->stop_watcher->shut_down();
+  abandon_debts(attachment(), *gate_);
   for (auto& endpoint : endpoints_) endpoint->vacate(*this);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
 }
@@ -92,8 +96,7 @@ std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
   if (now < next_sweep_) return 0;
   next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
   if (!check_seats()) {
-    // To go on would be to serve beside somebody else.
-    news_.fetch_or(serve::news::ousted, std::memory_order_relaxed);
+    end_loop();  // to go on would be to serve beside somebody else
     return 0;
   }
   handlers_.drop_removed();
@@ -207,9 +210,20 @@ Result<void> ServerCore::begin_polling() noexcept {
   return {};
 }
 
-Result<void> ServerCore::check_seats() const noexcept {
+Result<void> ServerCore::begin_running() noexcept {
+  if (standing_by_) {
+    return fail(ErrorKind::invalid_argument,
+                "this server stands by: call take_over() or stand_by() before it runs");
+  }
+  if (replaced()) may_loop();
+  return begin_polling();
+}
+
+Result<void> ServerCore::check_seats() noexcept {
   bool mine = true;
-  for (const auto& endpoint : endpoints_) mine = mine && endpoint->still_owned();
+  for (std::size_t i = endpoints_.size(); i-- > 0;) {
+    if (!endpoints_[i]->still_owned()) mine = give_to_standby(i) && mine;
+  }
   if (!attachment().guard->was_intact()) return bus_->not_intact();
   if (mine) return {};
   return fail(ErrorKind::corrupted,
@@ -239,19 +253,23 @@ void ServerCore::finish_committed() noexcept {
   }
 }
 
+void ServerCore::wake_all() noexcept {
+  const std::scoped_lock lock(seats_mutex_);
+  for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
+}
+
 Result<void> ServerCore::run(const std::stop_token& stop) noexcept {
-  if (auto ready = begin_polling(); !ready) return ready;
-  const std::stop_callback wake(stop, [this] {
-    for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
-  });
-  (void)serve_until(~0ULL, &stop);
-  const bool ousted = (news_.load(std::memory_order_relaxed) & serve::news::ousted) != 0;
-  if (attachment().intact() && !ousted) finish_committed();
-  return check_seats();
+  if (auto ready = begin_running(); !ready) return ready;
+  const std::stop_callback wake(stop, [this] { wake_all(); });
+  if (!replaced()) (void)serve_until(~0ULL, &stop);
+  if (attachment().intact() && !told_to_end()) finish_committed();
+  const auto mine = check_seats();
+  if (mine && replaced()) wait_until_drained(stop);
+  return mine;
 }
 
 Result<std::size_t> ServerCore::run_for(Duration timeout) noexcept {
-  if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
+  if (auto ready = begin_running(); !ready) return tl::unexpected<Error>(ready.error());
   std::uint64_t until = ~0ULL;
   if (timeout != forever) {
     const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(timeout.count(), 0));

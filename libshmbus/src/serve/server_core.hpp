@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "bus/core.hpp"
+#include "call/deadline.hpp"
 #include "call/outer.hpp"
 #include "serve/cancellation.hpp"
+#include "serve/debt.hpp"
 #include "serve/handler_table.hpp"
 #include "serve/mailbox.hpp"
 #include "serve/observed.hpp"
@@ -36,6 +38,7 @@ namespace shmbus::detail {
 struct ReplyGate {
   std::mutex mutex;
   bool open = true;
+  std::vector<serve::Debt> debts;  ///< where this server was replaced and still owes answers
   std::shared_ptr<serve::StopWatcher> stop_watcher;  ///< made when first asked for
 };
 
@@ -132,6 +135,14 @@ class ServerCore final : private serve::CommandRunner {
   std::shared_ptr<serve::HandlerLife> handler_life(std::uint32_t record) {
     return handlers_.life(record);
   }
+  // take_over.cpp
+  Result<void> take_over(Duration timeout, WhenStuck when_stuck);
+  Result<bool> stand_by(Duration timeout);
+
+  // hand_over.cpp
+  [[nodiscard]] bool replaced() const noexcept { return replaced_ && endpoints_.empty(); }
+  [[nodiscard]] bool draining() const noexcept;
+
   [[nodiscard]] const std::shared_ptr<BusCore>& bus() const noexcept { return bus_; }
   [[nodiscard]] const std::shared_ptr<ReplyGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] const Attachment& attachment() const noexcept { return bus_->attachment(); }
@@ -161,8 +172,11 @@ class ServerCore final : private serve::CommandRunner {
 
   // server_core.cpp
   Result<void> begin_polling() noexcept;
-  /// Ok while the segment is there and every endpoint is still ours.
-  [[nodiscard]] Result<void> check_seats() const noexcept;
+  [[nodiscard]] Result<void> begin_running() noexcept;
+  /// Gives away the seats that somebody asks for. Ok while the segment is there and every endpoint
+  /// that is left is still ours. Between polls only.
+  [[nodiscard]] Result<void> check_seats() noexcept;
+  void seat_wanted() noexcept override;
   std::size_t poll_all(std::size_t budget) noexcept;
   std::size_t look_several_times() noexcept;
   std::size_t serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLane& lane) noexcept;
@@ -183,9 +197,38 @@ class ServerCore final : private serve::CommandRunner {
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
   void unbind(std::uint32_t record) noexcept;
   void publish_types(std::uint32_t record, const Schema& schema) noexcept;
+  Result<bool> bind(std::uint32_t record, const Schema& schema);
+  void announce(std::uint32_t record, const Schema& schema) noexcept;
+  void wake_all() noexcept;
 
   // server_exchange.cpp
   bool attend() noexcept;
+  /// No more commands are taken: an endpoint was found in other hands, or the last was given away.
+  void end_loop() noexcept { news_.fetch_or(serve::news::ousted, std::memory_order_relaxed); }
+  void may_loop() noexcept { news_.fetch_and(~serve::news::ousted, std::memory_order_relaxed); }
+  [[nodiscard]] bool told_to_end() const noexcept {
+    return (news_.load(std::memory_order_relaxed) & serve::news::ousted) != 0;
+  }
+
+  // hand_over.cpp
+  bool give_to_standby(std::size_t seat) noexcept;
+  void forget_seat(std::size_t seat) noexcept;
+  void wait_until_drained(const std::stop_token& stop) noexcept;
+
+  // take_over.cpp
+  struct Staged {
+    std::uint32_t record;
+    Schema schema;
+  };
+  Result<void> stage(std::uint32_t record, const Schema& schema);
+  [[nodiscard]] std::vector<std::uint32_t> seats_to_take();
+  Result<void> check_fit(std::uint32_t endpoint);
+  Result<bool> take_from(std::uint32_t endpoint, Deadline& deadline);
+  Result<void> ask_for(std::uint32_t endpoint, layout::ControlWord seen) noexcept;
+  Result<void> bind_staged();
+  Result<bool> bind_one_staged(const Staged& staged);
+  void drop_unknown_names(const serve::OwnedEndpoint& seat) noexcept;
+  [[nodiscard]] tl::unexpected<Error> not_given(std::uint32_t endpoint) const noexcept;
 
   std::shared_ptr<BusCore> bus_;
   ServeOptions options_;
@@ -205,6 +248,10 @@ class ServerCore final : private serve::CommandRunner {
   const liveness::HandleGuard* guard_;
   serve::OwnerLane* resting_ = nullptr;  ///< its caller has just been answered, and reads
   std::uint32_t hot_turns_ = 0;
+  bool replaced_ = false;  ///< has given a seat away
+  bool standing_by_;       ///< handlers are here, their names lead elsewhere as yet
+  std::vector<Staged> staged_;
+  std::mutex seats_mutex_;  ///< of endpoints_: whoever asks run() to stop rings them from elsewhere
   stats::Sampler sampler_;
   serve::Mailbox mailbox_{news_};
   serve::Roster roster_;

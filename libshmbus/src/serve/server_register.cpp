@@ -124,23 +124,38 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
   roster_.enter(*record, schema);
   // Before the name leads here: a command may follow at once.
   Tentative here(handlers_, roster_, *record, std::move(handler), bus_->view().name_stats(*record));
-  for (;;) {
-    const auto done = try_bind(*record, load_binding(bus_->view(), *record), schema);
+  if (standing_by_) {
+    auto staged = stage(*record, schema);
+    if (staged) here.keep();
+    return staged;
+  }
+  while (true) {
+    const auto done = bind(*record, schema);
     if (!done) return tl::unexpected<Error>(done.error());
     if (*done) break;
   }
   here.keep();
-  auto& shared = bus_->view().name(*record);
+  if (!attachment().intact()) return bus_->not_intact();
+  tell("name.registered", "registered ", name);
+  return {};
+}
+
+/// One attempt, from what stands there now.
+Result<bool> ServerCore::bind(std::uint32_t record, const Schema& schema) {
+  const auto done = try_bind(record, load_binding(bus_->view(), record), schema);
+  if (done && *done) announce(record, schema);
+  return done;
+}
+
+void ServerCore::announce(std::uint32_t record, const Schema& schema) noexcept {
+  auto& shared = bus_->view().name(record);
   shared.schema_hash.store(schema.hash, std::memory_order_relaxed);
   shared.request_bytes.store(schema.request_bytes, std::memory_order_relaxed);
   shared.reply_bytes.store(schema.reply_bytes, std::memory_order_relaxed);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   SHMBUS_TESTPOINT("name.registered");
-  if (!attachment().intact()) return bus_->not_intact();
-  recorder::record_name(attachment(), recorder::Kind::registered, *record,
-                        load_binding(bus_->view(), *record).endpoint());
-  tell("name.registered", "registered ", name);
-  return {};
+  recorder::record_name(attachment(), recorder::Kind::registered, record,
+                        load_binding(bus_->view(), record).endpoint());
 }
 
 /// True when the name leads to an endpoint of ours, false when the world moved: look again.
@@ -179,7 +194,7 @@ tl::unexpected<Error> ServerCore::already_registered(std::uint32_t record,
         .append(", pid ")
         .append(owner.pid.load(std::memory_order_relaxed));
   }
-  error.message.append(", which is alive: stop it first");
+  error.message.append(", which is alive: stop it first, or take over");
   return tl::unexpected<Error>(error);
 }
 
@@ -205,13 +220,20 @@ Result<OwnedEndpoint*> ServerCore::own_seat() {
 
 /// All that may throw comes before the endpoint is taken: nobody would let go of it.
 std::unique_ptr<OwnedEndpoint> ServerCore::acquire(std::uint32_t endpoint) {
-  endpoints_.reserve(endpoints_.size() + 1);
+  {
+    const std::scoped_lock lock(seats_mutex_);
+    endpoints_.reserve(endpoints_.size() + 1);
+  }
   return OwnedEndpoint::acquire(attachment(), endpoint, options_, label_);
 }
 
 Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint) {
-  endpoints_.push_back(std::move(endpoint));  // acquire() made room for it
+  {
+    const std::scoped_lock lock(seats_mutex_);
+    endpoints_.push_back(std::move(endpoint));  // acquire() made room for it
+  }
   mailbox_.add_bell(endpoints_.back()->shared().events.count);
+  may_loop();
   if (fd_ >= 0) {
     if (auto watched = fd(); !watched) return tl::unexpected<Error>(watched.error());
   }

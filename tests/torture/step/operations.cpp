@@ -153,6 +153,43 @@ Act reply_later(World& world) {
   };
 }
 
+/// The handler beside is asked for its seat, and gives it unless it is stopped.
+Act take_over(World& world) {
+  auto bus = Bus::open(world.path, {.create = false, .label = "subject"});
+  if (!bus) return {};
+  auto server = bus->serve({.label = "subject", .wait = subject_waits(world), .stand_by = true});
+  if (!server) return {};
+  auto seat = make_shared<Seat>(Seat{std::move(*bus), std::move(*server), {}});
+  if (!add_run(world, *seat)) return {};
+  return [&world, seat] {
+    (void)seat->server.take_over(
+        world.peers == Peers::mid_step ? Duration(soon) : Duration(std::chrono::seconds(5)));
+    poll(*seat);
+  };
+}
+
+/// Somebody else, who is not at work, has asked the subject for its seat; it owes answers.
+Act hand_over(World& world) {
+  auto seat = take_seat(world);
+  if (!seat || !add_deferring(world, *seat)) return {};
+  auto other = detail::BusCore::open(world.path, {{.create = false}, false});
+  if (!other) return {};
+  return [seat, other = *other] {
+    poll(*seat);
+    const auto& view = other->view();
+    for (std::uint32_t i = 0; i < view.capacities().endpoints; ++i) {
+      auto& word = view.endpoint(i).control.control;
+      layout::ControlWord seen{word.load()};
+      if (!seen.active() || !seen.standby().nobody()) continue;
+      word.compare_exchange_strong(seen.bits, seen.with_standby(other->attachment().me).bits);
+    }
+    (void)seat->server.poll();
+    for (auto& owed : seat->deferred) {
+      (void)owed.responder.reply(std::as_bytes(std::span(&owed.id, 1)));
+    }
+  };
+}
+
 // --- as the daemon ---------------------------------------------------------------------------
 
 struct Daemon {
@@ -213,6 +250,12 @@ const std::vector<Operation> all = {
     {.name = "succeed", .predecessor = true, .caller_beside = true, .prepare = on},
     {.name = "take-run-reply", .caller_beside = true, .prepare = handler(poll)},
     {.name = "reply-later", .caller_beside = true, .prepare = reply_later},
+    {.name = "take-over",
+     .handler_beside = true,
+     .caller_beside = true,
+     .takes_over = true,
+     .prepare = take_over},
+    {.name = "hand-over", .caller_beside = true, .prepare = hand_over},
     {.name = "run-and-park",
      .caller_beside = true,
      .dead_caller = true,

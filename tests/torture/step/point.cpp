@@ -188,10 +188,11 @@ class Point {
     }
     newcomer(work_elsewhere, "work elsewhere");  // whoever has been stopped still is
     for (const Child* stopped : {&handler_, &beside_, &reclaimer_}) stopped->signal(SIGCONT);
-    if (!operation_.handler_beside) {
+    if (!operation_.handler_beside || operation_.takes_over) {
       const int before = ledger_->serving;
       const Stopwatch clock;
-      handler_ = peer(serve, parked());
+      Child former = std::move(handler_);  // it may have been replaced
+      handler_ = operation_.takes_over ? peer(serve_next, parked()) : peer(serve, parked());
       if (!test::eventually([&] { return ledger_->serving > before; }, 10s)) {
         problem(result_.summary.hung, "no successor can register");
       }
@@ -238,7 +239,7 @@ class Point {
   [[nodiscard]] bool is_wrong(std::uint64_t id, unsigned runs, Heard heard) const {
     const bool of_subject = id < command_id::peer;
     const bool of_dead = id >= command_id::dead && id < command_id::fresh;
-    const bool handlers_live = operation_.handler_beside;
+    const bool handlers_live = operation_.handler_beside && !operation_.takes_over;
     switch (heard) {
       case Heard::nothing:
         return runs != 0;

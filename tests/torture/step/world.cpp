@@ -198,6 +198,18 @@ int serve(World& world, WaitMode wait) {
   return server->run({}) ? 0 : 13;
 }
 
+int serve_next(World& world, WaitMode wait) {
+  auto bus = Bus::open(world.path, {.create = false, .label = "handler"});
+  if (!bus) return 10;
+  auto server = bus->serve({.label = "next handler", .wait = wait, .stand_by = true});
+  if (!server) return 11;
+  const auto run = [&](Context& context) { return run_counted(world, context); };
+  if (!server->on("run", run)) return 12;
+  if (!server->take_over(std::chrono::seconds(8))) return 13;
+  ++world.ledger.serving;
+  return server->run({}) ? 0 : 14;
+}
+
 int serve_stuck(World& world) {
   auto bus = Bus::open(world.path, {.create = false, .label = "predecessor"});
   if (!bus) return 10;

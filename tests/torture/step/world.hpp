@@ -95,6 +95,7 @@ Status run_counted(World& world, Context& context);
 
 /// Peers, to be run in children. They return exit codes.
 int serve(World& world, WaitMode wait);
+int serve_next(World& world, WaitMode wait);   ///< takes over from whoever serves "run"
 int serve_stuck(World& world);                 ///< gets stuck in its first command
 int call_beside(World& world, WaitMode wait);  ///< a living caller with four commands
 int call_early(World& world);                  ///< one call, made before the subject starts

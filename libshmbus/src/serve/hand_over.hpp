@@ -1,0 +1,14 @@
+// Paying what a replaced server owes.
+#pragma once
+
+#include "serve/server_core.hpp"
+
+namespace shmbus::detail {
+
+/// Stops the draining where the last answer was given. REQUIRES: the gate is locked.
+void settle_debts(const Attachment& bus, ReplyGate& gate) noexcept;
+
+/// Tells those who still wait that nobody will answer. REQUIRES: the gate is closed.
+void abandon_debts(const Attachment& bus, ReplyGate& gate) noexcept;
+
+}  // namespace shmbus::detail

@@ -1,0 +1,132 @@
+// A server that stands by, and sits down when the seat is free.
+#include "takeover/world.hpp"
+
+using namespace shmbus;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Waits for its turn, then serves.
+int wait_and_serve(const std::string& path, test::Ledger& ledger, int generation) {
+  auto bus = Bus::open(path, {.label = "standby"});
+  if (!bus) return 10;
+  test::Clerk clerk(ledger, true);
+  auto server = bus->serve({.label = "standby", .stand_by = true});
+  if (!server || !test::add_handlers(*server, ledger, clerk)) return 11;
+  ++ledger.reached;
+  for (;;) {
+    const auto seated = server->stand_by(100ms);
+    if (!seated) return 12;
+    if (*seated) break;
+  }
+  ledger.serving = generation;
+  return server->run({}) ? 0 : 13;
+}
+
+}  // namespace
+
+TEST_CASE("the seat of a dead owner goes to the one that stands by", "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  auto blue = test::handler(path.path(), *ledger, {});
+  REQUIRE(test::served_by(*ledger, 1));
+  test::Child standby([&] { return wait_and_serve(path.path(), *ledger, 2); });
+  REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
+  auto bus = test::open_when_served(path.path(), "work");
+  auto work = test::caller_of(bus, "work", {.when_vacant = WhenVacant::wait});
+  std::uint64_t back = 0;
+  CHECK_OK(work.call(test::raw(test::Command{0, 0, 1}), test::raw(back)));
+  blue.signal(SIGSTOP);
+  test::nap(300ms);
+  CHECK(ledger->serving == 1);  // stopped is not dead
+  auto queued = work.start(test::raw(test::Command{0, 0, 2}), 8, 20s);
+  REQUIRE_OK(queued);
+  const test::Stopwatch watch;
+  blue.kill();
+  CHECK_OK(queued->wait());
+  CHECK(watch.ms() < 500);
+  CHECK(ledger->serving == 2);
+  CHECK(ledger->run_count[2] == 1);
+}
+
+TEST_CASE("of two that stand by one sits down, the other goes on standing by", "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  auto blue = test::handler(path.path(), *ledger, {});
+  REQUIRE(test::served_by(*ledger, 1));
+  std::vector<test::Child> standbys;
+  for (int i = 2; i <= 3; ++i) {
+    standbys.emplace_back([&, i] { return wait_and_serve(path.path(), *ledger, i); });
+  }
+  REQUIRE(test::eventually([&] { return ledger->reached == 2; }));
+  auto bus = test::open_when_served(path.path(), "work");
+  auto work = test::caller_of(bus, "work", {.when_vacant = WhenVacant::wait});
+  std::uint64_t back = 0;
+  blue.kill();
+  CHECK_OK(work.call(test::raw(test::Command{0, 0, 1}), test::raw(back), 10s));
+  REQUIRE(test::eventually([&] { return ledger->serving > 1; }));
+  const int second = ledger->serving;
+  standbys[std::size_t(second) - 2].kill();
+  CHECK_OK(work.call(test::raw(test::Command{0, 0, 2}), test::raw(back), 10s));
+  CHECK(test::eventually([&] { return ledger->serving == 5 - second; }));
+}
+
+TEST_CASE("an owner that leaves while somebody asks gives its seat away instead", "[takeover]") {
+  test::TempBus path;
+  auto blue_bus = Bus::open(path.path());
+  REQUIRE_OK(blue_bus);
+  auto blue = blue_bus->serve({.label = "blue"});
+  REQUIRE_OK(blue);
+  REQUIRE_OK(blue->on("work", [](Context&) { return Status::ok(); }));
+  auto caller_bus = Bus::open(path.path());
+  REQUIRE_OK(caller_bus);
+  auto work = test::caller_of(*caller_bus, "work");
+  auto queued = work.start({}, 0, 20s);  // blue never polls
+  REQUIRE_OK(queued);
+  std::atomic<bool> taken{false};
+  std::thread green([&] {
+    auto bus = Bus::open(path.path());
+    auto server = bus->serve({.label = "green", .stand_by = true});
+    (void)server->on("work", [](Context& c) { return test::answer(c, test::bytes_of("green")); });
+    taken = bool(server->take_over(10s));
+    (void)server->run_for(100ms);
+  });
+  test::nap(30ms);
+  CHECK_FALSE(taken);
+  *blue = {};
+  green.join();
+  CHECK(taken);
+  CHECK_OK(queued->wait());
+}
+
+TEST_CASE("a server that is replaced in a loop of poll() and fd()", "[takeover]") {
+  test::TempBus path;
+  auto blue_bus = Bus::open(path.path());
+  REQUIRE_OK(blue_bus);
+  auto blue = blue_bus->serve();
+  REQUIRE_OK(blue);
+  REQUIRE_OK(blue->on("work", [](Context&) { return Status::ok(); }));
+  REQUIRE_OK(blue->fd());
+  REQUIRE_OK(blue->poll());
+  auto bus = Bus::open(path.path());
+  auto green = bus->serve({.stand_by = true});
+  REQUIRE_OK(green->on("work", [](Context&) { return Status::ok(); }));
+  std::atomic<bool> taken{false};
+  std::thread taking([&] { taken = bool(green->take_over(10s)); });
+  CHECK(test::eventually([&] {
+    (void)blue->poll();
+    return blue->replaced();
+  }));
+  taking.join();
+  CHECK(taken);
+  CHECK_FALSE(blue->draining());
+  CHECK(blue->poll().value() == 0);
+  CHECK(test::kind(blue->on("work", [](Context&) { return Status::ok(); })) ==
+        ErrorKind::already_registered);
+  REQUIRE_OK(blue->on("other", [](Context&) { return Status::ok(); }));  // a seat of its own again
+  CHECK_FALSE(blue->replaced());
+  auto other = test::caller_of(*bus, "other");
+  auto asked = other.start({}, 0, 5s);
+  CHECK_OK(blue->run_for(20ms));
+  CHECK_OK(asked->wait());
+}
