@@ -41,6 +41,22 @@ void add_capacity_options(CLI::App& command, Capacities& c) {
       ->type_name("BYTES");
 }
 
+void add_quota_options(CLI::App& command, Quotas& q) {
+  const auto quota = [&command](const char* flag, std::uint32_t& target, const char* meaning) {
+    command.add_option(flag, target, fmt::format("{} of one user; 0: no quota", meaning))
+        ->type_name("N");
+  };
+  quota("--user-participants", q.participants, "Open Bus objects");
+  quota("--user-endpoints", q.endpoints, "Servers");
+  quota("--user-names", q.names, "Names registered first, for ever,");
+  quota("--user-lanes", q.lanes, "Pairs of caller thread and server");
+  quota("--user-extents", q.extents, "Pieces of payload memory");
+}
+
+bool any_given(const Quotas& q) noexcept {
+  return (q.participants | q.endpoints | q.names | q.lanes | q.extents) != 0;
+}
+
 bool any_given(const Capacities& c) noexcept {
   return (c.participants | c.names | c.endpoints | c.lanes | c.cells_per_lane | c.inbox_slots |
           c.extents | c.extent_bytes) != 0;

@@ -21,6 +21,7 @@ namespace {
 
 struct Options {
   Capacities capacities{};
+  Quotas quotas{};
   std::string mode = "0600";
   std::int64_t group = -1;
   std::string timeout = "5s";
@@ -38,10 +39,24 @@ std::uint32_t parse_mode(const std::string& text) {
 OpenOptions open_options(const Options& options) {
   OpenOptions out;
   out.capacities = options.capacities;
+  out.quotas_per_uid = options.quotas;
   out.mode = parse_mode(options.mode);
   out.group = options.group;
   out.default_timeout = duration_or_fail(options.timeout);
   return out;
+}
+
+bool same(const Quotas& wanted, const layout::Quotas& there) noexcept {
+  return layout::Quotas{wanted.participants, wanted.endpoints, wanted.names, wanted.lanes,
+                        wanted.extents} == there;
+}
+
+nlohmann::json quotas_json(const layout::Quotas& quotas) {
+  return {{"participants", quotas.participants},
+          {"endpoints", quotas.endpoints},
+          {"names", quotas.names},
+          {"lanes", quotas.lanes},
+          {"extents", quotas.extents}};
 }
 
 int run_create(const Context& context, const Options& options) {
@@ -51,18 +66,21 @@ int run_create(const Context& context, const Options& options) {
   const auto location = value_or_fail(segment::locate(context.bus));
   const auto opened = value_or_fail(segment::open_or_create(location, wanted));
   const bool differs =
-      any_given(options.capacities) && opened.header.capacities != geometry.capacities;
+      (any_given(options.capacities) && opened.header.capacities != geometry.capacities) ||
+      (any_given(options.quotas) && !same(options.quotas, opened.header.quotas_per_uid));
   if (differs) {
-    throw Failure(ErrorKind::invalid_argument,
-                  fmt::format("{} exists with other capacities; see `shmbus layout`, or stop its "
-                              "participants and `shmbus rm` it first",
-                              location.path));
+    throw Failure(
+        ErrorKind::invalid_argument,
+        fmt::format("{} exists with other capacities or quotas; see `shmbus layout`, or stop its "
+                    "participants and `shmbus rm` it first",
+                    location.path));
   }
   if (context.json) {
     print_json({{"path", location.path},
                 {"created", !existed},
                 {"bytes", opened.header.segment_bytes},
-                {"capacities", capacities_json(opened.header.capacities)}});
+                {"capacities", capacities_json(opened.header.capacities)},
+                {"quotas_per_uid", quotas_json(opened.header.quotas_per_uid)}});
   } else {
     fmt::print("{} {}, {}\n", location.path, existed ? "exists already" : "created",
                format_bytes(opened.header.segment_bytes));
@@ -77,6 +95,7 @@ void add_create(CLI::App& app, Context& context) {
   auto& command = add_command(app, context, "create", "Create a bus with capacities of your choice",
                               [&context, options] { return run_create(context, *options); });
   add_capacity_options(command, options->capacities);
+  add_quota_options(command, options->quotas);
   command.add_option("--mode", options->mode, "Permissions of the file")
       ->type_name("OCTAL")
       ->capture_default_str();

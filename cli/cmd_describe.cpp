@@ -10,6 +10,7 @@
 #include "cli/registered_types.hpp"
 #include "cli/type_text.hpp"
 #include "cli/units.hpp"
+#include "layout/names.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -77,7 +78,9 @@ nlohmann::json describe_json(const Snapshot& snapshot, const NameInfo& name, dou
   nlohmann::json out{{"bus", bus_json(snapshot)}, {"name", name_json(name, per_s)}};
   out["name"]["record"] = name.record;
   out["name"]["schema_hash"] = fmt::format("{:016x}", name.schema_hash);
-  out["name"]["registered_by_uid"] = name.owner_uid;
+  out["name"]["registered_by_uid"] = name.owner_uid == layout::unclaimed_uid
+                                         ? nlohmann::json(nullptr)
+                                         : nlohmann::json(name.owner_uid);
   out["name"]["service"] = latency_json(name.service);
   out["lanes"] = nlohmann::json::array();
   for (const auto* lane : lanes_to(snapshot, name)) {

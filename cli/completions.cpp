@@ -11,7 +11,7 @@ namespace shmbus::cli {
 namespace {
 
 constexpr std::array<std::string_view, 7> commands_with_names{"call", "send",  "describe", "heat",
-                                                              "hist", "watch", "tap"};
+                                                              "hist", "watch", "tap", "policy"};
 constexpr std::string_view list_names = "shmbus ls --names 2>/dev/null";
 constexpr std::string_view list_plugins = "shmbus plugins --names 2>/dev/null";
 constexpr std::array<std::string_view, 2> commands_with_files{"host", "reload"};
@@ -39,6 +39,19 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); });
 }
 
+/// Of a command, with those of its own commands.
+std::vector<Flag> all_flags_of(const CLI::App& command) {
+  auto flags = flags_of(command);
+  for (const auto* part : commands_of(command)) {
+    for (auto& flag : flags_of(*part)) {
+      const auto same = [&flag](const Flag& one) { return one.text == flag.text; };
+      if (flag.text == "--help" || std::any_of(flags.begin(), flags.end(), same)) continue;
+      flags.push_back(std::move(flag));
+    }
+  }
+  return flags;
+}
+
 /// What prints the names that a command takes; empty when it takes none.
 std::string_view names_for(std::string_view command) {
   if (command == "reload") return list_plugins;
@@ -54,6 +67,7 @@ bool takes_files(std::string_view command) {
 std::vector<std::string_view> fixed_words(std::string_view command) {
   if (command == "completions") return {"bash", "zsh", "fish"};
   if (command == "trace") return {"show", "export"};
+  if (command == "policy") return {"set", "show", "clear"};
   return {};
 }
 
@@ -68,7 +82,8 @@ std::string join(const List& list, std::string_view separator, Text text) {
 }
 
 std::string flag_list(const CLI::App& app, bool beside_a_command = false) {
-  return join(flags_of(app, beside_a_command), " ", [](const Flag& flag) { return flag.text; });
+  const auto flags = beside_a_command ? flags_of(app, true) : all_flags_of(app);
+  return join(flags, " ", [](const Flag& flag) { return flag.text; });
 }
 
 /// Inside single quotes of a shell.
@@ -94,9 +109,9 @@ std::string zsh_text(std::string_view text) {
   return out;
 }
 
-std::string zsh_specs(const CLI::App& app, bool beside_a_command = false) {
+std::string zsh_specs(const std::vector<Flag>& flags) {
   std::string out;
-  for (const auto& flag : flags_of(app, beside_a_command)) {
+  for (const auto& flag : flags) {
     const std::string_view value = flag.takes_value ? ":value:_files" : "";
     out += fmt::format(" \\\n        '{}[{}]{}'", flag.text, zsh_text(flag.description), value);
   }
@@ -114,6 +129,7 @@ std::string header(std::string_view shell) {
 }  // namespace
 
 std::string bash_completion(const CLI::App& app) {
+  const auto root_flags = join(flags_of(app), " ", [](const Flag& flag) { return flag.text; });
   std::string cases;
   for (const auto* command : commands_of(app)) {
     const auto name = command->get_name();
@@ -148,7 +164,7 @@ std::string bash_completion(const CLI::App& app) {
 }}
 complete -F _shmbus shmbus
 )",
-                                      names, flag_list(app), cases);
+                                      names, root_flags, cases);
 }
 
 std::string zsh_completion(const CLI::App& app) {
@@ -157,8 +173,8 @@ std::string zsh_completion(const CLI::App& app) {
   for (const auto* command : commands_of(app)) {
     const auto name = command->get_name();
     list += fmt::format("    '{}:{}'\n", name, zsh_text(command->get_description()));
-    cases += fmt::format("    {})\n      _arguments{}{}", name, zsh_specs(*command),
-                         zsh_specs(app, true));
+    cases += fmt::format("    {})\n      _arguments{}{}", name, zsh_specs(all_flags_of(*command)),
+                         zsh_specs(flags_of(app, true)));
     if (const auto names = names_for(name); !names.empty()) {
       cases += fmt::format(" \\\n        '1:name:($({}))'", names);
     }
@@ -185,7 +201,7 @@ std::string zsh_completion(const CLI::App& app) {
 }}
 _shmbus "$@"
 )",
-                     list, zsh_specs(app), cases);
+                     list, zsh_specs(flags_of(app)), cases);
 }
 
 std::string fish_completion(const CLI::App& app) {
@@ -202,7 +218,7 @@ std::string fish_completion(const CLI::App& app) {
   for (const auto* command : commands_of(app)) {
     const auto name = command->get_name();
     const auto condition = fmt::format(" -n '__fish_seen_subcommand_from {}'", name);
-    for (const auto& flag : flags_of(*command)) {
+    for (const auto& flag : all_flags_of(*command)) {
       if (flag.text != "--help") option(flag, condition);
     }
     if (const auto names = names_for(name); !names.empty()) {

@@ -7,6 +7,7 @@
 #include "layout/limits.hpp"
 #include "layout/names.hpp"
 #include "layout/participant.hpp"
+#include "layout/policy.hpp"
 #include "layout/recorder.hpp"
 #include "layout/stats.hpp"
 #include "layout/words.hpp"
@@ -33,11 +34,14 @@ std::vector<Shape> bus_structs() {
       SHAPE(Header, FIELD(Header, magic), FIELD(Header, layout_major), FIELD(Header, layout_minor),
             FIELD(Header, segment_bytes), FIELD(Header, capacities), FIELD(Header, bus_id),
             FIELD(Header, created_unix_s), FIELD(Header, creator_pid), FIELD(Header, creator_uid),
-            FIELD(Header, ticks_per_s), FIELD(Header, default_timeout_ns), FIELD(Header, spare)),
+            FIELD(Header, ticks_per_s), FIELD(Header, default_timeout_ns),
+            FIELD(Header, quotas_per_uid), FIELD(Header, spare)),
       SHAPE(Capacities, FIELD(Capacities, participants), FIELD(Capacities, names),
             FIELD(Capacities, endpoints), FIELD(Capacities, lanes),
             FIELD(Capacities, cells_per_lane), FIELD(Capacities, inbox_slots),
             FIELD(Capacities, extents), FIELD(Capacities, extent_bytes)),
+      SHAPE(Quotas, FIELD(Quotas, participants), FIELD(Quotas, endpoints), FIELD(Quotas, names),
+            FIELD(Quotas, lanes), FIELD(Quotas, extents)),
       SHAPE(Participant, FIELD(Participant, state), FIELD(Participant, pid),
             FIELD(Participant, uid), FIELD(Participant, pid_namespace),
             FIELD(Participant, start_ticks), FIELD(Participant, role), FIELD(Participant, label)),
@@ -48,6 +52,14 @@ std::vector<Shape> bus_structs() {
       SHAPE(SchemaRecord, FIELD(SchemaRecord, tag), FIELD(SchemaRecord, hash),
             FIELD(SchemaRecord, length), FIELD(SchemaRecord, request_bytes),
             FIELD(SchemaRecord, reply_bytes), FIELD(SchemaRecord, text)),
+      SHAPE(PolicyTerms, FIELD(PolicyTerms, changing), FIELD(PolicyTerms, terms),
+            FIELD(PolicyTerms, outstanding), FIELD(PolicyTerms, rate), FIELD(PolicyTerms, breaker),
+            FIELD(PolicyTerms, set_by), FIELD(PolicyTerms, set_at_unix_s)),
+      SHAPE(PolicyLive, FIELD(PolicyLive, arrival), FIELD(PolicyLive, circuit),
+            FIELD(PolicyLive, denied), FIELD(PolicyLive, over_rate),
+            FIELD(PolicyLive, over_outstanding), FIELD(PolicyLive, circuit_open),
+            FIELD(PolicyLive, opened)),
+      SHAPE(PolicyRecord, FIELD(PolicyRecord, asked), FIELD(PolicyRecord, live)),
       SHAPE(BusEvents, FIELD(BusEvents, registrations), FIELD(BusEvents, arrivals)),
   };
 }
@@ -155,6 +167,30 @@ std::vector<PackedWord> ownership_words() {
   };
 }
 
+std::vector<PackedWord> policy_words() {
+  using namespace layout;  // NOLINT: a table of its names
+  return {
+      {"TermsWord",
+       {{"flags", TermsWord::make(0, all32).bits},
+        {"deadline_us", TermsWord::make(all64, 0).bits}}},
+      {"OutstandingWord",
+       {{"in_all", OutstandingWord::make(0, all32).bits},
+        {"per_caller", OutstandingWord::make(all32, 0).bits}}},
+      {"RateWord",
+       {{"burst", RateWord::make(0, all32).bits}, {"interval_ns", RateWord::make(all64, 0).bits}}},
+      {"BreakerWord",
+       {{"open_ms", BreakerWord::make(0, 0, 0, all32).bits},
+        {"window_ms", BreakerWord::make(0, 0, all32, 0).bits},
+        {"calls", BreakerWord::make(0, all32, 0, 0).bits},
+        {"percent", BreakerWord::make(all32, 0, 0, 0).bits}}},
+      {"CircuitWord",
+       {{"state", CircuitWord::make(static_cast<Circuit>(3), 0, 0, 0).bits},
+        {"calls", CircuitWord::make(Circuit::closed, 0, 0, all32).bits},
+        {"failures", CircuitWord::make(Circuit::closed, 0, all32, 0).bits},
+        {"since_ms", CircuitWord::make(Circuit::closed, all64, 0, 0).bits}}},
+  };
+}
+
 std::vector<PackedWord> traffic_words() {
   using namespace layout;  // NOLINT: a table of its names
   const auto binding = [](std::uint32_t gen, std::uint32_t owner, std::uint32_t endpoint) {
@@ -170,6 +206,7 @@ std::vector<PackedWord> traffic_words() {
       {"BindingWord",
        {{"endpoint", binding(0, 0, all32)},
         {"owner", binding(0, all32, 0)},
+        {"news", BindingWord::news_mask},
         {"gen", binding(all32, 0, 0)}}},
       {"NameSlotWord",
        {{"record + 1", NameSlotWord::make(0, all32 - 1U).bits},
@@ -202,6 +239,7 @@ std::vector<NamedRegion> regions_of(const layout::Geometry& g) {
           {"published_bus", g.published_bus},
           {"published_names", g.published_names},
           {"schemas", g.schemas},
+          {"policies", g.policies},
           {"name_stats", g.name_stats},
           {"lane_latency", g.lane_latency},
           {"recorder", g.recorder},
@@ -222,6 +260,7 @@ std::vector<Shape> shared_structs() {
 std::vector<PackedWord> packed_words() {
   auto all = ownership_words();
   for (auto& word : traffic_words()) all.push_back(word);
+  for (auto& word : policy_words()) all.push_back(word);
   return all;
 }
 
@@ -256,6 +295,10 @@ std::vector<Number> format_numbers() {
           {"cell_flags::deadline", cell_flags::deadline},
           {"cell_flags::with_caller", cell_flags::with_caller},
           {"cell_flags::context", cell_flags::context},
+          {"policy_flags::deny", policy_flags::deny},
+          {"policy_flags::count_rejections", policy_flags::count_rejections},
+          {"Circuit::open", number(Circuit::open)},
+          {"Circuit::half_open", number(Circuit::half_open)},
           {"StatusCode::rejected", number(StatusCode::rejected)},
           {"StatusCode::handler_died", number(StatusCode::handler_died)},
           {"StatusCode::expired", number(StatusCode::expired)},

@@ -73,3 +73,8 @@ set_tests_properties("examples:a handler, exchanged" PROPERTIES LABELS "examples
 add_example_test(takeover ${pair}
   "hello, Ada, from 1\; hello, Ada, from 2\; 0 calls failed\; release 1 ended by itself" - takeover)
 set_tests_properties(examples:takeover PROPERTIES LABELS "examples;takeover")
+add_example_test(policies ${pair} "denied: not_permitted
+allowed: ok
+at 20/s: ok ok overloaded, later: ok
+breaker: rejected rejected rejected rejected overloaded, on trial: ok, closed" - policies)
+set_tests_properties("examples:policies" PROPERTIES LABELS "examples;policy")

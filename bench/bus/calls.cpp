@@ -81,6 +81,25 @@ void add_work(Registry& registry) {
   }
 }
 
+// What a policy costs. Unset: another name has one. The limits are never reached.
+void add_policies(Registry& registry) {
+  const auto with = [&](const char* name, const Policy& policy, const char* of, Tier tier) {
+    add<kSmall>(registry, {std::string("policy.") + name, "spin", "call.hot.40B", tier},
+                {.policy = policy, .policy_of = of});
+  };
+  const std::string_view echo = Echo<kSmall>::name.text;
+  constexpr std::uint32_t no_limit = 50'000'000;
+  const RateLimit rate{.commands = no_limit, .burst = 1'000'000};
+  const CircuitBreaker breaker{.failure_percent = 50};
+  with("unset", {.rate = rate}, "bench.another", Tier::headline);
+  with("set", {.deadline = std::chrono::seconds(1), .rate = rate, .breaker = breaker}, echo.data(),
+       Tier::headline);
+  with("set.rate", {.rate = rate}, echo.data(), Tier::detail);
+  with("set.breaker", {.breaker = breaker}, echo.data(), Tier::detail);
+  with("set.per_caller", {.outstanding_per_caller = 32}, echo.data(), Tier::detail);
+  with("set.in_all", {.outstanding = 1000}, echo.data(), Tier::detail);
+}
+
 }  // namespace
 
 void register_bus_calls(Registry& registry) {
@@ -88,6 +107,7 @@ void register_bus_calls(Registry& registry) {
   add_large(registry);
   add_paced(registry);
   add_work(registry);
+  add_policies(registry);
 }
 
 }  // namespace shmbus::bench

@@ -19,6 +19,8 @@ struct EchoPlan {
   double work_ns = 0;           ///< of the handler
   double paced_per_second = 0;  ///< 0: one call after the other
   std::uint32_t idle_callers = 0;
+  Policy policy{};
+  const char* policy_of = nullptr;  ///< the name that has it
 };
 
 /// By value up to 256 B, above in memory of the segment, where the reply lands too.
@@ -59,6 +61,7 @@ void call_role(RoleContext& context, const PrivateBus& place, const EchoPlan& pl
   Bus bus = place.open();
   auto caller = value_of("caller", bus.caller<Echo<Bytes>>({.wait = plan.wait}));
   crowd.wait_until_attached();
+  if (plan.policy_of != nullptr) value_of("policy", bus.set_policy(plan.policy_of, plan.policy));
   EchoCaller<Bytes> echo;
   const auto call = [&] { call_once<Bytes>(caller, echo); };
   if (plan.paced_per_second > 0) {

@@ -17,6 +17,7 @@ _shmbus() {
     'doctor:Find what is wrong with the bus or this machine, and say how to mend it'
     'gc:Take back what dead participants hold'
     'rm:Delete the bus; refused while anyone has it open'
+    'policy:What is asked of the callers of a name'
     'bench:Measure calls between two processes on a bus made for it'
     'gen:Make C++ types and commands from an OpenAPI 3 document'
     'tap:Commands as they run, a line for each'
@@ -135,6 +136,11 @@ _shmbus() {
         '--inbox-slots[Tickets of one server; a power of two (512)]:value:_files' \
         '--extents[Pieces of payload memory (56)]:value:_files' \
         '--extent-bytes[Size of one piece; a power of two (64K)]:value:_files' \
+        '--user-participants[Open Bus objects of one user; 0\: no quota]:value:_files' \
+        '--user-endpoints[Servers of one user; 0\: no quota]:value:_files' \
+        '--user-names[Names registered first, for ever, of one user; 0\: no quota]:value:_files' \
+        '--user-lanes[Pairs of caller thread and server of one user; 0\: no quota]:value:_files' \
+        '--user-extents[Pieces of payload memory of one user; 0\: no quota]:value:_files' \
         '--mode[Permissions of the file]:value:_files' \
         '--group[Numeric group of the file; -1\: your own]:value:_files' \
         '--default-timeout[Of calls that name none]:value:_files' \
@@ -171,6 +177,25 @@ _shmbus() {
         '--force[Even while participants are alive]' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' ;;
+    policy)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--deny[Nobody may call it]' \
+        '--allow[Lift --deny]' \
+        '--deadline[Of commands that name none; none\: that of the bus]:value:_files' \
+        '--outstanding[Commands under way, of all callers; none\: no limit]:value:_files' \
+        '--outstanding-per-caller[Commands under way of one caller thread; none\: no limit]:value:_files' \
+        '--rate[Commands of all callers, like 100/s, 10/m or 1/250ms; none]:value:_files' \
+        '--burst[How many of them may come at once (1)]:value:_files' \
+        '--breaker[Open when so many percent of the calls fail, like 50%; none]:value:_files' \
+        '--breaker-calls[Judge by no fewer calls (20)]:value:_files' \
+        '--breaker-window[Count calls for so long (10s)]:value:_files' \
+        '--breaker-open[Stay open for so long, then try one call (5s)]:value:_files' \
+        '--breaker-rejections[What the handler rejects has failed]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' \
+        '1:word:(set show clear)' ;;
     bench)
       _arguments \
         '--help[Print this help message and exit]' \

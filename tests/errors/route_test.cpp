@@ -187,3 +187,16 @@ TEST_CASE("no pause and no attempt goes beyond the deadline", "[errors]") {
   policy.attempts = 0;
   CHECK(run(policy, 1s, errors, 3ms).attempts == 1);
 }
+
+TEST_CASE("nobody comes back before a policy says so, and not all at once then", "[errors]") {
+  RetryPolicy policy;
+  policy.backoff = 4ms;
+  Error held_back = error_of(ErrorKind::overloaded);
+  held_back.retry_after_ns = 50'000'000;
+  const auto trial = run(policy, 10s, {held_back}, 1ms);
+  CHECK(trial.attempts == 2);
+  REQUIRE(trial.slept.size() == 1);
+  CHECK(trial.slept[0] >= 52ms);
+  CHECK(trial.slept[0] <= 54ms);
+  CHECK(run(policy, 40ms, {held_back}, 1ms).attempts == 1);  // it would be too late
+}

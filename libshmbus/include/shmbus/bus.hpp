@@ -26,6 +26,7 @@
 #include "shmbus/export.hpp"
 #include "shmbus/name_watch.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/policy.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
 
@@ -67,6 +68,15 @@ class SHMBUS_API Bus {
   [[nodiscard]] Result<NameWatch> watch(std::initializer_list<std::string_view> names) noexcept {
     return watch(std::span(names.begin(), names.size()));
   }
+
+  /// What is asked of everybody who calls or sends to this name, from their next command on, in all
+  /// processes; it replaces what was asked before. The name need not be registered. not_permitted
+  /// unless this process is root, the user who created the bus, or the one who registered the name.
+  Result<void> set_policy(CommandName name, const Policy& policy) noexcept;
+  Result<void> clear_policy(CommandName name) noexcept { return set_policy(name, {}); }
+  /// An empty one when none was set.
+  [[nodiscard]] Result<Policy> policy(CommandName name) noexcept;
+  [[nodiscard]] Result<PolicyStatus> policy_status(CommandName name) noexcept;
 
   /// Frees what dead participants held; returns how many were reclaimed. Done as needed by others
   /// too: at open, by waiting callers, by the daemon.

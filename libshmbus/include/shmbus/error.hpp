@@ -24,6 +24,7 @@ struct Error {
   FixedText<232> message;    ///< what happened and what to do
   Causes causes{};           ///< commands that failed below this one, the nearest first
   bool never_ran = false;    ///< of timed_out and the like: it was not started and will not be
+  std::uint64_t retry_after_ns = 0;  ///< of overloaded: sooner is of no use; 0: not known
 };
 
 /// False: the command is known not to have been started, and it will not be; sending it again

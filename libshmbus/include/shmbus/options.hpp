@@ -26,8 +26,19 @@ struct Capacities {
   std::uint32_t extent_bytes = 0;    ///< size of one; a power of two (64 KiB)
 };
 
+/// How much of a bus one user (uid) may hold at a time, all its processes together. 0: as much as
+/// there is. Root is not limited. Read when a bus is created.
+struct Quotas {
+  std::uint32_t participants = 0;
+  std::uint32_t endpoints = 0;
+  std::uint32_t names = 0;  ///< registered first by that user, for ever
+  std::uint32_t lanes = 0;
+  std::uint32_t extents = 0;  ///< of payload memory
+};
+
 struct OpenOptions {
   Capacities capacities{};
+  Quotas quotas_per_uid{};      ///< none by default
   std::uint32_t mode = 0600;    ///< permissions of a new segment
   std::int64_t group = -1;      ///< gid of a new segment; -1 leaves the process's own
   bool create = true;           ///< false: fail when there is no such bus

@@ -94,7 +94,9 @@ auto retry(const RetryPolicy& policy, Duration timeout, Attempt&& attempt, Time&
     if (result || made >= policy.attempts || !worth_repeating(policy, result.error())) {
       return result;
     }
-    const Duration pause = jitter.pause(std::min(longest, policy.backoff_max));
+    // Not before the time that a policy of the name says; then not all at once.
+    const Duration held_back(static_cast<std::int64_t>(result.error().retry_after_ns));
+    const Duration pause = held_back + jitter.pause(std::min(longest, policy.backoff_max));
     const Duration now = time.now();
     if (!endless && (now >= until || pause >= until - now)) return result;
     time.sleep(pause);

@@ -10,6 +10,7 @@
 #include "shmbus/middleware.hpp"
 #include "shmbus/name_watch.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/policy.hpp"
 #include "shmbus/retry.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"

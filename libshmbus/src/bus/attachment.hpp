@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "layout/header.hpp"
 #include "layout/words.hpp"
 #include "liveness/handle_guard.hpp"
 #include "liveness/prober.hpp"
@@ -19,6 +20,8 @@ struct Attachment {
   layout::Party me;
   wait::TickRate rate;
   std::uint64_t default_timeout_ns = 0;
+  std::uint32_t creator_uid = 0;
+  layout::Quotas quotas{};
 
   /// Handles may be used: they are this process's own, and the segment is still mapped.
   [[nodiscard]] bool intact() const noexcept { return guard->intact(); }

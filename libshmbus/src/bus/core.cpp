@@ -8,6 +8,7 @@
 #include "liveness/file_lock.hpp"
 #include "liveness/seat.hpp"
 #include "log/log.hpp"
+#include "quota/quota.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/participant.hpp"
 #include "segment/open.hpp"
@@ -49,6 +50,20 @@ Result<layout::Party> join(const segment::OpenFile& file, const segment::View& v
   if (!seat) return liveness::a_seat_is_free(view) ? replaced() : no_seat();
   if (segment::id_of(path) != file.id) return replaced();
   return *seat;
+}
+
+/// A seat beyond the quota of this process's user is given back.
+Result<layout::Party> join_within_quota(const segment::OpenFile& file, Attachment newcomer,
+                                        const std::string& path, const JoinOptions& options,
+                                        std::string_view label) {
+  const auto seat = join(file, newcomer.view, path, options, label);
+  if (!seat || options.as_daemon || !quota::exceeded(newcomer, quota::Of::participants)) {
+    return seat;
+  }
+  newcomer.me = *seat;
+  recovery::leave(newcomer);
+  liveness::unlock(file.file.fd(), layout::token_lock_offset + seat->index(), 1);
+  return quota::reached(newcomer, quota::Of::participants);
 }
 
 void tell(std::string_view event, std::string_view what, const BusCore& core) noexcept {
@@ -127,18 +142,21 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   a.prober = core->prober_.get();
   a.rate = wait::TickRate(file->header.ticks_per_s);
   a.default_timeout_ns = file->header.default_timeout_ns;
+  a.creator_uid = file->header.creator_uid;
+  a.quotas = file->header.quotas_per_uid;
   a.guard = core->mapping_.guard();
-  auto seat = join(*file, a.view, location->path, options, core->label_);
+  auto seat = join_within_quota(*file, a, location->path, options, core->label_);
   if (!seat && seat.error().kind == ErrorKind::limit_reached) {
     // The dead may sit on the seats.
     recovery::reclaim_all(a);
-    seat = join(*file, a.view, location->path, options, core->label_);
+    seat = join_within_quota(*file, a, location->path, options, core->label_);
   }
-  if (!seat && seat.error().kind == ErrorKind::limit_reached) {
+  const bool over_quota = quota::exceeded(a, quota::Of::participants, 1);
+  if (!seat && seat.error().kind == ErrorKind::limit_reached && !over_quota) {
     // Commands that dead callers left at a vacant endpoint keep their seats; the handler that could
     // run them must not be kept out by them.
     if (recovery::drop_stranded_lanes(a) != 0) recovery::reclaim_all(a);
-    seat = join(*file, a.view, location->path, options, core->label_);
+    seat = join_within_quota(*file, a, location->path, options, core->label_);
   }
   if (!seat) return tl::unexpected<Error>(seat.error());
   a.me = *seat;

@@ -48,7 +48,10 @@ tl::unexpected<Error> CallerCore::misuse() const noexcept {
 Result<Block> CallerCore::allocate(std::uint64_t bytes, Deadline& deadline) noexcept {
   for (;;) {
     auto block = port_->allocate(bytes);
-    if (block || block.error().kind != ErrorKind::overloaded) return block;
+    if (block || (block.error().kind != ErrorKind::overloaded &&
+                  block.error().kind != ErrorKind::limit_reached)) {
+      return block;
+    }
     if (!bus().intact()) return misuse();
     if (options_.when_full == WhenFull::fail || deadline.over(wait::ticks())) return block;
     // Nobody tells us when a handler is done with a one-way command's memory: look again soon.
@@ -149,7 +152,7 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
     return call_fast(request, reply);
   }
   Deadline deadline = deadline_for(timeout);
-  const auto ready = lane_for_publish(deadline);
+  const auto ready = lane_for(deadline, timeout, policy::Kind::call);
   if (!ready) return tl::unexpected<Error>(ready.error());
   PortLane& lane = **ready;
   const bool sampled = lane.sampler.due();
@@ -161,14 +164,18 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
   auto& counters = lane.lane.head().counters;
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, request.size());
+  gate_.sent(lane.lane, *ticket);
   if (const auto waited = await(lane, *ticket, deadline); waited != Waited::answered) {
     const Error error = give_up_waiting(lane, *ticket, waited);
     end_span(span, lane, *ticket, &error);
+    gate_.ended(lane.lane, *ticket, error.kind);
     return tl::unexpected<Error>(error);
   }
   if (sampled) record_round_trip(lane, *ticket, began);
   auto result = finish_call(lane, *ticket, out.request, out.reply, reply);
+  const ErrorKind kind = result ? ErrorKind::none : result.error().kind;
   if (span.travels) end_span(span, lane, *ticket, result ? nullptr : &result.error());
+  gate_.ended(lane.lane, *ticket, kind);
   return result;
 }
 
@@ -220,6 +227,7 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& rep
   pending.reply_ = reply;
   if (this_thread.running != nullptr) [[unlikely]]
     pending.made_for_ = Outer::of_this_thread().id();
+  gate_.sent(lane.lane, ticket);
   if (span.sampled()) [[unlikely]]
     keep_span(span, pending);
   return pending;
@@ -232,7 +240,7 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
   if (!still_wanted()) return not_wanted();
   trace::CallSpan span = begin_span();
   Deadline deadline = deadline_for(timeout);
-  const auto lane = lane_for_publish(deadline);
+  const auto lane = lane_for(deadline, timeout, policy::Kind::call);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
   const auto ticket = publish(**lane, out, request, reply_capacity, deadline, span);
@@ -268,7 +276,7 @@ Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, 
   }
   const Running alone(nullptr);  // nobody waits for it: it inherits nothing else
   Deadline deadline(bus(), timeout);
-  const auto lane = lane_for_publish(deadline);
+  const auto lane = lane_for(deadline, timeout, policy::Kind::send);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
   out.one_way = true;
@@ -323,7 +331,7 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   if (!still_wanted()) return not_wanted();
   trace::CallSpan span = begin_span();
   Deadline deadline = deadline_for(timeout);
-  const auto lane = lane_for_publish(deadline);
+  const auto lane = lane_for(deadline, timeout, policy::Kind::call);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
   if (span.travels) out.context = &span.cell;
@@ -349,7 +357,7 @@ Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
   trace::CallSpan span = begin_span();
   const Running alone(nullptr);
   Deadline deadline(bus(), timeout);
-  const auto lane = lane_for_publish(deadline);
+  const auto lane = lane_for(deadline, timeout, policy::Kind::send);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
   if (span.travels) out.context = &span.cell;

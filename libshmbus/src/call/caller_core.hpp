@@ -13,6 +13,7 @@
 #include "call/outer.hpp"
 #include "call/port.hpp"
 #include "lane/caller_lane.hpp"
+#include "policy/gate.hpp"
 #include "shmbus/caller.hpp"
 #include "shmbus/command.hpp"
 #include "shmbus/schema.hpp"
@@ -82,6 +83,9 @@ class CallerCore {
     return lane_->lane.endpoint().attention.attention.load(std::memory_order_relaxed) !=
            static_cast<std::uint32_t>(layout::Attention::vacant);
   }
+  /// The same for a command of these: what the policy of the name asks of it is done.
+  Result<PortLane*> lane_for(Deadline& deadline, Duration timeout, policy::Kind kind) noexcept;
+  void read_policy() noexcept;
   [[nodiscard]] std::optional<layout::BindingWord> destination() noexcept;
   Result<PortLane*> resolve(Deadline& deadline) noexcept;
   Result<void> check_types(layout::BindingWord binding) const noexcept;
@@ -103,6 +107,7 @@ class CallerCore {
   /// any more and this caller does not wait for a successor.
   bool check_owner(const PortLane& lane) noexcept;
   Result<ReplyView> wait_for(Pending& pending) noexcept;
+  Result<ReplyView> wait_and_judge(Pending& pending) noexcept;
   [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
   void record_given_up(const PortLane& lane) noexcept;
   [[nodiscard]] bool owed_by_replaced(const PortLane& lane, std::uint64_t seq) const noexcept;
@@ -187,6 +192,7 @@ class CallerCore {
   double trace_ratio_ = 0;
   OnLost on_lost_ = nullptr;
   void* on_lost_user_ = nullptr;
+  policy::Gate gate_;  ///< while it is shut or judges, no command takes the fast path
 };
 
 /// The error that an unsuccessful answer stands for.

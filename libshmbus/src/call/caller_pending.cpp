@@ -22,9 +22,9 @@ Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
   if (this_thread.running != nullptr && pending.made_for_ != Outer::of_this_thread().id())
       [[unlikely]] {
     const Running none(nullptr);
-    return wait_for(pending);
+    return wait_and_judge(pending);
   }
-  return wait_for(pending);
+  return wait_and_judge(pending);
 }
 
 Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {

@@ -66,6 +66,7 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
       settle_into(std::move(*lane));
       binding_ = to->bits;
       binding_word_ = &bus().view.name(*record_).binding;
+      read_policy();
       return lane_.get();
     }
     if (options_.when_vacant == WhenVacant::fail) return not_registered();

@@ -6,6 +6,7 @@
 
 #include "bus/core.hpp"
 #include "lane/directory.hpp"
+#include "quota/quota.hpp"
 #include "recovery/participant.hpp"
 
 namespace shmbus::detail {
@@ -102,8 +103,13 @@ Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept
   if (!attached) {
     bus_->settle_left_behind();
     recovery::reclaim_all(bus);
-    recovery::drop_stranded_lanes(bus);
+    // A user who has all that it may have is no reason to drop what others left behind.
+    const bool over_quota = quota::exceeded(bus, quota::Of::lanes, 1);
+    recovery::drop_stranded_lanes(bus, over_quota ? quota::own_user() : recovery::of_any_user);
     attached = lane::attach(bus, endpoint);
+  }
+  if (!attached && quota::exceeded(bus, quota::Of::lanes, 1)) {
+    return quota::reached(bus, quota::Of::lanes);
   }
   if (!attached) {
     return fail(ErrorKind::limit_reached,
@@ -136,6 +142,12 @@ Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
   bus_->settle_left_behind();
   recovery::reclaim_all(bus_->attachment());
   if (auto block = pool.allocate(bytes)) return *block;
+  const auto& bus = bus_->attachment();
+  const auto extent_bytes = std::uint64_t{bus.view.capacities().extent_bytes};
+  const auto extents = static_cast<std::uint32_t>((bytes + extent_bytes - 1) / extent_bytes);
+  if (quota::exceeded(bus, quota::Of::extents, extents)) {
+    return quota::reached(bus, quota::Of::extents);
+  }
   return fail(ErrorKind::overloaded,
               "no payload memory left: wait for replies, or create the bus with more "
               "capacities.extents");

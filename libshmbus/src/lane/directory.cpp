@@ -4,6 +4,7 @@
 
 #include "endpoint/bell.hpp"
 #include "lane/journal.hpp"
+#include "quota/quota.hpp"
 #include "testpoint.hpp"
 
 namespace shmbus::lane {
@@ -69,6 +70,10 @@ std::optional<Attached> attach(const Attachment& bus, std::uint32_t endpoint) no
     const auto mine = LaneWord::make(seen.gen(), bus.me, endpoint, LaneState::allocating, 0);
     if (!move_word(bus.view, index, seen, mine)) continue;
     SHMBUS_TESTPOINT("lane.allocating");
+    if (quota::exceeded(bus, quota::Of::lanes)) {
+      (void)move_word(bus.view, index, mine, mine.freed());
+      return std::nullopt;
+    }
     const std::uint64_t first_seq = initialise(bus.view, index, endpoint);
     // Nobody but us may move an `allocating` lane of a living caller.
     (void)move_word(bus.view, index, mine, mine.with_state(LaneState::attached));

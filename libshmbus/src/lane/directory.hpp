@@ -31,7 +31,8 @@ struct Attached {
   std::uint64_t first_seq = 0;
 };
 
-/// A lane from this participant to `endpoint`. Nothing when all are taken. Sequence numbers go on
+/// A lane from this participant to `endpoint`. Nothing when all are taken, or as many as its user
+/// may have. Sequence numbers go on
 /// from lease to lease, so that no cell word ever comes back: a recoverer that was stopped before
 /// its CAS must not win it against a later lessee.
 std::optional<Attached> attach(const Attachment& bus, std::uint32_t endpoint) noexcept;

@@ -7,6 +7,7 @@
 #include "layout/limits.hpp"
 #include "layout/names.hpp"
 #include "layout/participant.hpp"
+#include "layout/policy.hpp"
 #include "layout/recorder.hpp"
 #include "layout/stats.hpp"
 
@@ -74,6 +75,7 @@ std::optional<Geometry> compute_geometry(const Capacities& c) noexcept {
   g.published_bus = placer.place(sizeof(PublishedBus), 1);
   g.published_names = placer.place(sizeof(PublishedName), c.names);
   g.schemas = placer.place(sizeof(SchemaRecord), c.names);
+  g.policies = placer.place(sizeof(PolicyRecord), c.names);
   g.name_stats = placer.place(sizeof(NameStats), c.names);
   g.lane_latency = placer.place(sizeof(LaneLatency), c.lanes);
   g.recorder = placer.place(sizeof(RecorderRing), c.participants);

@@ -30,6 +30,7 @@ struct Geometry {
   Region lanes;
   Region extent_words;  ///< the lease table
   Region schemas;       ///< one for each name
+  Region policies;      ///< one for each name
   Region name_stats;
   Region lane_latency;
   Region bus_events;

@@ -32,6 +32,17 @@ struct Capacities {
   friend constexpr bool operator==(const Capacities&, const Capacities&) noexcept = default;
 };
 
+/// How much of the bus one user (uid) may hold at a time; 0: as much as there is.
+struct Quotas {
+  std::uint32_t participants;
+  std::uint32_t endpoints;
+  std::uint32_t names;
+  std::uint32_t lanes;
+  std::uint32_t extents;
+
+  friend constexpr bool operator==(const Quotas&, const Quotas&) noexcept = default;
+};
+
 struct Header {
   std::uint64_t magic;                 // 0x00 stored last
   std::uint32_t layout_major;          // 0x08
@@ -44,7 +55,8 @@ struct Header {
   std::uint32_t creator_uid;           // 0x4C
   std::uint64_t ticks_per_s;           // 0x50 of the clock that deadlines use; 1e9: CLOCK_MONOTONIC
   std::uint64_t default_timeout_ns;    // 0x58
-  std::array<std::uint8_t, 32> spare;  // 0x60
+  Quotas quotas_per_uid;               // 0x60
+  std::array<std::uint8_t, 12> spare;  // 0x74
 };
 
 inline constexpr std::size_t header_bytes = 4096;
@@ -52,6 +64,7 @@ inline constexpr std::size_t header_bytes = 4096;
 static_assert(sizeof(Capacities) == 32);
 static_assert(offsetof(Header, segment_bytes) == 0x10 && offsetof(Header, capacities) == 0x18);
 static_assert(offsetof(Header, bus_id) == 0x38 && offsetof(Header, ticks_per_s) == 0x50);
+static_assert(sizeof(Quotas) == 20 && offsetof(Header, quotas_per_uid) == 0x60);
 static_assert(sizeof(Header) == 0x80 && std::is_trivially_copyable_v<Header>);
 
 }  // namespace shmbus::layout

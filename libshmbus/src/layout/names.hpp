@@ -20,6 +20,8 @@
 namespace shmbus::layout {
 
 inline constexpr std::uint64_t lease_published = 1ULL << 32U;
+/// `owner_uid` of a name that nobody has registered yet: it came into being with its policy.
+inline constexpr std::uint32_t unclaimed_uid = ~0U;
 
 struct alignas(line_bytes) NameRecord {
   Word64 hash;

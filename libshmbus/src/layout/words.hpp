@@ -11,7 +11,7 @@
 //   LaneWord      gen 16 | party 24 | endpoint 10 | state 2 | served 12  CAS
 //   ParticipantWord  epoch 12 | state 4 (low 16 bits)                    CAS
 //   ExtentWord    party 24 | generation 40                               CAS
-//   BindingWord   gen 16 | spare 24 | owner 12 | endpoint 12             CAS
+//   BindingWord   gen 16 | news 24 | owner 12 | endpoint 12              CAS
 //   NameSlotWord  tag 32 | record + 1                                    CAS, once
 //   TicketWord    turn 32 | lane 16 | tag 16                             CAS (producers), owner
 //
@@ -209,10 +209,13 @@ struct ExtentWord {
 
 /// Where a name leads, and which owner of that endpoint bound it there: `owner` is the gen of its
 /// control word. A successor takes over the seat, but only the names that it registers itself.
+/// `news` grows when what stands beside the binding has changed, such as the name's policy: callers
+/// compare the whole word, and look again; the registration is the same as before.
 struct BindingWord {
   std::uint64_t bits = none;
 
   static constexpr std::uint32_t none = 0xFFF;
+  static constexpr std::uint64_t news_mask = 0xFFFFFFULL << 24U;
 
   static constexpr BindingWord make(std::uint32_t gen, std::uint32_t owner,
                                     std::uint32_t endpoint) noexcept {
@@ -229,6 +232,12 @@ struct BindingWord {
     return static_cast<std::uint32_t>(bits & 0xFFFU);
   }
   [[nodiscard]] constexpr bool bound() const noexcept { return endpoint() != none; }
+  [[nodiscard]] constexpr BindingWord with_news() const noexcept {
+    constexpr std::uint64_t one = 1ULL << 24U;
+    return {(bits & ~news_mask) | ((bits + one) & news_mask)};
+  }
+  /// What tells registrations apart.
+  [[nodiscard]] constexpr std::uint64_t registration() const noexcept { return bits & ~news_mask; }
   /// Whether the owner of the endpoint, whose control word this is, serves the name.
   [[nodiscard]] constexpr bool served_under(ControlWord control) const noexcept {
     return control.active() && control.gen() == owner();

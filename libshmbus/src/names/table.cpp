@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "layout/text.hpp"
+#include "quota/quota.hpp"
 #include "testpoint.hpp"
 
 namespace shmbus::names {
@@ -108,11 +109,14 @@ std::optional<std::uint32_t> find(const segment::View& view, const CommandName& 
   return std::nullopt;
 }
 
-Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name) noexcept {
+Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name, bool claim) noexcept {
   if (name.text.empty() || name.text.size() > layout::name_bytes_max) {
     return fail(ErrorKind::invalid_argument, "a command name has 1 to 128 bytes");
   }
   if (const auto found = find(bus.view, name)) return *found;
+  if (claim && quota::exceeded(bus, quota::Of::names, 1)) {
+    return quota::reached(bus, quota::Of::names);
+  }
   const auto record = lease_record(bus);
   if (!record) {
     // The last record may have gone to this very name a moment ago.
@@ -121,7 +125,9 @@ Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name) noe
   }
   SHMBUS_TESTPOINT("names.leased");
   auto& mine = bus.view.name(*record);
-  fill(mine, name, bus.view.participant(bus.me.index()).uid.load(std::memory_order_relaxed));
+  const std::uint32_t uid =
+      bus.view.participant(bus.me.index()).uid.load(std::memory_order_relaxed);
+  fill(mine, name, claim ? uid : layout::unclaimed_uid);
   for (;;) {
     // The slot before the look: what is put there between the two makes the CAS fail.
     const auto slot = empty_slot_for(bus.view, name);

@@ -19,8 +19,10 @@ namespace shmbus::names {
 /// Index of the record with this name. No allocation, no store; any process, also a read-only one.
 std::optional<std::uint32_t> find(const segment::View& view, const CommandName& name) noexcept;
 
-/// find(), or insert with no owner. limit_reached when the table is full.
-Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name) noexcept;
+/// find(), or insert with no owner. limit_reached when the table is full. A new name belongs to
+/// this participant's user, or, without `claim`, to whoever registers it first.
+Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name,
+                             bool claim = true) noexcept;
 
 /// The text of a record, copied out and cut to its field.
 using NameText = FixedText<layout::name_bytes_max>;

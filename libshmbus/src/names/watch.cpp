@@ -60,7 +60,7 @@ std::uint64_t NameWatchCore::serving(Name& name) noexcept {
   const BindingWord binding{
       view.name(name.record).binding.load(std::memory_order_acquire)};  // SYNC names.binding
   if (!binding.bound() || binding.endpoint() >= controls_.size()) return vacant;
-  return binding.served_under(controls_[binding.endpoint()]) ? binding.bits : vacant;
+  return binding.served_under(controls_[binding.endpoint()]) ? binding.registration() : vacant;
 }
 
 NameChange NameWatchCore::describe(const Name& name, std::uint64_t binding) const noexcept {

@@ -1,5 +1,6 @@
 #include "payload/extents.hpp"
 
+#include "quota/quota.hpp"
 #include "testpoint.hpp"
 
 namespace shmbus::payload {
@@ -41,8 +42,11 @@ std::optional<std::uint32_t> lease(const Attachment& bus, std::uint32_t count) n
   for (std::uint32_t i = 0; i < all; ++i) {
     if (take(bus, i)) {
       SHMBUS_TESTPOINT("extent.leased");
-      if (++run == count) return i + 1 - count;
-      continue;
+      if (++run < count) continue;
+      const std::uint32_t first = i + 1 - count;
+      if (!quota::exceeded(bus, quota::Of::extents)) return first;
+      give_back(bus, first, count);
+      return std::nullopt;
     }
     if (run != 0) give_back(bus, i - run, run);
     run = 0;

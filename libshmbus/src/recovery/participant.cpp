@@ -4,6 +4,7 @@
 #include "lane/directory.hpp"
 #include "log/log.hpp"
 #include "names/table.hpp"
+#include "policy/change.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/draining.hpp"
 #include "recovery/endpoint.hpp"
@@ -128,6 +129,7 @@ bool reclaim(const Attachment& bus, Party party) noexcept {
   }
   recover_endpoints_of(bus, party);
   names::return_leases(bus, party);
+  policy::finish_changes_of(bus, party);
   if (release_lanes_of(view, party) != 0 || named_by_endpoints(view, party)) return false;
   SHMBUS_TESTPOINT("reclaim.lanes");
   free_extents_of(view, party);
@@ -172,13 +174,23 @@ std::size_t reclaim_all(const Attachment& bus) noexcept {
 
 void leave(const Attachment& bus) noexcept { (void)reclaim(bus, bus.me); }
 
-std::size_t drop_stranded_lanes(const Attachment& bus) noexcept {
+namespace {
+
+bool is_of(const segment::View& view, Party party, std::uint32_t uid) noexcept {
+  return party.index() < view.capacities().participants &&
+         view.participant(party.index()).uid.load(std::memory_order_relaxed) == uid;
+}
+
+}  // namespace
+
+std::size_t drop_stranded_lanes(const Attachment& bus, std::uint32_t uid) noexcept {
   std::size_t freed = 0;
   for (std::uint32_t lane = 0; lane < bus.view.capacities().lanes; ++lane) {
     const LaneWord seen = lane::load_word(bus.view, lane);
     if (seen.state() != LaneState::orphan || seen.endpoint() >= bus.view.capacities().endpoints) {
       continue;
     }
+    if (uid != of_any_user && !is_of(bus.view, seen.party(), uid)) continue;
     const ControlWord control{
         bus.view.endpoint(seen.endpoint()).control.control.load(std::memory_order_acquire)};
     if (!control.active() && lane::free_unserved_orphan(bus.view, lane, true)) ++freed;

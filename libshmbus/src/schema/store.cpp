@@ -23,13 +23,13 @@ void publish(const segment::View& view, std::uint32_t record, const Schema& sche
     to.text[at / 8].store(word, std::memory_order_relaxed);
   }
   SHMBUS_TESTPOINT("schema.filled");
-  to.tag.store(binding.bits, std::memory_order_release);  // SYNC schema.tag
+  to.tag.store(binding.registration(), std::memory_order_release);  // SYNC schema.tag
 }
 
 bool is_published(const segment::View& view, std::uint32_t record,
                   layout::BindingWord binding) noexcept {
   return view.schema(record).tag.load(std::memory_order_acquire) ==
-         binding.bits;  // SYNC schema.tag
+         binding.registration();  // SYNC schema.tag
 }
 
 void read(const segment::View& view, std::uint32_t record, layout::BindingWord binding,

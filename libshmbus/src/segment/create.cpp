@@ -66,6 +66,9 @@ layout::Header make_header(const layout::Geometry& geometry, const OpenOptions& 
   header.creator_pid = static_cast<std::uint32_t>(::getpid());
   header.creator_uid = ::getuid();
   header.ticks_per_s = wait::ticks_per_second();
+  const Quotas& quotas = options.quotas_per_uid;
+  header.quotas_per_uid = {quotas.participants, quotas.endpoints, quotas.names, quotas.lanes,
+                           quotas.extents};
   header.default_timeout_ns = static_cast<std::uint64_t>(options.default_timeout.count());
   return header;
 }

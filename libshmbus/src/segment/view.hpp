@@ -13,6 +13,7 @@
 #include "layout/lane.hpp"
 #include "layout/names.hpp"
 #include "layout/participant.hpp"
+#include "layout/policy.hpp"
 #include "layout/recorder.hpp"
 #include "layout/stats.hpp"
 
@@ -40,6 +41,9 @@ class View {
   }
   [[nodiscard]] layout::SchemaRecord& schema(std::uint32_t name) const noexcept {
     return at<layout::SchemaRecord>(geometry_.schemas, name);
+  }
+  [[nodiscard]] layout::PolicyRecord& policy(std::uint32_t name) const noexcept {
+    return at<layout::PolicyRecord>(geometry_.policies, name);
   }
   [[nodiscard]] layout::Endpoint& endpoint(std::uint32_t i) const noexcept {
     return at<layout::Endpoint>(geometry_.endpoints, i);

@@ -9,6 +9,7 @@
 #include "layout/text.hpp"
 #include "log/log.hpp"
 #include "names/table.hpp"
+#include "quota/quota.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
@@ -79,9 +80,13 @@ void tell(std::string_view event, std::string_view what, const CommandName& name
                  logging::Text(what).append("'").append(name.text).append("'"));
 }
 
-bool may_own(const layout::NameRecord& record) noexcept {
+/// A name that only has a policy so far becomes this user's.
+bool may_own(layout::NameRecord& record) noexcept {
   const std::uint32_t uid = ::geteuid();
-  return uid == 0 || record.owner_uid.load(std::memory_order_relaxed) == uid;
+  std::uint32_t owner = layout::unclaimed_uid;
+  return record.owner_uid.compare_exchange_strong(owner, uid, std::memory_order_relaxed,
+                                                  std::memory_order_relaxed) ||
+         uid == 0 || owner == uid;
 }
 
 /// A handler that is in its table before its name leads here, and out of it again should the
@@ -176,6 +181,9 @@ Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord se
   if (seen.served_under(control)) return already_registered(record, control);
   // Its owner is gone, and somebody sits there by now who does not serve this name.
   if (control.active()) return own_seat();
+  if (quota::exceeded(attachment(), quota::Of::endpoints, 1)) {
+    return quota::reached(attachment(), quota::Of::endpoints);
+  }
   auto taken = acquire(seen.endpoint());
   if (!taken) return nullptr;
   return keep(std::move(taken));
@@ -208,11 +216,15 @@ OwnedEndpoint* ServerCore::owned(std::uint32_t endpoint) noexcept {
 Result<OwnedEndpoint*> ServerCore::own_seat() {
   if (!endpoints_.empty()) return endpoints_.front().get();
   for (int round = 0; round < 2; ++round) {
+    const bool may = !quota::exceeded(attachment(), quota::Of::endpoints, 1);
     for (const std::uint32_t index : vacant_endpoints(bus_->view())) {
-      auto taken = acquire(index);
+      auto taken = may ? acquire(index) : nullptr;
       if (taken) return keep(std::move(taken));
     }
     recovery::reclaim_all(attachment());
+  }
+  if (quota::exceeded(attachment(), quota::Of::endpoints, 1)) {
+    return quota::reached(attachment(), quota::Of::endpoints);
   }
   return fail(ErrorKind::limit_reached,
               "no free endpoint: create the bus with larger capacities.endpoints");

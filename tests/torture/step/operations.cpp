@@ -41,6 +41,19 @@ Act reclaim(World& world) {
   return [bus] { (void)(*bus)->reclaim(); };
 }
 
+/// One that nobody ever comes up against.
+Act set_policy(World& world) {
+  auto bus = make_shared<Result<Bus>>(Bus::open(world.path, {.create = false}));
+  if (!*bus) return {};
+  return [bus] {
+    using namespace std::chrono_literals;
+    (void)(*bus)->set_policy("run", {.deadline = 20s,
+                                     .outstanding_per_caller = 1000,
+                                     .outstanding = 100'000,
+                                     .rate = {.commands = 10'000'000, .burst = 10'000'000}});
+  };
+}
+
 // --- as a caller -----------------------------------------------------------------------------
 
 /// A caller, with or without a lane, that then does something.
@@ -233,6 +246,11 @@ const std::vector<Operation> all = {
      .caller_beside = true,
      .dead_caller = true,
      .prepare = reclaim},
+    {.name = "set-policy",
+     .handler_beside = true,
+     .caller_beside = true,
+     .dead_caller = true,
+     .prepare = set_policy},
     {.name = "attach", .handler_beside = true, .prepare = caller(false, start_one)},
     {.name = "publish", .handler_beside = true, .prepare = caller(true, start_one)},
     {.name = "call", .handler_beside = true, .gives_up = true, .prepare = caller(true, call_one)},

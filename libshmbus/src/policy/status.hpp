@@ -1,0 +1,15 @@
+// How the policy of a name fares, for people.
+#pragma once
+
+#include <cstdint>
+
+#include "segment/view.hpp"
+#include "shmbus/policy.hpp"
+#include "wait/clock.hpp"
+
+namespace shmbus::policy {
+
+PolicyStatus status_of(const segment::View& view, const wait::TickRate& rate,
+                       std::uint32_t record) noexcept;
+
+}  // namespace shmbus::policy
