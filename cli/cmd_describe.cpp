@@ -1,10 +1,12 @@
 // shmbus describe NAME: everything that the bus knows about one name.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/members_text.hpp"
 #include "cli/present.hpp"
 #include "cli/rates.hpp"
 #include "cli/registered_types.hpp"
@@ -21,9 +23,13 @@ using inspect::Snapshot;
 
 std::vector<const LaneInfo*> lanes_to(const Snapshot& snapshot, const NameInfo& name) {
   std::vector<const LaneInfo*> lanes;
-  if (!name.endpoint) return lanes;
+  const auto leads_to = [&](std::uint32_t endpoint) {
+    return name.endpoint == endpoint ||
+           std::any_of(name.members.begin(), name.members.end(),
+                       [&](const auto& member) { return member.endpoint == endpoint; });
+  };
   for (const auto& lane : snapshot.lanes) {
-    if (lane.word.in_use() && lane.word.endpoint() == *name.endpoint) lanes.push_back(&lane);
+    if (lane.word.in_use() && leads_to(lane.word.endpoint())) lanes.push_back(&lane);
   }
   return lanes;
 }
@@ -225,6 +231,8 @@ int run_describe(const Context& context, const std::string& wanted) {
     return exit_ok;
   }
   print_name(*name, per_s);
+  print_members(*name);
+  if (!name->members.empty()) fmt::print("\n");
   print_endpoint(rated.snapshot, *name);
   print_types(types);
   return exit_ok;

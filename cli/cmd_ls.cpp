@@ -6,6 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/members_text.hpp"
 #include "cli/present.hpp"
 #include "cli/rates.hpp"
 #include "cli/units.hpp"
@@ -59,7 +60,7 @@ void print_table(const Rated& rated, const Options& options) {
     const auto& name = rated.snapshot.names[i];
     const std::string errors = format_count(name.errors + name.expired);
     table.add({printable(name.name),
-               name.owner_label.empty() ? "-" : printable(name.owner_label),
+               owners_cell(name),
                name.owner_pid == 0 ? "-" : std::to_string(name.owner_pid),
                state_cell(name.state),
                format_count(name.commands),

@@ -19,6 +19,7 @@ void add_doctor(CLI::App& app, Context& context);
 void add_gc(CLI::App& app, Context& context);
 void add_rm(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
+void add_route(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_trace(CLI::App& app, Context& context);
 void add_watch(CLI::App& app, Context& context);

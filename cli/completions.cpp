@@ -10,8 +10,8 @@
 namespace shmbus::cli {
 namespace {
 
-constexpr std::array<std::string_view, 7> commands_with_names{"call", "send",  "describe", "heat",
-                                                              "hist", "watch", "tap", "policy"};
+constexpr std::array<std::string_view, 9> commands_with_names{
+    "call", "send", "describe", "route", "heat", "hist", "watch", "tap", "policy"};
 constexpr std::string_view list_names = "shmbus ls --names 2>/dev/null";
 constexpr std::string_view list_plugins = "shmbus plugins --names 2>/dev/null";
 constexpr std::array<std::string_view, 2> commands_with_files{"host", "reload"};

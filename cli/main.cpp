@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
       add_watch,  add_trace,    add_call,       add_send,         add_create,      add_layout,
       add_doctor, add_gc,       add_rm,         add_bench,        add_gen,         add_tap,
       add_record, add_replay,   add_postmortem, add_host,         add_plugins,     add_reload,
-      add_policy, add_plugin_trial, add_completions,
+      add_policy, add_route, add_plugin_trial, add_completions,
   };
   return run(argc, argv, commands);
 }

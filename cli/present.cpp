@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/members_text.hpp"
 #include "cli/units.hpp"
 #include "layout/names.hpp"
 #include "layout/participant.hpp"
@@ -103,6 +104,7 @@ nlohmann::json name_json(const inspect::NameInfo& name, double per_s) {
                      {"request_bytes", name.request_bytes},
                      {"reply_bytes", name.reply_bytes}};
   if (name.endpoint) out["endpoint"] = *name.endpoint;
+  if (!name.members.empty()) out["members"] = members_json(name);
   return out;
 }
 

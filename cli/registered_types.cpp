@@ -4,6 +4,7 @@
 
 #include "cli/json_values.hpp"
 #include "inspect/snapshot.hpp"
+#include "names/members.hpp"
 #include "schema/store.hpp"
 
 namespace shmbus::cli {
@@ -12,6 +13,10 @@ std::optional<RegisteredTypes> registered_types(const inspect::Reader& reader,
                                                 const inspect::NameInfo& name) {
   const auto seen = std::make_unique<schema::Registered>();
   schema::read(reader.view(), name.record, layout::BindingWord{name.binding_bits}, *seen);
+  for (const auto word : names::load_members(reader.view(), name.record).word) {
+    if (seen->known != schema::Known::nothing) break;
+    if (word.bound()) schema::read(reader.view(), name.record, word, *seen);
+  }
   if (seen->known == schema::Known::hash_only) {
     RegisteredTypes types;
     types.hash = seen->hash;

@@ -85,6 +85,12 @@ enum class Inherit : std::uint8_t {
   trace,    ///< it belongs to its trace, no more; see also Shield
 };
 
+/// Which member of a group a caller's commands go to.
+enum class InGroup : std::uint8_t {
+  least_busy,  ///< whichever has least to do: the order of a caller's commands holds at each member
+  pinned,      ///< one member while it lives: they start in the order they were sent
+};
+
 struct CallerOptions {
   WaitMode wait = WaitMode::adaptive;
   WhenVacant when_vacant = WhenVacant::fail;
@@ -92,11 +98,24 @@ struct CallerOptions {
   WhenCallerGoes when_caller_goes = WhenCallerGoes::run;
   Inherit inherit = Inherit::all;
   double trace_ratio = -1;  ///< as OpenOptions::trace_ratio, which it is by default
+  InGroup in_group = InGroup::least_busy;
 };
 
 enum class Order : std::uint8_t {
   per_caller,  ///< commands of one caller thread start in the order it sent them
   global,      ///< one order over all callers: a ticket for each command
+};
+
+/// Whether a name may have more than one owner at a time.
+enum class Join : std::uint8_t {
+  nobody,  ///< it is this server's alone
+  group,   ///< all who register it so serve it together
+  canary,  ///< on trial beside the owner: gets the callers that `shmbus route` gives it
+};
+
+/// How a name is registered.
+struct Registration {
+  Join join = Join::nobody;
 };
 
 struct ServeOptions {

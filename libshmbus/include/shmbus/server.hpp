@@ -55,28 +55,33 @@ class SHMBUS_API Server {
   /// can be called in one of the shapes that typed_handler.hpp lists; one that cannot does not
   /// compile.
   template <class C, class F>
-  requires(!std::is_member_function_pointer_v<F>) Result<void> on(F handler)
+  requires(!std::is_member_function_pointer_v<F>) Result<void> on(F handler,
+                                                                  const Registration& how = {})
   noexcept {
     static_assert(detail::HandlerFits<C, F>::value);
     return add(C::name, detail::Handler::make(std::move(handler), &detail::run_typed<C, F>),
-               schema_of<C>);
+               schema_of<C>, how);
   }
   /// Registers a member function. `object` must live as long as the name is registered.
   template <class C, class M, class Object>
-  requires std::is_member_function_pointer_v<M> Result<void> on(M member, Object& object)
-  noexcept { return on<C>(detail::BoundMember<M, Object>{member, &object}); }
+  requires std::is_member_function_pointer_v<M> Result<void> on(M member, Object& object,
+                                                                const Registration& how = {})
+  noexcept { return on<C>(detail::BoundMember<M, Object>{member, &object}, how); }
   /// Registers a handler of bytes: `Status handler(shmbus::Context&)`.
   template <class F>
   requires std::is_invocable_r_v<Status, F&, Context&> Result<void> on(std::string_view name,
-                                                                       F handler)
-  noexcept { return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), {}); }
+                                                                       F handler,
+                                                                       const Registration& how = {})
+  noexcept {
+    return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), {}, how);
+  }
   /// The same with types: for those who know them as text alone.
   template <class F>
   requires std::is_invocable_r_v<Status, F&, Context&> Result<void> on(std::string_view name,
                                                                        const Schema& schema,
                                                                        F handler)
   noexcept {
-    return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), schema);
+    return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), schema, {});
   }
   Result<void> off(std::string_view name) noexcept;
 
@@ -145,7 +150,8 @@ class SHMBUS_API Server {
   [[nodiscard]] bool valid() const noexcept { return core_ != nullptr; }
 
  private:
-  Result<void> add(CommandName name, detail::Handler handler, const Schema& schema) noexcept;
+  Result<void> add(CommandName name, detail::Handler handler, const Schema& schema,
+                   const Registration& how) noexcept;
   Result<Swap> exchange(CommandName name, detail::Handler handler, const Schema& schema) noexcept;
   Result<void> post_task(detail::Task task) noexcept;
   std::shared_ptr<detail::ServerCore> core_;

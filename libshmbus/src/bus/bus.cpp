@@ -6,6 +6,7 @@
 
 #include "bus/core.hpp"
 #include "call/caller_core.hpp"
+#include "names/members.hpp"
 #include "names/table.hpp"
 #include "names/watch.hpp"
 #include "recovery/endpoint.hpp"
@@ -26,13 +27,7 @@ Error empty_handle() noexcept {
 bool is_available(const Attachment& bus, const CommandName& name) noexcept {
   const auto record = names::find(bus.view, name);
   if (!record) return false;
-  const layout::BindingWord binding{
-      bus.view.name(*record).binding.load(std::memory_order_acquire)};  // SYNC names.binding
-  if (!binding.bound() || binding.endpoint() >= bus.view.capacities().endpoints) return false;
-  recovery::recover_endpoint(bus, binding.endpoint());
-  const layout::ControlWord control{
-      bus.view.endpoint(binding.endpoint()).control.control.load(std::memory_order_acquire)};
-  return binding.served_under(control);
+  return names::live_place(bus, names::load_members(bus.view, *record)).has_value();
 }
 
 }  // namespace

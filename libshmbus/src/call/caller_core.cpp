@@ -295,6 +295,10 @@ Result<void> CallerCore::flush() noexcept {
   if (lane_ == nullptr) return {};
   lane_->lane.notify();
   port_->collect_all();  // also the lanes to where the name has been
+  if (routed_) {
+    flush_routed();
+    return {};
+  }
   const layout::BindingWord binding{
       bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
   if (!binding.bound() || binding.endpoint() != lane_->lane.endpoint_index()) {
@@ -386,6 +390,9 @@ void CallerCore::on_lost(OnLost callback, void* user) noexcept {
   lane_->on_lost_user = user;
 }
 
-std::uint64_t CallerCore::lost() const noexcept { return lane_ == nullptr ? 0 : lane_->lost; }
+std::uint64_t CallerCore::lost() const noexcept {
+  if (balanced_) return balance_->lost();
+  return lane_ == nullptr ? 0 : lane_->lost;
+}
 
 }  // namespace shmbus::detail

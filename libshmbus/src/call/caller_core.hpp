@@ -9,10 +9,12 @@
 #include <span>
 #include <string>
 
+#include "call/balance.hpp"
 #include "call/deadline.hpp"
 #include "call/outer.hpp"
 #include "call/port.hpp"
 #include "lane/caller_lane.hpp"
+#include "names/members.hpp"
 #include "policy/gate.hpp"
 #include "shmbus/caller.hpp"
 #include "shmbus/command.hpp"
@@ -86,14 +88,35 @@ class CallerCore {
   /// The same for a command of these: what the policy of the name asks of it is done.
   Result<PortLane*> lane_for(Deadline& deadline, Duration timeout, policy::Kind kind) noexcept;
   void read_policy() noexcept;
-  [[nodiscard]] std::optional<layout::BindingWord> destination() noexcept;
+  struct Destination {
+    layout::BindingWord word;
+    std::uint64_t seen = 0;  ///< the binding that led there
+    bool routed = false;     ///< the name has members
+    bool balanced = false;   ///< any member will do
+  };
+  [[nodiscard]] std::optional<Destination> destination() noexcept;
   Result<PortLane*> resolve(Deadline& deadline) noexcept;
-  Result<void> check_types(layout::BindingWord binding) const noexcept;
+  Result<void> check_types(const Destination& to) const noexcept;
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
-  void settle_into(std::shared_ptr<PortLane> lane) noexcept;
+  Result<void> settle_into(std::shared_ptr<PortLane> lane, bool routed,
+                           Deadline& deadline) noexcept;
+  void adopt_lane() noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
   void wait_for_turn(PortLane& lane, Deadline& deadline) noexcept;
   [[nodiscard]] tl::unexpected<Error> not_registered() const noexcept;
+
+  // Names with members (route.cpp)
+  [[nodiscard]] std::optional<Destination> routed_destination(
+      const names::Members& members) noexcept;
+  [[nodiscard]] bool is_canarys(layout::RouteWord route) const noexcept;
+  [[nodiscard]] layout::BindingWord pick_member(const names::Members& members) noexcept;
+  bool make_balance() noexcept;
+  Result<void> check_routed_types() const noexcept;
+  Result<PortLane*> spread_over(const Destination& to) noexcept;
+  Result<PortLane*> least_busy() noexcept;
+  Result<void> drain(PortLane& old, Deadline& deadline) noexcept;
+  [[nodiscard]] bool nobody_takes_over(const PortLane& lane) const noexcept;
+  void flush_routed() noexcept;
 
   // Waiting (caller_wait.cpp)
   enum class Waited : std::uint8_t { answered, timed_out, stranded, cancelled, lost };
@@ -184,6 +207,9 @@ class CallerCore {
   std::optional<std::uint32_t> record_;
   std::uint64_t binding_ = 0;  ///< as it was when lane_ was chosen
   std::shared_ptr<PortLane> lane_;
+  bool routed_ = false;    ///< the name has members
+  bool balanced_ = false;  ///< every command looks for the least busy of them
+  std::unique_ptr<Balance> balance_;
   wait::SpinBudget spin_;
   std::unique_ptr<wait::FdBridge> bridge_;
   /// Requests below it may take the fast path; 0 when every command carries a flag.

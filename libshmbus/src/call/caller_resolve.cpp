@@ -40,12 +40,13 @@ Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
 
 /// Where commands for the name go now: to the owner that serves it, or, for a caller that waits for
 /// one, to the seat where the next owner of the name is expected. None: there is nowhere to go.
-std::optional<BindingWord> CallerCore::destination() noexcept {
+std::optional<CallerCore::Destination> CallerCore::destination() noexcept {
   const auto& view = bus().view;
   if (!record_) record_ = names::find(view, name_);
   if (!record_) return std::nullopt;
-  // SYNC names.binding: what the registrant set up is visible with it.
-  const BindingWord binding{view.name(*record_).binding.load(std::memory_order_acquire)};
+  const names::Members members = names::load_members(view, *record_);
+  if (members.routed()) return routed_destination(members);
+  const BindingWord binding = members.word[0];
   if (!binding.bound() || binding.endpoint() >= view.capacities().endpoints) return std::nullopt;
   recovery::recover_endpoint(bus(), binding.endpoint());  // when its owner is found dead
   // SYNC endpoint.control
@@ -53,20 +54,34 @@ std::optional<BindingWord> CallerCore::destination() noexcept {
       view.endpoint(binding.endpoint()).control.control.load(std::memory_order_acquire)};
   const bool queue_up = !control.active() && options_.when_vacant == WhenVacant::wait;
   if (!queue_up && !binding.served_under(control)) return std::nullopt;
-  return binding;
+  return Destination{binding, binding.bits};
 }
 
 Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
+  if (balanced_ && binding_word_->load(std::memory_order_acquire) == balance_->seen()) {
+    const auto lane = least_busy();  // SYNC names.binding
+    if (!lane || *lane != nullptr) return lane;
+  }
   for (;;) {
     if (!bus().intact()) return misuse();
     if (const auto to = destination()) {
-      if (auto same = check_types(*to); !same) return tl::unexpected<Error>(same.error());
-      auto lane = port_->lane_to(to->endpoint());
-      if (!lane) return tl::unexpected<Error>(lane.error());
-      settle_into(std::move(*lane));
-      binding_ = to->bits;
+      routed_ = to->routed;
+      balanced_ = false;
       binding_word_ = &bus().view.name(*record_).binding;
       read_policy();
+      if (auto same = check_types(*to); !same) return tl::unexpected<Error>(same.error());
+      if (to->balanced) {
+        binding_ = ~std::uint64_t{0};  // no binding: every command comes here
+        const auto lane = spread_over(*to);
+        if (!lane || *lane != nullptr) return lane;
+        continue;
+      }
+      auto lane = port_->lane_to(to->word.endpoint());
+      if (!lane) return tl::unexpected<Error>(lane.error());
+      if (auto settled = settle_into(std::move(*lane), to->routed, deadline); !settled) {
+        return tl::unexpected<Error>(settled.error());
+      }
+      binding_ = to->seen;
       return lane_.get();
     }
     if (options_.when_vacant == WhenVacant::fail) return not_registered();
@@ -84,8 +99,10 @@ Result<void> CallerCore::check_types() noexcept {
 }
 
 /// Once for each owner of the name, and never on the way of a call whose lane is at hand.
-Result<void> CallerCore::check_types(BindingWord binding) const noexcept {
+Result<void> CallerCore::check_types(const Destination& to) const noexcept {
   if (schema_.text.empty()) return {};
+  if (to.routed) return check_routed_types();
+  const BindingWord binding = to.word;
   const ControlWord control{
       bus()
           .view.endpoint(binding.endpoint())
@@ -97,20 +114,33 @@ Result<void> CallerCore::check_types(BindingWord binding) const noexcept {
 }
 
 /// What was asked of the old lane is asked of the new one.
-void CallerCore::settle_into(std::shared_ptr<PortLane> lane) noexcept {
+Result<void> CallerCore::settle_into(std::shared_ptr<PortLane> lane, bool routed,
+                                     Deadline& deadline) noexcept {
   const bool moved = lane_ != lane;
-  // The name lives elsewhere. What its former owner has not started would otherwise wait where
-  // nobody runs it, or be run after what is sent from now on, should the name come back there.
-  if (moved && lane_ != nullptr && !lane_->retired) port_->withdraw(*lane_, *record_);
-  lane_ = std::move(lane);
-  if (on_lost_ != nullptr) {
-    lane_->on_lost = on_lost_;
-    lane_->on_lost_user = on_lost_user_;
+  if (moved && lane_ != nullptr && !lane_->retired) {
+    // The name lives elsewhere. What its former owner has not started would otherwise wait where
+    // nobody runs it, or be run after what is sent from now on, should the name come back there.
+    // If both serve it, the former one goes on with what it has, and what is sent from now on waits
+    // for that.
+    if (!routed) {
+      port_->withdraw(*lane_, *record_);
+    } else if (auto drained = drain(*lane_, deadline); !drained) {
+      return drained;
+    }
   }
+  lane_ = std::move(lane);
+  adopt_lane();
   if (moved && bridge_) {
     bridge_->signal();  // whatever the old lane held, look
     bridge_->move_to(lane_->lane.head().events.count);
   }
+  return {};
+}
+
+void CallerCore::adopt_lane() noexcept {
+  if (on_lost_ == nullptr) return;
+  lane_->on_lost = on_lost_;
+  lane_->on_lost_user = on_lost_user_;
 }
 
 tl::unexpected<Error> CallerCore::not_registered() const noexcept {

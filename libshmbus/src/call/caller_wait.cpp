@@ -97,6 +97,7 @@ void CallerCore::note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t wa
   if (waited_ns >= slow_call_ns) {
     stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns, waited_ns);
     lane.recorded_seq = ticket.seq;
+    lane.slow_wait_ns = waited_ns;
   }
 }
 
@@ -123,6 +124,7 @@ bool CallerCore::nobody_will_serve(const PortLane& lane) const noexcept {
   // SYNC endpoint.control
   const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
   if (control.active()) return false;
+  if (routed_) return nobody_takes_over(lane);
   if (options_.when_vacant == WhenVacant::fail) return true;
   const layout::BindingWord binding{
       bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
@@ -198,6 +200,7 @@ Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited wh
 Result<int> CallerCore::fd() noexcept {
   if (!usable()) return misuse();
   if (bridge_) return bridge_->fd();
+  if (std::exchange(balanced_, false)) options_.in_group = InGroup::pinned;  // it watches one lane
   Deadline now(bus(), Duration::zero());
   const auto lane = lane_for_publish(now);
   if (!lane) return tl::unexpected<Error>(lane.error());

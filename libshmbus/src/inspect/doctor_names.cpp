@@ -55,6 +55,24 @@ void check_published(const NameInfo& name, const Snapshot& snapshot, std::vector
   }
 }
 
+/// What fellows clear within a tenth of a second, as long as any of them is alive.
+void check_members(const NameInfo& name, std::vector<Finding>& out) {
+  for (const std::uint64_t bits : name.bad_members) {
+    out.push_back(error_at(name, "name-member",
+                           "has a member at endpoint " +
+                               std::to_string(layout::BindingWord{bits}.endpoint()) +
+                               ", which does not exist"));
+  }
+  for (const auto& member : name.members) {
+    if (member.state == NameState::active || name.state != NameState::active) continue;
+    out.push_back({Severity::warning, "member-stale", subject_of(name),
+                   "has a member at endpoint " + std::to_string(member.endpoint) +
+                       " that has gone, and " + std::to_string(member.depth) +
+                       " commands of it wait to be taken over",
+                   "wait a moment; if it stays, the other members are stopped or stuck"});
+  }
+}
+
 }  // namespace
 
 void check_names(const Snapshot& snapshot, std::vector<Finding>& out) {
@@ -65,6 +83,7 @@ void check_names(const Snapshot& snapshot, std::vector<Finding>& out) {
       continue;
     }
     check_published(name, snapshot, out);
+    check_members(name, out);
     if (!seen.emplace(name.name, &name).second) {
       out.push_back(error_at(name, "name-twice", "stands in the table twice"));
     }

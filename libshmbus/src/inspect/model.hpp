@@ -124,12 +124,36 @@ enum class NameState : std::uint8_t {
   unregistered,  ///< known, but nobody registered it, or it was taken back
 };
 
+/// What a seat is to a name that it serves together with others.
+enum class Role : std::uint8_t {
+  owner,    ///< alone, or beside a canary
+  member,   ///< of a group
+  canary,   ///< on trial
+  former,   ///< was the owner until the canary was promoted
+  leaving,  ///< takes no more
+};
+
+struct MemberInfo {
+  std::uint32_t place = 0;
+  std::uint32_t endpoint = 0;
+  Role role = Role::owner;
+  NameState state = NameState::vacant;
+  std::string label;
+  std::uint32_t pid = 0;
+  std::uint64_t commands = 0;  ///< that the endpoint ran, for all its owners
+  std::uint32_t depth = 0;     ///< published and not answered
+};
+
 struct NameInfo {
   std::uint32_t record = 0;
   std::string name;
   NameState state = NameState::unregistered;
   std::uint64_t binding_bits = 0;
   std::optional<std::uint32_t> endpoint;
+  bool group = false;
+  layout::RouteWord route;
+  std::vector<MemberInfo> members;         ///< empty when it has one owner and no place for others
+  std::vector<std::uint64_t> bad_members;  ///< words that lead to no endpoint
   std::string owner_label;
   std::uint32_t owner_pid = 0;
   std::uint32_t owner_uid = 0;

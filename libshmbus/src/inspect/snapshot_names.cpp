@@ -4,6 +4,7 @@
 #include "inbox/inbox.hpp"
 #include "inspect/snapshot_parts.hpp"
 #include "layout/text.hpp"
+#include "names/members.hpp"
 #include "names/table.hpp"
 
 namespace shmbus::inspect {
@@ -89,6 +90,57 @@ void follow_binding(const Snapshot& so_far, NameInfo& info) {
   if (const auto* owner = so_far.participant(endpoint.holder)) info.owner_pid = owner->pid;
 }
 
+Role role_of(const names::Members& members, names::Place place) noexcept {
+  if (members.word[place].has(BindingWord::leaving)) return Role::leaving;
+  if (members.canary() == place) return members.route.promoted() ? Role::former : Role::canary;
+  return members.group() ? Role::member : Role::owner;
+}
+
+MemberInfo read_member(const Snapshot& so_far, const names::Members& members, names::Place place) {
+  const BindingWord word = members.word[place];
+  MemberInfo info;
+  info.place = place;
+  info.endpoint = word.endpoint();
+  info.role = role_of(members, place);
+  const auto& endpoint = so_far.endpoints[word.endpoint()];
+  info.commands = endpoint.commands;
+  for (const auto& lane : so_far.lanes) {
+    if (!lane.word.in_use() || lane.word.endpoint() != info.endpoint) continue;
+    info.depth += lane.queued + lane.started_unanswered;
+  }
+  if (endpoint.active && endpoint.gen != word.owner()) return info;
+  info.state = state_of(endpoint);
+  info.label = endpoint.label;
+  if (const auto* owner = so_far.participant(endpoint.holder)) info.pid = owner->pid;
+  return info;
+}
+
+/// Those who share the name; it is as well as the best of them.
+void read_members(const segment::View& view, const Snapshot& so_far, NameInfo& info) {
+  const auto members = names::load_members(view, info.record);
+  for (names::Place place = 1; place < names::places; ++place) {
+    const BindingWord word{
+        names::place_word(view, info.record, place).load(std::memory_order_relaxed)};
+    if (word.bound() && word.endpoint() >= so_far.endpoints.size()) {
+      info.bad_members.push_back(word.bits);
+    }
+  }
+  info.route = members.route;
+  info.group = members.group();
+  if (!members.routed()) return;
+  for (names::Place place = 0; place < names::places; ++place) {
+    if (members.word[place].bound()) info.members.push_back(read_member(so_far, members, place));
+  }
+  const auto taking = names::taking_place(view, members);
+  for (const auto& member : info.members) {
+    if (member.place != taking) continue;
+    info.state = member.state;
+    info.endpoint = member.endpoint;
+    info.owner_label = member.label;
+    info.owner_pid = member.pid;
+  }
+}
+
 void read_counters(const segment::View& view, NameInfo& info) {
   const auto& from = view.name_stats(info.record);
   info.commands = from.commands.load(std::memory_order_relaxed);
@@ -118,6 +170,7 @@ NameInfo read_name(const Reader& reader, const Snapshot& so_far, std::uint32_t r
   info.request_bytes = from.request_bytes.load(std::memory_order_relaxed);
   info.reply_bytes = from.reply_bytes.load(std::memory_order_relaxed);
   follow_binding(so_far, info);
+  read_members(view, so_far, info);
   read_counters(view, info);
   return info;
 }

@@ -75,6 +75,8 @@ void give_back(NameRecord& record) noexcept {
 void fill(NameRecord& record, const CommandName& name, std::uint32_t uid) noexcept {
   record.hash.store(name.hash, std::memory_order_relaxed);
   record.binding.store(BindingWord{}.bits, std::memory_order_relaxed);
+  for (auto& member : record.members) member.store(BindingWord{}.bits, std::memory_order_relaxed);
+  record.route.store(0, std::memory_order_relaxed);
   record.schema_hash.store(0, std::memory_order_relaxed);
   record.owner_uid.store(uid, std::memory_order_relaxed);
   record.length.store(static_cast<std::uint32_t>(name.text.size()), std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include "call/deadline.hpp"
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
+#include "names/members.hpp"
 #include "names/table.hpp"
 #include "recovery/endpoint.hpp"
 #include "wait/futex.hpp"
@@ -16,10 +17,21 @@ namespace detail {
 
 using layout::BindingWord;
 using layout::ControlWord;
+using names::Members;
 
 namespace {
 constexpr std::uint64_t slice_ns = 10'000'000;                // alone: we find the dead ourselves
 constexpr std::uint64_t slice_under_daemon_ns = 100'000'000;  // the daemon wakes us
+
+/// The owner is another one. The gen also moves when the same goes on, and a group goes on whoever
+/// of it was looked at.
+bool changed_hands(std::uint64_t now, std::uint64_t before) noexcept {
+  const BindingWord to{now};
+  const BindingWord from{before};
+  if (to.has(BindingWord::group) && from.has(BindingWord::group)) return false;
+  return !to.same_seat(from);
+}
+
 }  // namespace
 
 NameWatchCore::NameWatchCore(std::shared_ptr<BusCore> bus, std::vector<std::string> names)
@@ -57,10 +69,9 @@ std::uint64_t NameWatchCore::serving(Name& name) noexcept {
     if (found) name.record = *found;
   }
   if (!name.known) return vacant;
-  const BindingWord binding{
-      view.name(name.record).binding.load(std::memory_order_acquire)};  // SYNC names.binding
-  if (!binding.bound() || binding.endpoint() >= controls_.size()) return vacant;
-  return binding.served_under(controls_[binding.endpoint()]) ? binding.registration() : vacant;
+  const Members members = names::load_members(view, name.record);
+  const auto place = names::taking_place(view, members);
+  return place ? members.word[*place].registration() : vacant;
 }
 
 NameChange NameWatchCore::describe(const Name& name, std::uint64_t binding) const noexcept {
@@ -85,8 +96,12 @@ NameChange NameWatchCore::describe(const Name& name, std::uint64_t binding) cons
 void NameWatchCore::tell_one(Name& name, std::uint64_t now, Tell tell, void* user,
                              std::size_t& told) noexcept {
   if (now == name.told) return;
-  const bool changed_hands = now != vacant && name.told != vacant && name.told != never_told;
-  if (changed_hands) {
+  const bool was_there = now != vacant && name.told != vacant && name.told != never_told;
+  if (was_there && !changed_hands(now, name.told)) {
+    name.told = now;
+    return;
+  }
+  if (was_there) {
     ++told;
     tell(user, describe(name, vacant));
   }
@@ -107,8 +122,12 @@ Result<std::size_t> NameWatchCore::poll(Tell tell, void* user) noexcept {
 
 bool NameWatchCore::anything_new() noexcept {
   look_at_endpoints();
-  return std::any_of(names_.begin(), names_.end(),
-                     [this](Name& name) { return serving(name) != name.told; });
+  return std::any_of(names_.begin(), names_.end(), [this](Name& name) {
+    const std::uint64_t now = serving(name);
+    if (now == name.told) return false;
+    return now == vacant || name.told == vacant || name.told == never_told ||
+           changed_hands(now, name.told);
+  });
 }
 
 Result<bool> NameWatchCore::wait(Duration timeout) noexcept {

@@ -8,6 +8,7 @@
 #include "lane/journal.hpp"
 #include "lane/request.hpp"
 #include "log/log.hpp"
+#include "names/members.hpp"
 #include "payload/extents.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/draining.hpp"
@@ -173,6 +174,7 @@ bool see_to_vacant(const Attachment& bus, std::uint32_t endpoint, ControlWord se
     target.attention.attention.store(static_cast<std::uint32_t>(Attention::vacant),
                                      std::memory_order_relaxed);
     wait::bump_and_wake(bus.view.bus_events().registrations);
+    names::wake_fellows(bus.view, endpoint);
     return true;
   }
   return false;

@@ -28,8 +28,9 @@ void publish(const segment::View& view, std::uint32_t record, const Schema& sche
 
 bool is_published(const segment::View& view, std::uint32_t record,
                   layout::BindingWord binding) noexcept {
-  return view.schema(record).tag.load(std::memory_order_acquire) ==
-         binding.registration();  // SYNC schema.tag
+  // SYNC schema.tag: by the seat, since the gen is bumped for other reasons than a registration.
+  const layout::BindingWord tag{view.schema(record).tag.load(std::memory_order_acquire)};
+  return tag.bits != 0 && tag.same_seat(binding);
 }
 
 void read(const segment::View& view, std::uint32_t record, layout::BindingWord binding,

@@ -110,6 +110,7 @@ void ServerCore::forget_seat(std::size_t seat) noexcept {
     const auto* elsewhere = binding.bound() ? owned(binding.endpoint()) : nullptr;
     const bool went_along = binding.endpoint() == index && binding.owner() == gen;
     if (!went_along && elsewhere != nullptr) continue;
+    std::erase_if(served_, [&](const serve::ServedName& name) { return name.record == record; });
     roster_.leave(record);
     handlers_.clear(record);
     news_.fetch_or(serve::news::removed, std::memory_order_relaxed);

@@ -332,9 +332,16 @@ void OwnedEndpoint::announce_awake() noexcept {
                                      std::memory_order_relaxed);
 }
 
-void OwnedEndpoint::vacate(CommandRunner& runner) noexcept {
+bool OwnedEndpoint::owes_answers() const noexcept {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) {
+    // SYNC deferred
+    return lane && lane->deferred && lane->deferred->load(std::memory_order_acquire) != 0;
+  });
+}
+
+void OwnedEndpoint::vacate(CommandRunner& runner, bool run_queue) noexcept {
   for (auto& lane : lanes_) {
-    if (!lane) continue;
+    if (!lane || !run_queue) continue;
     (void)runner.run_queued(*lane, bus_->view.capacities().cells_per_lane);
   }
   recovery::release_lanes(*bus_, index_, control_, StatusCode::abandoned);

@@ -82,8 +82,11 @@ class OwnedEndpoint {
   void announce_awake() noexcept;
 
   /// Takes everything that is queued and runs it (the runner refuses unregistered names), lets go
-  /// of the lanes, makes the endpoint vacant.
-  void vacate(CommandRunner& runner) noexcept;
+  /// of the lanes, makes the endpoint vacant. Without `run_queue`, leaves what is queued to whoever
+  /// comes next.
+  void vacate(CommandRunner& runner, bool run_queue = true) noexcept;
+  /// Something that was started here will be answered later.
+  [[nodiscard]] bool owes_answers() const noexcept;
 
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   /// Of this ownership: what tells it from those before and after.

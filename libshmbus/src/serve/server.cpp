@@ -210,9 +210,11 @@ std::stop_token Responder::stop_token() noexcept {
 Server& Server::operator=(Server&& other) noexcept = default;
 Server::~Server() = default;
 
-Result<void> Server::add(CommandName name, detail::Handler handler, const Schema& schema) noexcept {
+Result<void> Server::add(CommandName name, detail::Handler handler, const Schema& schema,
+                         const Registration& how) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_handle());
-  return detail::without_throwing([&] { return core_->add(name, std::move(handler), schema); });
+  return detail::without_throwing(
+      [&] { return core_->add(name, std::move(handler), schema, how); });
 }
 
 Result<void> Server::off(std::string_view name) noexcept {

@@ -55,7 +55,7 @@ ServerCore::~ServerCore() {
   bridges_.clear();
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
     if (handlers_.find(record) == nullptr) continue;
-    unbind(record);
+    if (!leave_to_fellows(record)) unbind(record);
     handlers_.clear(record);
   }
   {
@@ -64,7 +64,13 @@ ServerCore::~ServerCore() {
   }
   if (gate_->stop_watcher) gate_->stop_watcher->shut_down();
   abandon_debts(attachment(), *gate_);
+  // What waits at a seat that others take over is theirs to run; elsewhere it is told.
+  while (!shared_seats_.empty()) {
+    const auto seat = shared_seats_.back();
+    release_seat(seat.endpoint, !names::takes_elsewhere(bus_->view(), seat.record));
+  }
   for (auto& endpoint : endpoints_) endpoint->vacate(*this);
+  add_counts();
   wait::bump_and_wake(bus_->view().bus_events().registrations);
 }
 
@@ -93,12 +99,14 @@ std::size_t ServerCore::poll_all(std::size_t budget) noexcept {
 }
 
 std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
+  if (fellows_changed()) tend_members(now);
   if (now < next_sweep_) return 0;
   next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
   if (!check_seats()) {
     end_loop();  // to go on would be to serve beside somebody else
     return 0;
   }
+  tend_members(now);
   handlers_.drop_removed();
   std::size_t ran = 0;
   for (std::size_t i = 0; i < endpoints_.size(); ++i) ran += endpoints_[i]->sweep(*this);
@@ -236,6 +244,7 @@ Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
   if (observed_.was_idle) look_for_taps(wait::ticks());  // the poller may have slept meanwhile
   std::size_t ran = poll_all(budget);
   if (++polls_ % polls_between_clocks == 0) ran += sweep_if_due(wait::ticks());
+  if (ran == 0 && fellows_changed()) tend_members(wait::ticks());
   observed_.was_idle = ran == 0;
   if (ran != 0 || bridges_.empty()) return ran;
   // Nothing left: arm fd(). Whatever arrives from here on makes it readable.

@@ -19,10 +19,12 @@
 #include "serve/debt.hpp"
 #include "serve/handler_table.hpp"
 #include "serve/mailbox.hpp"
+#include "serve/membership.hpp"
 #include "serve/observed.hpp"
 #include "serve/owned_endpoint.hpp"
 #include "serve/reply_target.hpp"
 #include "serve/roster.hpp"
+#include "serve/shared_counts.hpp"
 #include "serve/stop_watcher.hpp"
 #include "shmbus/server.hpp"
 #include "stats/sampler.hpp"
@@ -118,7 +120,8 @@ class ServerCore final : private serve::CommandRunner {
   ~ServerCore();
 
   // server_register.cpp
-  Result<void> add(const CommandName& name, Handler handler, const Schema& schema);
+  Result<void> add(const CommandName& name, Handler handler, const Schema& schema,
+                   const Registration& how);
   Result<void> remove(const CommandName& name);
 
   // server_core.cpp
@@ -195,7 +198,42 @@ class ServerCore final : private serve::CommandRunner {
                                                          layout::ControlWord control) const;
   std::unique_ptr<serve::OwnedEndpoint> acquire(std::uint32_t endpoint);
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
+  void give_up(std::uint32_t record);
   void unbind(std::uint32_t record) noexcept;
+  std::unique_ptr<serve::OwnedEndpoint> acquire_vacant();
+  [[nodiscard]] tl::unexpected<Error> no_endpoint() const noexcept;
+  /// One that serves a single name, together with others.
+  [[nodiscard]] bool is_shared(std::uint32_t endpoint) const noexcept;
+
+  // server_join.cpp
+  Result<bool> try_join(std::uint32_t record, const Schema& schema, Join join);
+  Result<bool> try_found(std::uint32_t record, const names::Members& members, const Schema& schema);
+  Result<bool> try_stand_beside(std::uint32_t record, const names::Members& members,
+                                std::optional<names::Place> live, const Schema& schema);
+  Result<void> check_fellows(std::uint32_t record, const names::Members& members,
+                             const Schema& schema) const;
+  Result<serve::OwnedEndpoint*> shared_seat(std::uint32_t record,
+                                            std::optional<std::uint32_t> preferred);
+  Result<names::Place> put_in_place(std::uint32_t record, const names::Members& first,
+                                    std::uint32_t flags);
+
+  // server_members.cpp
+  [[nodiscard]] bool fellows_changed() const noexcept;
+  void tend_members(std::uint64_t now) noexcept;
+  void add_counts() noexcept;
+  layout::NameStats& counts_of(std::uint32_t record, Join join);
+  void tend(serve::ServedName& name);
+  [[nodiscard]] bool is_mine(layout::BindingWord word) noexcept;
+  [[nodiscard]] bool is_only_on_trial(const names::Members& members) noexcept;
+  void take_over(serve::ServedName& name, names::Place place, layout::BindingWord word);
+  void drop(serve::ServedName& name, names::Place place, layout::BindingWord word) noexcept;
+  void keep_binding(serve::ServedName& name) noexcept;
+  void leave_places(std::uint32_t record, names::Place but) noexcept;
+  bool leave_to_fellows(std::uint32_t record) noexcept;
+  void release_seat(std::uint32_t endpoint, bool run_queue) noexcept;
+  void forget_word(std::uint32_t endpoint, std::uint32_t gen) noexcept;
+  void retire_seats(std::uint64_t now) noexcept;
+  void give_back(std::uint32_t endpoint) noexcept;
   void publish_types(std::uint32_t record, const Schema& schema) noexcept;
   Result<bool> bind(std::uint32_t record, const Schema& schema);
   void announce(std::uint32_t record, const Schema& schema) noexcept;
@@ -236,7 +274,12 @@ class ServerCore final : private serve::CommandRunner {
   std::shared_ptr<ReplyGate> gate_ = std::make_shared<ReplyGate>();
   serve::HandlerTable handlers_;
   std::vector<std::unique_ptr<serve::OwnedEndpoint>> endpoints_;
+  std::mutex seats_mutex_;         ///< a stop rings all endpoints, from any thread
   std::size_t next_endpoint_ = 0;  ///< whose turn it is
+  std::vector<serve::ServedName> served_;
+  std::vector<serve::SharedSeat> shared_seats_;
+  std::vector<std::unique_ptr<serve::SharedCounts>> shared_counts_;
+  std::uint32_t seen_registrations_ = 0;
   std::vector<std::unique_ptr<wait::FdBridge>> bridges_;
   int fd_ = -1;
   wait::SpinBudget spin_;
@@ -251,7 +294,6 @@ class ServerCore final : private serve::CommandRunner {
   bool replaced_ = false;  ///< has given a seat away
   bool standing_by_;       ///< handlers are here, their names lead elsewhere as yet
   std::vector<Staged> staged_;
-  std::mutex seats_mutex_;  ///< of endpoints_: whoever asks run() to stop rings them from elsewhere
   stats::Sampler sampler_;
   serve::Mailbox mailbox_{news_};
   serve::Roster roster_;

@@ -8,6 +8,7 @@
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
 #include "log/log.hpp"
+#include "names/members.hpp"
 #include "names/table.hpp"
 #include "quota/quota.hpp"
 #include "recorder/recorder.hpp"
@@ -62,8 +63,9 @@ std::vector<std::uint32_t> vacant_endpoints(const segment::View& view) {
   std::vector<bool> named(view.capacities().endpoints);
   for (std::uint32_t record = 0; record < view.capacities().names; ++record) {
     if (view.name(record).lease.load(std::memory_order_acquire) == 0) continue;
-    const BindingWord binding = load_binding(view, record);
-    if (binding.bound() && binding.endpoint() < named.size()) named[binding.endpoint()] = true;
+    for (const BindingWord word : names::load_members(view, record).word) {
+      if (word.bound()) named[word.endpoint()] = true;
+    }
   }
   std::vector<std::uint32_t> vacant;
   for (const bool wanted : {false, true}) {
@@ -115,7 +117,8 @@ class Tentative {
 
 }  // namespace
 
-Result<void> ServerCore::add(const CommandName& name, Handler handler, const Schema& schema) {
+Result<void> ServerCore::add(const CommandName& name, Handler handler, const Schema& schema,
+                             const Registration& how) {
   if (!attachment().intact()) return bus_->not_intact();
   if (!handler) return fail(ErrorKind::overloaded, "out of memory for the handler");
   const auto record = names::intern(attachment(), name);
@@ -128,18 +131,27 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
   }
   roster_.enter(*record, schema);
   // Before the name leads here: a command may follow at once.
-  Tentative here(handlers_, roster_, *record, std::move(handler), bus_->view().name_stats(*record));
+  Tentative here(handlers_, roster_, *record, std::move(handler), counts_of(*record, how.join));
+  served_.reserve(served_.size() + 1);
   if (standing_by_) {
-    auto staged = stage(*record, schema);
-    if (staged) here.keep();
-    return staged;
+    if (how.join != Join::nobody) {
+      return fail(ErrorKind::invalid_argument,
+                  "a server that stands by takes over names, it cannot join those of others");
+    }
+    if (auto staged = stage(*record, schema); !staged) return staged;
+    here.keep();
+    served_.push_back({*record, schema, how.join});
+    return {};
   }
-  while (true) {
-    const auto done = bind(*record, schema);
+  for (;;) {
+    const auto done =
+        how.join == Join::nobody ? bind(*record, schema) : try_join(*record, schema, how.join);
     if (!done) return tl::unexpected<Error>(done.error());
     if (*done) break;
   }
   here.keep();
+  served_.push_back({*record, schema, how.join});
+  if (how.join != Join::nobody) announce(*record, schema);
   if (!attachment().intact()) return bus_->not_intact();
   tell("name.registered", "registered ", name);
   return {};
@@ -174,8 +186,15 @@ Result<bool> ServerCore::try_bind(std::uint32_t record, BindingWord seen, const 
 /// seat is free, else our own. Null when the world moved.
 Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord seen) {
   const auto& view = bus_->view();
+  const auto members = names::load_members(view, record);
+  if (members.routed()) {  // somebody else may serve it though the binding leads to nobody
+    const auto live = names::live_place(attachment(), members);
+    if (live) return already_registered(record, load_control(view, members.word[*live].endpoint()));
+  }
   if (!seen.bound() || seen.endpoint() >= view.capacities().endpoints) return own_seat();
-  if (auto* mine = owned(seen.endpoint())) return mine;
+  if (auto* mine = owned(seen.endpoint()); mine != nullptr && !is_shared(seen.endpoint())) {
+    return mine;
+  }
   recovery::recover_endpoint(attachment(), seen.endpoint());
   const ControlWord control = load_control(view, seen.endpoint());
   if (seen.served_under(control)) return already_registered(record, control);
@@ -214,20 +233,35 @@ OwnedEndpoint* ServerCore::owned(std::uint32_t endpoint) noexcept {
 }
 
 Result<OwnedEndpoint*> ServerCore::own_seat() {
-  if (!endpoints_.empty()) return endpoints_.front().get();
+  for (auto& mine : endpoints_) {
+    if (!is_shared(mine->index())) return mine.get();
+  }
   for (int round = 0; round < 2; ++round) {
-    const bool may = !quota::exceeded(attachment(), quota::Of::endpoints, 1);
-    for (const std::uint32_t index : vacant_endpoints(bus_->view())) {
-      auto taken = may ? acquire(index) : nullptr;
-      if (taken) return keep(std::move(taken));
-    }
+    if (auto taken = acquire_vacant()) return keep(std::move(taken));
     recovery::reclaim_all(attachment());
   }
+  return no_endpoint();
+}
+
+std::unique_ptr<OwnedEndpoint> ServerCore::acquire_vacant() {
+  if (quota::exceeded(attachment(), quota::Of::endpoints, 1)) return nullptr;
+  for (const std::uint32_t index : vacant_endpoints(bus_->view())) {
+    if (auto taken = acquire(index)) return taken;
+  }
+  return nullptr;
+}
+
+tl::unexpected<Error> ServerCore::no_endpoint() const noexcept {
   if (quota::exceeded(attachment(), quota::Of::endpoints, 1)) {
     return quota::reached(attachment(), quota::Of::endpoints);
   }
   return fail(ErrorKind::limit_reached,
               "no free endpoint: create the bus with larger capacities.endpoints");
+}
+
+bool ServerCore::is_shared(std::uint32_t endpoint) const noexcept {
+  return std::any_of(shared_seats_.begin(), shared_seats_.end(),
+                     [&](const serve::SharedSeat& seat) { return seat.endpoint == endpoint; });
 }
 
 /// All that may throw comes before the endpoint is taken: nobody would let go of it.
@@ -258,10 +292,7 @@ Result<void> ServerCore::remove(const CommandName& name) {
   if (!record || handlers_.find(*record) == nullptr) {
     return fail(ErrorKind::not_registered, "this server does not have that name");
   }
-  unbind(*record);
-  roster_.leave(*record);
-  handlers_.clear(*record);
-  news_.fetch_or(serve::news::removed, std::memory_order_relaxed);
+  give_up(*record);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   tell("name.given_up", "gave up ", name);
   return {};
@@ -283,6 +314,24 @@ void ServerCore::publish_types(std::uint32_t record, const Schema& schema) noexc
   shared.request_bytes.store(schema.request_bytes, std::memory_order_relaxed);
   shared.reply_bytes.store(schema.reply_bytes, std::memory_order_relaxed);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
+}
+
+void ServerCore::give_up(std::uint32_t record) {
+  std::erase_if(served_, [&](const serve::ServedName& name) { return name.record == record; });
+  roster_.leave(record);
+  news_.fetch_or(serve::news::removed, std::memory_order_relaxed);
+  const bool others = leave_to_fellows(record);
+  if (!others) unbind(record);
+  if (!others || !running_) handlers_.clear(record);
+  for (std::size_t i = shared_seats_.size(); i-- > 0;) {
+    auto& seat = shared_seats_[i];
+    if (seat.record != record) continue;
+    if (running_) {
+      seat.at_once = true;  // its lane may be the one that the running command came from
+    } else {
+      release_seat(seat.endpoint, !others);
+    }
+  }
 }
 
 void ServerCore::unbind(std::uint32_t record) noexcept {

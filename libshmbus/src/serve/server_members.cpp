@@ -1,0 +1,292 @@
+// Looking after the names that are served together: taking over the seats of fellows that died or
+// left, with what is queued there, and giving back what is not needed any more.
+//
+// It runs between commands: whenever a registration changes anywhere, since whoever finds an owner
+// dead says so, and with every sweep, should nobody have said so.
+#include <algorithm>
+
+#include "names/members.hpp"
+#include "recovery/endpoint.hpp"
+#include "schema/store.hpp"
+#include "serve/server_core.hpp"
+#include "testpoint.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::detail {
+
+using layout::BindingWord;
+using layout::ControlWord;
+using layout::RouteWord;
+using names::Members;
+using names::Place;
+using serve::ServedName;
+using serve::SharedSeat;
+
+namespace {
+
+// A seat that was taken over is kept for this long after its last command: a caller that was just
+// about to send there may have been slow.
+constexpr std::uint64_t linger_ns = 200'000'000;
+
+}  // namespace
+
+bool ServerCore::fellows_changed() const noexcept {
+  if (served_.empty() && shared_seats_.empty()) return false;
+  const auto& registrations = bus_->view().bus_events().registrations;
+  return registrations.load(std::memory_order_acquire) != seen_registrations_;  // SYNC wait.event
+}
+
+void ServerCore::tend_members(std::uint64_t now) noexcept try {
+  if (served_.empty() && shared_seats_.empty()) return;
+  // SYNC wait.event: before the look, so that what changes meanwhile is seen the next time.
+  seen_registrations_ = bus_->view().bus_events().registrations.load(std::memory_order_acquire);
+  add_counts();
+  for (auto& name : served_) tend(name);
+  retire_seats(now);
+} catch (...) {
+  // Out of memory: the next sweep looks again.
+}
+
+layout::NameStats& ServerCore::counts_of(std::uint32_t record, Join join) {
+  if (join == Join::nobody) return bus_->view().name_stats(record);
+  shared_counts_.push_back(std::make_unique<serve::SharedCounts>(record));
+  return shared_counts_.back()->mine;
+}
+
+/// REQUIRES: no handler of ours runs: one that gave up its name still counts there.
+void ServerCore::add_counts() noexcept {
+  for (auto& counts : shared_counts_) counts->add_to(bus_->view().name_stats(counts->record));
+  std::erase_if(shared_counts_, [this](const auto& counts) {
+    const auto* entry = handlers_.find(counts->record);
+    return entry == nullptr || entry->stats != &counts->mine;
+  });
+}
+
+bool ServerCore::is_mine(BindingWord word) noexcept {
+  const auto* seat = word.bound() ? owned(word.endpoint()) : nullptr;
+  return seat != nullptr && seat->gen() == word.owner();
+}
+
+void ServerCore::tend(ServedName& name) {
+  const auto& view = bus_->view();
+  const Members members = names::load_members(view, name.record);
+  if (!members.routed()) return;
+  // A change of the route whose author did not come to announce it.
+  if (members.route.bits != 0 && members.route.from() == members.word[0].gen()) {
+    names::announce(view, name.record);
+  }
+  if (is_only_on_trial(members)) return;
+  for (Place place = 0; place < names::places; ++place) {
+    const BindingWord word = members.word[place];
+    if (!word.bound() || is_mine(word)) continue;
+    // Other names may lead to the seat of one who serves alone: its successor runs what waits
+    // there.
+    if (place == 0 && !word.has(BindingWord::group)) continue;
+    recovery::recover_endpoint(attachment(), word.endpoint());
+    const ControlWord control = names::control_of(view, word.endpoint());
+    if (word.served_under(control)) continue;
+    if (!control.active()) {
+      take_over(name, place, word);
+    } else if (std::exchange(name.stale[place], word.bits) == word.bits) {
+      drop(name, place, word);  // whoever sits there does not serve this name
+    }
+  }
+  keep_binding(name);
+}
+
+/// Whether our seats of this name are those of a canary, and others are there to look after it.
+bool ServerCore::is_only_on_trial(const Members& members) noexcept {
+  const auto canary = members.canary();
+  if (!canary || members.route.promoted() || !is_mine(members.word[*canary])) return false;
+  for (Place place = 0; place < names::places; ++place) {
+    const BindingWord word = members.word[place];
+    if (place == *canary) continue;
+    if (is_mine(word)) return false;
+    if (names::takes(bus_->view(), word) &&
+        !bus_->attachment().dead(names::control_of(bus_->view(), word.endpoint()).holder())) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// A seat without owner. What is queued there runs here from now on.
+void ServerCore::take_over(ServedName& name, Place place, BindingWord word) {
+  const auto& view = bus_->view();
+  // Its owner left it in order: once nothing waits there, it is only a word to clear.
+  if (word.has(BindingWord::leaving) && !names::anything_queued(view, word.endpoint())) {
+    drop(name, place, word);
+    return;
+  }
+  shared_seats_.reserve(shared_seats_.size() + 1);
+  auto seat = acquire(word.endpoint());
+  if (!seat) return;
+  SHMBUS_TESTPOINT("member.seat_taken");
+  shared_seats_.push_back({name.record, word.endpoint(), place != 0});
+  // The binding goes on with this seat, and the seats that we had before retire instead of it: each
+  // step is one CAS, and no step leaves what is queued without a word that leads there.
+  const std::uint32_t leaving = place == 0 ? 0 : BindingWord::leaving;
+  const auto next = BindingWord::make(word.gen() + 1, seat->gen(), word.endpoint(),
+                                      (word.flags() & BindingWord::group) | leaving);
+  if (place == 0) schema::publish(view, name.record, name.schema, next);
+  const bool moved = names::move_place(view, name.record, place, word, next);
+  if (!moved) shared_seats_.back().retiring = true;
+  SHMBUS_TESTPOINT("member.taken_over");
+  (void)keep(std::move(seat));
+  if (moved && place == 0) leave_places(name.record, place);
+  names::announce(view, name.record);
+}
+
+/// A stale word. The binding is never left without an owner while the name has one.
+void ServerCore::drop(ServedName& name, Place place, BindingWord word) noexcept {
+  if (place == 0) return;  // keep_binding() replaces it
+  names::clear_place(bus_->view(), name.record, place, word);
+  names::announce(bus_->view(), name.record);
+}
+
+/// When the binding leads to nobody, it is to lead to a seat of ours, if we have the right.
+void ServerCore::keep_binding(ServedName& name) noexcept {
+  const auto& view = bus_->view();
+  const Members members = names::load_members(view, name.record);
+  const BindingWord primary = members.word[0];
+  const bool stands =
+      names::served(view, primary) || (primary.bound() && primary.has(BindingWord::group) &&
+                                       names::anything_queued(view, primary.endpoint()));
+  for (Place place = 1; place < names::places; ++place) {
+    const BindingWord mine = members.word[place];
+    if (!is_mine(mine) || mine.has(BindingWord::leaving)) continue;
+    if (primary.same_seat(mine)) {  // it stands twice: somebody was stopped between two steps
+      names::clear_place(view, name.record, place, mine);
+      names::announce(view, name.record);
+      continue;
+    }
+    const bool stable = members.group()
+                            ? members.canary() != place
+                            : members.route.promoted() && members.route.stable() == place;
+    if (stands || !stable) continue;
+    const auto next =
+        BindingWord::make(primary.gen() + 1, mine.owner(), mine.endpoint(), mine.flags());
+    schema::publish(view, name.record, name.schema, next);
+    if (!names::move_place(view, name.record, 0, primary, next)) return;
+    SHMBUS_TESTPOINT("member.rebound");
+    names::clear_place(view, name.record, place, mine);
+    names::announce(view, name.record);
+    return;
+  }
+}
+
+/// Says of our seats of this name, but for one place, that they take no more.
+void ServerCore::leave_places(std::uint32_t record, Place but) noexcept {
+  const auto& view = bus_->view();
+  for (Place place = 0; place < names::places; ++place) {
+    const Members members = names::load_members(view, record);
+    const BindingWord word = members.word[place];
+    if (place == but || !is_mine(word) || word.has(BindingWord::leaving)) continue;
+    const auto next = BindingWord::make(word.gen() + 1, word.owner(), word.endpoint(),
+                                        word.flags() | BindingWord::leaving);
+    if (!names::move_place(view, record, place, word, next)) continue;
+    SHMBUS_TESTPOINT("member.leaving");
+    for (auto& seat : shared_seats_) {
+      if (seat.endpoint == word.endpoint()) seat.retiring = true;
+    }
+  }
+}
+
+// --- leaving ---------------------------------------------------------------------------------
+
+/// True when others go on with the name: they run what is queued at our seats of it.
+bool ServerCore::leave_to_fellows(std::uint32_t record) noexcept {
+  const auto& view = bus_->view();
+  const Members members = names::load_members(view, record);
+  bool others = false;
+  for (Place place = 0; place < names::places; ++place) {
+    const BindingWord word = members.word[place];
+    if (is_mine(word) || !names::takes(view, word)) continue;
+    others = others || !attachment().dead(names::control_of(view, word.endpoint()).holder());
+  }
+  const bool shared = std::any_of(shared_seats_.begin(), shared_seats_.end(),
+                                  [&](const SharedSeat& seat) { return seat.record == record; });
+  if (!shared) return false;  // alone, perhaps with a canary that has its callers elsewhere
+  if (others) {
+    leave_places(record, names::places);
+  } else {
+    for (Place place = 0; place < names::places; ++place) {
+      const BindingWord word = members.word[place];
+      if (is_mine(word)) names::clear_place(view, record, place, word);
+    }
+  }
+  names::announce(view, record);
+  return others;
+}
+
+/// REQUIRES: no handler of ours runs.
+void ServerCore::release_seat(std::uint32_t endpoint, bool run_queue) noexcept {
+  const auto at = std::find_if(endpoints_.begin(), endpoints_.end(),
+                               [&](const auto& seat) { return seat->index() == endpoint; });
+  if (at == endpoints_.end()) {
+    std::erase_if(shared_seats_, [&](const SharedSeat& s) { return s.endpoint == endpoint; });
+    return;
+  }
+  const std::uint32_t gen = (*at)->gen();
+  (*at)->vacate(*this, run_queue);
+  {
+    const std::scoped_lock lock(seats_mutex_);
+    const auto index = at - endpoints_.begin();
+    if (index < static_cast<std::ptrdiff_t>(bridges_.size())) {
+      bridges_.erase(bridges_.begin() + index);
+    }
+    endpoints_.erase(at);
+  }
+  SHMBUS_TESTPOINT("member.released");
+  forget_word(endpoint, gen);
+}
+
+/// The word of a seat that we have vacated goes when nothing is left there; else our fellows see to
+/// it.
+void ServerCore::forget_word(std::uint32_t endpoint, std::uint32_t gen) noexcept {
+  const auto& view = bus_->view();
+  const auto seat = std::find_if(shared_seats_.begin(), shared_seats_.end(),
+                                 [&](const SharedSeat& s) { return s.endpoint == endpoint; });
+  if (seat == shared_seats_.end()) return;
+  const std::uint32_t record = seat->record;
+  shared_seats_.erase(seat);
+  const Members members = names::load_members(view, record);
+  for (Place place = 1; place < names::places; ++place) {
+    const BindingWord word = members.word[place];
+    if (word.bound() && word.endpoint() == endpoint && word.owner() == gen &&
+        !names::anything_queued(view, endpoint)) {
+      names::clear_place(view, record, place, word);
+    }
+  }
+  names::announce(view, record);
+  names::wake_fellows(view, endpoint);
+}
+
+void ServerCore::retire_seats(std::uint64_t now) noexcept {
+  const std::uint64_t linger = attachment().rate.from_ns(linger_ns);
+  for (std::size_t i = shared_seats_.size(); i-- > 0;) {
+    SharedSeat& seat = shared_seats_[i];
+    if (seat.at_once) {
+      const std::uint32_t record = seat.record;
+      release_seat(seat.endpoint, false);
+      handlers_.clear(record);
+      news_.fetch_or(serve::news::removed, std::memory_order_relaxed);
+      continue;
+    }
+    if (!seat.retiring) continue;
+    const auto* mine = owned(seat.endpoint);
+    if (mine == nullptr) continue;
+    const auto commands = mine->shared().owner.commands.load(std::memory_order_relaxed);
+    if (seat.quiet_since == 0 || commands != seat.commands || mine->owes_answers()) {
+      seat.commands = commands;
+      seat.quiet_since = now;
+    } else if (now - seat.quiet_since >= linger) {
+      release_seat(seat.endpoint, false);
+    }
+  }
+}
+
+/// A seat that could not be put into its place. REQUIRES: nobody knows of it.
+void ServerCore::give_back(std::uint32_t endpoint) noexcept { release_seat(endpoint, false); }
+
+}  // namespace shmbus::detail
