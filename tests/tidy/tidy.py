@@ -8,6 +8,10 @@
 4. libshmbus knows nothing of the daemon and the tool.
 5. Public headers include no private ones.
 6. docs/memory-model.md argues every SYNC name, and no other.
+7. Each test point of the library stands in a scene of the torture tests that stops participants there
+   (POINTS below), or in NOT_STOPPED_AT with the reason; and no scene waits for one that is not there.
+8. Each mistake that can be planted in the library is one that tests/schedule has to find, and the
+   other way round.
 """
 import pathlib
 import re
@@ -37,8 +41,15 @@ INCLUDES = (
      "the library knows nothing of its users"),
 )
 
+POINTS = "tests/torture/paused/scenes.cpp"
+# Why nobody is stopped at this test point.
+NOT_STOPPED_AT: dict[str, str] = {}
+MISTAKES = "tests/schedule/mistakes.hpp"
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 SYNC = re.compile(r"//\s*SYNC\s+([A-Za-z0-9_.\-]+)")
+TESTPOINT = re.compile(r'SHMBUS_TESTPOINT\("([^"]+)"\)')
+MISTAKE = re.compile(r'SHMBUS_MISTAKE\("([^"]+)"\)')
 
 
 def sources(root):
@@ -76,10 +87,40 @@ def check_includes(root, path, name, lines):
             yield f"{name}:{number}: {included} is private, and this header is installed"
 
 
+def check_points(root, points):
+    """`points`: where each test point of the library is."""
+    scenes = root / POINTS
+    if not scenes.is_file():
+        return
+    text = scenes.read_text(encoding="utf-8")
+    listed = re.search(r"test_points\(\) \{(.*?)\n\}", text, re.DOTALL)
+    stopped = set(re.findall(r'"([^"]+)"', listed[1])) if listed else set()
+    for name in sorted(points.keys() - stopped - NOT_STOPPED_AT.keys()):
+        yield f"{points[name]}: nobody is stopped at the test point {name}: add it to {POINTS}"
+    for name in sorted((stopped | NOT_STOPPED_AT.keys()) - points.keys()):
+        yield f"{POINTS}: there is no test point {name}"
+    for name in sorted(stopped & NOT_STOPPED_AT.keys()):
+        yield f"{POINTS}: {name} stands in NOT_STOPPED_AT too"
+
+
+def check_mistakes(root, planted):
+    """`planted`: where each mistake of the library is."""
+    table = root / MISTAKES
+    if not table.is_file():
+        return
+    expected = set(re.findall(r'Mistake\{"([^"]+)"', table.read_text(encoding="utf-8")))
+    for name in sorted(planted.keys() - expected):
+        yield f"{planted[name]}: the mistake {name} is not one that has to be found: see {MISTAKES}"
+    for name in sorted(expected - planted.keys()):
+        yield f"{MISTAKES}: nobody makes the mistake {name}"
+
+
 def check(root):
     root = root.resolve()
     problems = []
     syncs = {}
+    points = {}
+    planted = {}
     for path, name in sources(root):
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
@@ -92,6 +133,11 @@ def check(root):
             for number, line in enumerate(lines, 1):
                 for sync in SYNC.findall(line):
                     syncs.setdefault(sync.rstrip("."), []).append(f"{name}:{number}")
+                for point in TESTPOINT.findall(line):
+                    points[point] = f"{name}:{number}"
+                for mistake in MISTAKE.findall(line):
+                    if name != "libshmbus/src/scheduled.hpp":  # where the macro is explained
+                        planted[mistake] = f"{name}:{number}"
     for sync, places in sorted(syncs.items()):
         if len(places) < 2:
             problems.append(f"{places[0]}: SYNC {sync} stands only here: name its counterpart too")
@@ -101,6 +147,8 @@ def check(root):
         names = set(re.findall(r"`([^`]+)`", " ".join(rows)))
         problems += [f"docs/memory-model.md: SYNC {name} is not argued" for name in syncs.keys() - names]
         problems += [f"docs/memory-model.md: no SYNC {name} exists" for name in names - syncs.keys()]
+    problems += check_points(root, points)
+    problems += check_mistakes(root, planted)
     for name in LONG_FILES:
         if not (root / name).is_file():
             problems.append(f"LONG_FILES names {name}, which does not exist")
@@ -121,10 +169,15 @@ def self_test():
         "libshmbus/include/shmbus/priv.hpp": ('#include "lane/l.hpp"', "is private"),
         "tests/unit/q_test.cpp": ("#include <concurrentqueue.h>", "its own queues"),
         "docs/memory-model.md": ("| `c.d`, `e.f` | why |", "no SYNC e.f"),
+        "libshmbus/src/point.cpp": ('SHMBUS_TESTPOINT("g.h");', "stopped at the test point g.h"),
+        POINTS: ('test_points() {\n  "i.j", "k.l"\n}', "no test point k.l"),
+        "libshmbus/src/wrong.cpp": ('if (SHMBUS_MISTAKE("m.n"))', "the mistake m.n is not one"),
+        MISTAKES: ('Mistake{"o.p", "scene"},', "nobody makes the mistake o.p"),
     }
     clean = {
         "libshmbus/src/segment/a.cpp": "#include <boost/x.hpp>\n// SYNC c.d: one\n// SYNC c.d: two",
         "libshmbus/src/lane/l.hpp": '#include "lane/m.hpp"',
+        "libshmbus/src/lane/p.cpp": 'SHMBUS_TESTPOINT("i.j");',
         "daemon/a.hpp": "#include <fmt/format.h>\n#include <CLI/CLI.hpp>",
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -110,7 +110,10 @@ void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_
   const std::uint32_t seen = say_asleep(head);
   // SYNC lane.park: "I sleep", then look; the owner answers, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
-  if (!lane.lane.replied(ticket) && !(made_for && made_for.cancelled())) {
+  // Whoever makes the endpoint vacant does so first and wakes then.
+  const bool wanted = !lane.lane.replied(ticket) && !(exact && nobody_will_serve(lane)) &&
+                      !(made_for && made_for.cancelled());
+  if (wanted || SHMBUS_MISTAKE("park.blind")) {
     words[0] = {&head.events.count, seen};
     wait::futex_wait_any({words.data(), made_for ? 2U : 1U},
                          exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));

@@ -45,6 +45,7 @@ bool push(std::span<Word64> ring, layout::InboxTail& tail, std::uint32_t lane,
       continue;
     }
     const auto ticket = TicketWord::make(empty + 1, lane, tag);
+    if (SHMBUS_MISTAKE("inbox.blind")) seen.bits = slot.load(std::memory_order_relaxed);
     // SYNC inbox.ticket: the command it speaks of was stored before it.
     if (!slot.compare_exchange_strong(seen.bits, ticket.bits, std::memory_order_acq_rel,
                                       std::memory_order_relaxed)) {

@@ -155,7 +155,8 @@ bool CallerLane::ask_to_cancel(Ticket ticket) noexcept {
   set_cancel(ticket.cell);
   // The owner stores its cursor, then looks at the bit. After the fence either we see the cursor
   // beyond this command, or every later look sees the bit.
-  const bool never_started = wait::sleeper_fence() && !maybe_started(ticket);
+  const bool never_started =
+      wait::sleeper_fence() && (!maybe_started(ticket) || SHMBUS_MISTAKE("cancel.blind"));
   if (!never_started) wait::bump_and_wake(head_->events.count);
   return never_started;
 }

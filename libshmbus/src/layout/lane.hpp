@@ -28,11 +28,17 @@
 #include <type_traits>
 
 #include "layout/limits.hpp"
+#include "scheduled.hpp"
 
 namespace shmbus::layout {
 
+#if defined(SHMBUS_SCHEDULED)
+using Word32 = scheduled::Word<std::uint32_t>;
+using Word64 = scheduled::Word<std::uint64_t>;
+#else
 using Word32 = std::atomic<std::uint32_t>;
 using Word64 = std::atomic<std::uint64_t>;
+#endif
 static_assert(Word32::is_always_lock_free && sizeof(Word32) == 4);
 static_assert(Word64::is_always_lock_free && sizeof(Word64) == 8);
 

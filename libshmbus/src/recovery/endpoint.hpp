@@ -26,4 +26,8 @@ void vacate_own_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept
 void release_lanes(const Attachment& bus, std::uint32_t endpoint, layout::ControlWord owner,
                    StatusCode why) noexcept;
 
+/// For those who sleep on commands that nobody had started. After the endpoint is vacant, so that
+/// they see it; whoever misses that, the waker having died, sees it at the end of his slice.
+void wake_callers(const segment::View& view, std::uint32_t endpoint) noexcept;
+
 }  // namespace shmbus::recovery

@@ -150,10 +150,11 @@ std::size_t OwnedEndpoint::serve_inbox(CommandRunner& runner, std::size_t budget
       ++inbox_empties_;
       break;
     }
+    if (SHMBUS_MISTAKE("ticket.early")) inbox_.release();
     ran += serve_ticket(*ticket, runner);
     // After the start of its command: a successor finds the ticket again, and the cursor tells it
     // that the command was started.
-    inbox_.release();
+    if (!SHMBUS_MISTAKE("ticket.early")) inbox_.release();
   }
   return ran;
 }
@@ -168,10 +169,11 @@ std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner
     const auto ahead = inbox::tag_ahead(ticket.tag(), lane->next_seq());
     return ahead ? runner.run_queued(*lane, *ahead + 1U) : 0;
   }
-  lane->clear_rung();
+  if (!SHMBUS_MISTAKE("rung.late")) lane->clear_rung();
   if (!ordered_ && !lane->hot && !lane->orphan) promote(*lane);
   // Under global order a bell is no turn: the commands of this lane have tickets of their own.
   const std::size_t ran = ordered_ ? 0 : runner.run_queued(*lane, lane_batch);
+  if (SHMBUS_MISTAKE("rung.late")) lane->clear_rung();
   if (!lane->hot && ran == lane_batch) queue_again(*lane);
   return ran;
 }
@@ -357,6 +359,7 @@ void OwnedEndpoint::vacate(CommandRunner& runner, bool run_queue) noexcept {
       break;
     }
   }
+  recovery::wake_callers(bus_->view, index_);
   for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
     const LaneWord seen = lane::load_word(bus_->view, lane);
     if (seen.endpoint() == index_) (void)lane::free_unserved_orphan(bus_->view, lane, false);

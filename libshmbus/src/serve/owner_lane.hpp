@@ -48,6 +48,11 @@ class OwnerLane {
   /// The command taken last is all that its caller has under way: it named the cell of the one
   /// before, whose answer it has read. Nothing follows before it has read this answer too.
   [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
+  /// What was taken last is started.
+  void note_started() noexcept {
+    journal_->cursor.store(layout::CursorWord::make(next_seq_, next_cell_).bits,
+                           std::memory_order_release);  // SYNC lane.cursor
+  }
   /// A one-way command has finished: its cell and memory are the caller's again.
   void mark_done(std::uint64_t seq) noexcept {
     journal_->done.store(seq + 1, std::memory_order_release);  // SYNC lane.done
@@ -128,8 +133,7 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   }
   // SYNC lane.cursor: started. Before any effect of the command, in program order, which is all
   // that a kill respects and all that is needed: see docs/architecture.md.
-  journal_->cursor.store(layout::CursorWord::make(next_seq_, next_cell_).bits,
-                         std::memory_order_release);
+  if (!SHMBUS_MISTAKE("cursor.late")) note_started();
   wait::publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
   return TakeResult::taken;
 }

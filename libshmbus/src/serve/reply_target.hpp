@@ -48,11 +48,12 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
  private:
   /// `inline_size` bytes of `small` go into the cell; `size` is what the caller is told.
   void commit_words(StatusCode code, std::uint32_t detail, std::size_t inline_size) noexcept {
+    const auto word =
+        layout::CellWord::make(seq, layout::Phase::reply, static_cast<std::uint32_t>(code));
+    if (SHMBUS_MISTAKE("reply.early")) cell->word[0].store(word.bits, std::memory_order_release);
     lane::store_words<lane::reply_inline_offset / 8>(*cell, {small, inline_size});
     cell->word[1].store(lane::ReplyHead{size, detail}.pack(), std::memory_order_relaxed);
     SHMBUS_TESTPOINT("reply.filled");
-    const auto word =
-        layout::CellWord::make(seq, layout::Phase::reply, static_cast<std::uint32_t>(code));
     // SYNC lane.reply: the answer is committed.
     cell->word[0].store(word.bits, std::memory_order_release);
     SHMBUS_TESTPOINT("reply.committed");

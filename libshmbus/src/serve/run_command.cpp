@@ -45,6 +45,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   running_ = true;
   const Status status = entry->handler(context);
   running_ = false;
+  if (SHMBUS_MISTAKE("cursor.late")) call.lane->note_started();
   SHMBUS_TESTPOINT("command.ran");
   call.unusual |= call.deferred || call.target.needed != 0;
   if (call.unusual) [[unlikely]]

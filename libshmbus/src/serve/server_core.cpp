@@ -126,7 +126,7 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
   }
   // SYNC lane.notice: "I sleep", then look once more; callers publish, then look whether we do.
   const bool exact = wait::sleeper_fence();
-  const std::size_t ran = poll_all(poll_budget);
+  const std::size_t ran = SHMBUS_MISTAKE("bell.blind") ? 0 : poll_all(poll_budget);
   // A stop or mail that came before we said that we sleep has rung too early. SYNC serve.mail
   const bool news = news_.load(std::memory_order_acquire) != 0;
   if (ran == 0 && !news && (stop == nullptr || !stop->stop_requested())) {

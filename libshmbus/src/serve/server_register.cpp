@@ -178,7 +178,11 @@ void ServerCore::announce(std::uint32_t record, const Schema& schema) noexcept {
 /// True when the name leads to an endpoint of ours, false when the world moved: look again.
 Result<bool> ServerCore::try_bind(std::uint32_t record, BindingWord seen, const Schema& schema) {
   const auto seat = seat_for(record, seen);
-  if (!seat) return tl::unexpected<Error>(seat.error());
+  if (!seat) {
+    // Whoever took the last seat may have taken the name with it: then that is what to tell.
+    if (load_binding(bus_->view(), record).bits != seen.bits) return false;
+    return tl::unexpected<Error>(seat.error());
+  }
   return *seat != nullptr && bind_to(bus_->view(), record, seen, **seat, schema);
 }
 

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "scheduled.hpp"
+
 #if defined(__x86_64__)
 #include <x86intrin.h>
 #endif
@@ -21,7 +23,9 @@ extern const bool counter_is_usable;
 }
 
 inline std::uint64_t ticks() noexcept {
-#if defined(__x86_64__)
+#if defined(SHMBUS_SCHEDULED)
+  return scheduled::ticks();
+#elif defined(__x86_64__)
   if (detail::counter_is_usable) return __rdtsc();
 #elif defined(__aarch64__)
   std::uint64_t value = 0;

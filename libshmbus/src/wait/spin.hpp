@@ -4,12 +4,15 @@
 
 #include <cstdint>
 
+#include "scheduled.hpp"
 #include "shmbus/options.hpp"
 
 namespace shmbus::wait {
 
 inline void cpu_relax() noexcept {
-#if defined(__x86_64__)
+#if defined(SHMBUS_SCHEDULED)
+  scheduled::relax();
+#elif defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("isb" ::: "memory");

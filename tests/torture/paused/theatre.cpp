@@ -92,7 +92,8 @@ void stop_at(Notes& notes, const char* test_point) {
 int play_handler(const Stage& stage) {
   auto bus = Bus::open(stage.path, {.label = "handler"});
   if (!bus) return 10;
-  auto server = bus->serve({.label = "handler", .hot_lanes = 1});
+  const auto order = stage.notes.ordered != 0 ? Order::global : Order::per_caller;
+  auto server = bus->serve({.label = "handler", .order = order, .hot_lanes = 1});
   if (!server || !server->on("run", echo)) return 11;
   stage.notes.serving = 1;
   while (!stage.notes.stop_handler) {

@@ -22,6 +22,7 @@ struct Notes {
   std::atomic<bool> stop_handler{false};  ///< later: what is under way is to be answered
   std::atomic<int> reached{0};            ///< the test point at which one of them stops
   std::atomic<int> serving{0};
+  std::atomic<int> ordered{0};                  ///< the handler serves under global order
   std::atomic<std::uint64_t> answered{0};       ///< calls of the caller
   std::atomic<std::uint64_t> declared_dead{0};  ///< it was told that its handler had gone
   std::atomic<std::uint64_t> late{0};           ///< a wait beyond its limit

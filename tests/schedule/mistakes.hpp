@@ -1,0 +1,30 @@
+// The mistakes that can be planted (SHMBUS_MISTAKE in the library), and the scene that has to find
+// each. An exploration that misses one of them is no proof of the others' absence.
+#pragma once
+
+#include <array>
+
+namespace shmbus::schedule {
+
+struct Mistake {
+  const char* name;
+  const char* scene;
+};
+
+inline constexpr std::array mistakes{
+    Mistake{"cursor.late", "handler-death"},      // started only once its effect is there
+    Mistake{"reply.early", "calls"},              // the answer is committed before it is written
+    Mistake{"park.blind", "calls"},               // a caller sleeps without looking again
+    Mistake{"bell.blind", "calls"},               // a handler sleeps without looking again
+    Mistake{"rung.late", "bell"},                 // the bell is reset after the look
+    Mistake{"cancel.blind", "limit"},             // "never started" without asking
+    Mistake{"recovery.unchecked", "recoverers"},  // told from a cursor that is a successor's
+    Mistake{"control.early", "recoverer-death"},  // vacant before its lanes are let go
+    Mistake{"seq.again", "recoverers"},           // sequence numbers start anew in each lease
+    Mistake{"lane.served", "caller-death"},       // freed while its handler looks at it
+    Mistake{"ticket.early", "ordered-death"},     // the ticket goes before its command starts
+    Mistake{"inbox.blind", "order"},              // a ticket overwrites another
+    Mistake{"extent.blind", "extents"},           // memory is taken from whoever has it
+};
+
+}  // namespace shmbus::schedule

@@ -1,0 +1,269 @@
+#include "schedule/parts.hpp"
+
+#include "payload/extents.hpp"
+#include "recovery/participant.hpp"
+#include "schedule/stage.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::schedule::parts {
+namespace {
+
+constexpr std::uint64_t moment_ns = 2'000'000;
+
+Scheduler& here() { return Stage::the().scheduler(); }
+void nap() { wait::pause_for(moment_ns); }
+void raise(Stage::Flag flag) { Stage::the().flags[flag] = 1; }
+void await(Stage::Flag flag) {
+  while (Stage::the().flags[flag] == 0) nap();
+}
+
+constexpr CallerOptions patient{.when_vacant = WhenVacant::wait};
+
+}  // namespace
+
+// --- those who handle ------------------------------------------------------------------------
+
+static void owner_of(Order order, std::uint32_t hot_lanes = 8) {
+  Peer peer;
+  Handling server(peer, order, hot_lanes);
+  Stage::the().must(server.take_name(), "the name is taken");
+  here().ready(false);
+  server.serve();
+}
+void owner() { owner_of(Order::per_caller); }
+void ordered_owner() { owner_of(Order::global); }
+/// Has to be rung for each command.
+void cold_owner() { owner_of(Order::per_caller, 0); }
+
+/// Takes the name as soon as it can be had.
+static void successor_of(Order order) {
+  Peer peer;
+  Handling server(peer, order);
+  here().ready(true);
+  while (!server.take_name()) {
+    if (here().clients_over()) return;
+    nap();
+  }
+  server.serve();
+}
+void successor() { successor_of(Order::per_caller); }
+void ordered_successor() { successor_of(Order::global); }
+
+/// Owns the name until the caller has begun, then closes in order.
+void leaver() {
+  Peer peer;
+  Handling server(peer);
+  Stage::the().must(server.take_name(), "the name is taken");
+  here().ready(false);
+  while (!here().exploring()) server.idle(std::chrono::milliseconds(5));
+}
+
+/// Handles another name.
+void other_owner() {
+  Peer peer;
+  Handling server(peer);
+  here().ready(true);
+  while (!server.take_name("other")) {  // there are two seats, and three who want one
+    if (here().clients_over()) return;
+    nap();
+  }
+  server.serve();
+}
+
+/// Gives its name up, and stays.
+void giver() {
+  Peer peer;
+  Handling server(peer);
+  Stage::the().must(server.take_name(), "the name is taken");
+  here().ready(false);
+  while (!here().exploring()) server.idle(std::chrono::milliseconds(5));
+  server.give_up_name();
+  server.serve();
+}
+
+// --- those who call --------------------------------------------------------------------------
+
+void caller() {
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up();
+  here().ready(true);
+  calls.call();
+  calls.call();
+}
+void newcomer() {
+  Peer peer;
+  here().ready(true);
+  Calling calls(peer);
+  calls.call();
+}
+void patient_caller() {
+  Peer peer;
+  Calling calls(peer, patient);
+  calls.warm_up();
+  here().ready(true);
+  calls.call();
+}
+void patient_newcomer() {
+  Peer peer;
+  here().ready(true);
+  Calling calls(peer, patient);
+  calls.call();
+}
+static void sender_of(CallerOptions options, bool ordered) {
+  Peer peer;
+  Calling calls(peer, options, ordered);
+  calls.warm_up();
+  here().ready(true);
+  calls.send();
+  calls.send();
+  calls.call();
+  calls.flush();
+}
+void sender() { sender_of({}, false); }
+void patient_sender() { sender_of(patient, false); }
+void ordered_sender() { sender_of({}, true); }
+
+/// Under one order for all: what the first has sent comes before what the second sends then.
+void first_sender() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  here().ready(true);
+  calls.send();
+  raise(Stage::first_has_sent);
+  await(Stage::second_has_sent);
+  calls.call();
+  calls.flush();
+}
+void second_sender() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  here().ready(true);
+  await(Stage::first_has_sent);
+  calls.send();
+  raise(Stage::second_has_sent);
+  calls.call();
+  calls.flush();
+}
+void ordered_caller() {
+  Peer peer;
+  Calling calls(peer, {}, true);
+  calls.warm_up();
+  here().ready(true);
+  calls.call();
+}
+
+void canceller() {
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up();
+  here().ready(true);
+  auto call = calls.start();
+  call.pending.cancel();
+  calls.finish(call);
+}
+/// Gives up at once, and has to know whether it can still happen.
+void impatient() {
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up();
+  here().ready(true);
+  calls.call(std::chrono::milliseconds(1));
+  calls.call();
+}
+void caller_of_large() {
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up();
+  here().ready(true);
+  calls.call_large();
+}
+/// Leaves commands behind in every way there is.
+void mortal_caller() {
+  Peer peer;
+  raise(Stage::take_time);
+  here().ready(true);
+  Calling calls(peer);
+  auto call = calls.start();
+  calls.send();
+  calls.finish(call);
+}
+/// Sends and leaves, whatever becomes of it.
+void hasty_caller() {
+  Peer peer;
+  here().ready(true);
+  Calling calls(peer, patient);
+  Calling::drop(calls.start());
+}
+/// Its handler dies in its first command; the second one waits for a successor.
+void bereaved_caller() {
+  Peer peer;
+  {
+    Calling calls(peer, patient);
+    raise(Stage::die_in_handler);
+    auto first = calls.start();
+    while (!here().killed(0)) nap();
+    Stage::the().flags[Stage::die_in_handler] = 0;
+    raise(Stage::take_time);
+    auto second = calls.start();
+    here().ready(true);
+    calls.finish(first);
+    calls.finish(second);
+  }
+  raise(Stage::caller_has_left);
+}
+/// Comes when that one has gone, or died.
+void late_newcomer() {
+  Peer peer;
+  here().ready(true);
+  while (!here().over(1)) nap();
+  nap();
+  nap();
+  Calling calls(peer);
+  calls.call();
+}
+/// Comes into the lane of one who has left, just before those who were stopped go on.
+void heir() {
+  Peer peer;
+  here().ready(true);
+  const std::uint64_t late = here().now() + Scheduler::stop_ns - moment_ns;
+  await(Stage::caller_has_left);
+  if (here().now() < late) wait::pause_for(late - here().now());
+  Calling calls(peer, patient);
+  calls.call();
+}
+
+// --- others ----------------------------------------------------------------------------------
+
+void reclaimer() {
+  Peer peer;
+  here().ready(true);
+  while (!here().clients_over()) {
+    recovery::reclaim_all(peer.attachment());
+    nap();
+  }
+}
+
+/// Leases both extents, one after the other, and holds each alone.
+void lessee() {
+  Stage& stage = Stage::the();
+  Peer peer;
+  here().ready(true);
+  const auto self = static_cast<std::uint8_t>(here().running() + 1);
+  for (int round = 0; round < 2; ++round) {
+    const auto first = payload::lease(peer.attachment(), 1);
+    if (!first) continue;
+    auto& holder = stage.held[*first];
+    stage.must(holder == 0 || here().killed(holder - 1U), "memory has two owners");
+    holder = self;
+    here().effect();
+    // Others look here now.
+    (void)peer.attachment().view.extent_word(*first).load(std::memory_order_relaxed);
+    holder = 0;
+    payload::give_back(peer.attachment(), *first, 1);
+  }
+}
+
+}  // namespace shmbus::schedule::parts

@@ -1,0 +1,36 @@
+// What participants do in the scenes. Each joins, says that it is ready, and acts; what it does is
+// said where it is written.
+#pragma once
+
+namespace shmbus::schedule::parts {
+
+void owner();
+void ordered_owner();
+void cold_owner();
+void successor();
+void ordered_successor();
+void leaver();
+void other_owner();
+void giver();
+void caller();
+void newcomer();
+void patient_caller();
+void patient_newcomer();
+void sender();
+void patient_sender();
+void ordered_sender();
+void first_sender();
+void second_sender();
+void ordered_caller();
+void canceller();
+void impatient();
+void caller_of_large();
+void mortal_caller();
+void hasty_caller();
+void bereaved_caller();
+void late_newcomer();
+void heir();
+void reclaimer();
+void lessee();
+
+}  // namespace shmbus::schedule::parts

@@ -1,0 +1,234 @@
+#include "schedule/stage.hpp"
+
+#include <cstring>
+
+#include "recovery/participant.hpp"
+#include "wait/futex.hpp"
+
+namespace shmbus::schedule {
+namespace {
+
+constexpr std::size_t large_bytes = 200;  // more than a line holds, both ways
+constexpr std::uint64_t handler_ns = 5'000'000;
+
+Stage* only = nullptr;
+
+std::span<const std::byte> bytes_of(const std::uint64_t& value) noexcept {
+  return std::as_bytes(std::span(&value, 1));
+}
+std::span<std::byte> room_of(std::uint64_t& value) noexcept {
+  return std::as_writable_bytes(std::span(&value, 1));
+}
+
+/// Large payloads are the number again and again: torn ones show.
+void spread(std::span<std::byte> bytes, std::uint64_t value) noexcept {
+  for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
+    std::memcpy(bytes.data() + at, &value, 8);
+  }
+}
+bool gather(std::span<const std::byte> bytes, std::uint64_t& value) noexcept {
+  if (bytes.size() < 8) return false;
+  std::memcpy(&value, bytes.data(), 8);
+  for (std::size_t at = 8; at + 8 <= bytes.size(); at += 8) {
+    if (std::memcmp(bytes.data() + at, &value, 8) != 0) return false;
+  }
+  return true;
+}
+
+Status handle(Context& context) {
+  Stage& stage = Stage::the();
+  std::uint64_t command = 0;
+  stage.must(gather(context.request(), command), "a handler was given a torn request");
+  stage.must(stage.ledger.ran(command, stage.scheduler().running()));
+  stage.scheduler().say("runs it");
+  stage.scheduler().effect();
+  if (stage.flags[Stage::die_in_handler] != 0) stage.scheduler().die();
+  if (stage.flags[Stage::take_time] != 0) wait::pause_for(handler_ns);
+  if (context.one_way()) return Status::ok();
+  const auto reply = context.reply_buffer(context.request().size());
+  stage.must(reply.size() == context.request().size(), "there is no room for the reply");
+  spread(reply, Ledger::answer(command));
+  return Status::ok();
+}
+
+}  // namespace
+
+Stage& Stage::the() noexcept { return *only; }
+
+void Stage::clear() noexcept {
+  only = this;
+  scheduler_->on_kill([this](std::size_t who) { ledger.died(who); });
+  ledger.clear();
+  held = {};
+  flags = {};
+}
+
+Peer::Peer() {
+  auto core = detail::BusCore::open("bus", {});
+  Stage::the().must(core.has_value(), "cannot join");
+  bus_ = *core;
+}
+
+// --- handling --------------------------------------------------------------------------------
+
+Handling::Handling(Peer& peer, Order order, std::uint32_t hot_lanes)
+    : core_(peer.bus(), {.label = "handler",
+                         .wait = WaitMode::blocking,
+                         .order = order,
+                         .hot_lanes = hot_lanes}) {}
+
+bool Handling::take_name(std::string_view name) {
+  auto handler = detail::Handler::make(&handle, &detail::run_raw<Status (*)(Context&)>);
+  const auto added = core_.add(CommandName(name), std::move(handler), {});
+  if (added) return true;
+  Stage& stage = Stage::the();
+  if (added.error().kind == ErrorKind::limit_reached) {
+    stage.must(!World::the().bound(CommandName(name)),
+               "told that there is no seat, when somebody has the name");
+  } else {
+    stage.must(added.error().kind == ErrorKind::already_registered, "a name cannot be registered");
+  }
+  return false;
+}
+
+void Handling::give_up_name() {
+  Stage::the().must(core_.remove(CommandName(the_name)).has_value(), "a name cannot be given up");
+}
+
+void Handling::serve() {
+  Stage& stage = Stage::the();
+  while (!stage.scheduler().clients_over()) idle();
+}
+
+void Handling::idle(Duration how_long) {
+  Stage::the().must(core_.run_for(how_long).has_value(), "a server lost its seat");
+}
+
+void Handling::poll() { Stage::the().must(core_.poll(64).has_value(), "a server lost its seat"); }
+
+// --- calling ---------------------------------------------------------------------------------
+
+Calling::Calling(Peer& peer, CallerOptions options, bool ordered)
+    : self_(Stage::the().scheduler().running()), ordered_(ordered) {
+  options.wait = WaitMode::blocking;
+  auto* core = new detail::CallerCore(std::make_shared<detail::Port>(peer.bus()),
+                                      CommandName(the_name), options, {});
+  raw_ = RawCaller(detail::CallerRef(core, &core->count));
+  raw_.on_lost(&Calling::on_lost, this);
+}
+
+void Calling::settle(std::uint64_t command, const Result<std::uint64_t>& reply) {
+  Stage& stage = Stage::the();
+  stage.scheduler().say(reply ? "has its reply" : "is told an error");
+  if (!reply) return stage.must(stage.ledger.told(command, told_by(reply.error())));
+  stage.must(*reply == Ledger::answer(command), "a caller was given a wrong reply");
+  stage.must(stage.ledger.told(command, Told::reply));
+}
+
+std::uint64_t Calling::call(Duration timeout) {
+  Stage& stage = Stage::the();
+  const std::uint64_t command = stage.ledger.send(self_, false, ordered_);
+  std::uint64_t reply = 0;
+  const auto size = raw_.call(bytes_of(command), room_of(reply), timeout);
+  stage.ledger.sent(command);
+  if (!size) {
+    settle(command, tl::unexpected<Error>(size.error()));
+    return command;
+  }
+  stage.must(*size == sizeof reply, "a caller was given a cut reply");
+  settle(command, reply);
+  return command;
+}
+
+void Calling::warm_up() {
+  const bool answered = Stage::the().ledger.answered(call());
+  Stage::the().must(answered, "the scene does not even begin");
+}
+
+void Calling::call_large() {
+  Stage& stage = Stage::the();
+  const std::uint64_t command = stage.ledger.send(self_, false, ordered_);
+  auto loan = raw_.loan(large_bytes, large_bytes);
+  if (!loan) return stage.ledger.not_sent(command);
+  spread(loan->bytes(), command);
+  auto view = loan->call();
+  stage.ledger.sent(command);
+  if (!view) return settle(command, tl::unexpected<Error>(view.error()));
+  std::uint64_t reply = 0;
+  stage.must(gather(view->bytes(), reply), "a caller was given a torn reply");
+  settle(command, reply);
+}
+
+Pended Calling::start() {
+  Stage& stage = Stage::the();
+  const std::uint64_t command = stage.ledger.send(self_, false, ordered_);
+  auto pending = raw_.start(bytes_of(command), sizeof command);
+  stage.ledger.sent(command);
+  if (!pending) {
+    settle(command, tl::unexpected<Error>(pending.error()));
+    return {command, {}};
+  }
+  return {command, std::move(*pending)};
+}
+
+void Calling::drop(Pended call) {
+  Stage& stage = Stage::the();
+  if (call.pending.valid()) stage.must(stage.ledger.told(call.command, Told::unknown));
+}
+
+void Calling::finish(Pended& call) {
+  if (!call.pending.valid()) return;  // it was told why
+  auto view = call.pending.wait();
+  if (!view) return settle(call.command, tl::unexpected<Error>(view.error()));
+  std::uint64_t reply = 0;
+  Stage::the().must(gather(view->bytes(), reply), "a caller was given a cut reply");
+  settle(call.command, reply);
+}
+
+void Calling::send() {
+  Stage& stage = Stage::the();
+  const std::uint64_t command = stage.ledger.send(self_, true, ordered_);
+  const auto sequence = raw_.send(bytes_of(command));
+  if (!sequence) return stage.ledger.not_sent(command);
+  stage.ledger.number(command, *sequence);
+  stage.ledger.sent(command);
+}
+
+void Calling::flush() { Stage::the().must(raw_.flush().has_value(), "cannot flush"); }
+
+void Calling::on_lost(void* self, std::uint64_t sequence, ErrorKind why) {
+  Stage& stage = Stage::the();
+  const auto* caller = static_cast<Calling*>(self);
+  stage.must(stage.ledger.lost(caller->self_, sequence, told_by({why, 0, 0, {}})));
+}
+
+// --- afterwards ------------------------------------------------------------------------------
+
+std::string Stage::afterwards(const Scene& scene) {
+  std::array<bool, fibers_max> dead{};
+  for (std::size_t i = 0; i < scene.parts.size(); ++i) dead[i] = scheduler_->killed(i);
+  std::string wrong = scheduler_->run_alone([&] {
+    Peer peer;
+    // Whoever was killed last may have left it to the next to begin again.
+    for (int i = 0; i < 2; ++i) recovery::reclaim_all(peer.attachment());
+    must(recovery::reclaim_all(peer.attachment()) == 0, "recovery does not come to an end");
+    Handling successor(peer);
+    must(successor.take_name(), "the name is still taken");
+    Calling fresh(peer);
+    for (int i = 0; i < 3; ++i) {
+      auto call = fresh.start();
+      for (int j = 0; j < 8 && !call.pending.ready(); ++j) successor.poll();
+      must(call.pending.ready(), "a successor does not answer");
+      fresh.finish(call);
+    }
+    successor.idle();
+    recovery::reclaim_all(peer.attachment());
+  });
+  if (!wrong.empty()) return "afterwards: " + wrong;
+  wrong = ledger.judge([&](std::size_t caller) { return caller < dead.size() && dead[caller]; });
+  if (!wrong.empty()) return wrong;
+  wrong = World::the().leftovers();
+  return wrong.empty() ? "" : "left behind: " + wrong;
+}
+
+}  // namespace shmbus::schedule

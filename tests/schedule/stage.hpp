@@ -1,0 +1,123 @@
+// What the participants of a scene do, in the words of the library: join, serve, call, send.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bus/core.hpp"
+#include "call/caller_core.hpp"
+#include "schedule/ledger.hpp"
+#include "schedule/scheduler.hpp"
+#include "serve/server_core.hpp"
+
+namespace shmbus::schedule {
+
+inline constexpr std::string_view the_name = "job";
+
+/// How far a scene is explored: enough to find every planted mistake.
+struct Depth {
+  unsigned preemptions = 0;
+  unsigned kills = 0;
+  unsigned stops = 0;
+};
+
+struct Scene {
+  std::string name;
+  std::string about;
+  std::vector<Part> parts;
+  Depth depth;
+};
+
+class Stage {
+ public:
+  explicit Stage(Scheduler& scheduler) noexcept : scheduler_(&scheduler) {}
+  static Stage& the() noexcept;
+
+  Ledger ledger;
+  std::array<std::uint8_t, 2> held{};  ///< extents, by who works in them: index + 1
+  enum Flag : std::size_t {
+    first_has_sent,
+    second_has_sent,
+    die_in_handler,
+    take_time,
+    caller_has_left
+  };
+  std::array<std::uint32_t, 5> flags{};
+
+  void clear() noexcept;
+  [[nodiscard]] Scheduler& scheduler() noexcept { return *scheduler_; }
+  void must(const char* wrong) {
+    if (wrong != nullptr) scheduler_->fail(wrong);
+  }
+  void must(bool right, const char* wrong) {
+    if (!right) scheduler_->fail(wrong);
+  }
+  /// When all is over: what the dead held comes back, a successor finds everything in order.
+  std::string afterwards(const Scene& scene);
+
+ private:
+  Scheduler* scheduler_;
+};
+
+/// A participant.
+class Peer {
+ public:
+  Peer();
+  [[nodiscard]] const std::shared_ptr<detail::BusCore>& bus() const noexcept { return bus_; }
+  [[nodiscard]] const Attachment& attachment() const noexcept { return bus_->attachment(); }
+
+ private:
+  std::shared_ptr<detail::BusCore> bus_;
+};
+
+class Handling {
+ public:
+  explicit Handling(Peer& peer, Order order = Order::per_caller, std::uint32_t hot_lanes = 8);
+  /// False while the name belongs to somebody else.
+  bool take_name(std::string_view name = the_name);
+  void give_up_name();
+  /// Serves until all clients are through.
+  void serve();
+  /// Serves for a while, and looks at everything.
+  void idle(Duration how_long = std::chrono::milliseconds(600));
+  void poll();
+
+ private:
+  detail::ServerCore core_;
+};
+
+struct Pended {
+  std::uint64_t command = 0;
+  Pending pending;
+};
+
+class Calling {
+ public:
+  explicit Calling(Peer& peer, CallerOptions options = {}, bool ordered = false);
+  /// Calls once, and expects that it works.
+  void warm_up();
+  std::uint64_t call(Duration timeout = default_timeout);
+  /// With a request and a reply that need payload memory.
+  void call_large();
+  Pended start();
+  /// The answer is not waited for.
+  static void drop(Pended call);
+  void finish(Pended& call);
+  void send();
+  void flush();
+  RawCaller& raw() noexcept { return raw_; }
+
+ private:
+  static void on_lost(void* self, std::uint64_t sequence, ErrorKind why);
+  void settle(std::uint64_t command, const Result<std::uint64_t>& reply);
+
+  std::size_t self_;
+  bool ordered_;
+  RawCaller raw_;
+};
+
+const std::vector<Scene>& scenes();
+
+}  // namespace shmbus::schedule
