@@ -16,7 +16,7 @@ _shmbus() {
     mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
   esac
   case $command in
-    '') words="ls describe ps top heat hist watch trace call send create layout doctor gc rm bench gen tap record replay postmortem completions --help --bus --json --version" ;;
+    '') words="ls describe ps top heat hist watch trace call send create layout doctor gc rm bench gen tap record replay postmortem host plugins reload policy route completions --help --bus --json --version" ;;
     ls) words="--help --all --names --bus --json" ;;
     describe) words="--help $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     ps) words="--help --bus --json" ;;
@@ -27,7 +27,7 @@ _shmbus() {
     trace) words="--help --otlp --perfetto --file --follow --for show export --bus --json" ;;
     call) words="--help --hex --text --file --timeout --reply-capacity --output --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     send) words="--help --hex --text --file --timeout --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
-    create) words="--help --participants --names --endpoints --lanes --cells-per-lane --inbox-slots --extents --extent-bytes --mode --group --default-timeout --bus --json" ;;
+    create) words="--help --participants --names --endpoints --lanes --cells-per-lane --inbox-slots --extents --extent-bytes --user-participants --user-endpoints --user-names --user-lanes --user-extents --mode --group --default-timeout --bus --json" ;;
     layout) words="--help --defaults --participants --names --endpoints --lanes --cells-per-lane --inbox-slots --extents --extent-bytes --bus --json" ;;
     doctor) words="--help --bus --json" ;;
     gc) words="--help --dry-run --bus --json" ;;
@@ -38,6 +38,11 @@ _shmbus() {
     record) words="--help --from --by --for --count --bus --json" ;;
     replay) words="--help --as-recorded --rate --flat-out --loops --window --timeout --bus --json" ;;
     postmortem) words="--help --last --bus --json" ;;
+    host) words="--help --label --trial-limit --keep-going $(compgen -f -- "$current") --bus --json" ;;
+    plugins) words="--help --names --timeout --bus --json" ;;
+    reload) words="--help --drain --timeout $(SHMBUS_BUS=$bus shmbus plugins --names 2>/dev/null) $(compgen -f -- "$current") --bus --json" ;;
+    policy) words="--help --deny --allow --deadline --outstanding --outstanding-per-caller --rate --burst --breaker --breaker-calls --breaker-window --breaker-open --breaker-rejections set show clear $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    route) words="--help --canary --label --promote --rollback $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     completions) words="--help bash zsh fish --bus --json" ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -17,13 +17,17 @@ _shmbus() {
     'doctor:Find what is wrong with the bus or this machine, and say how to mend it'
     'gc:Take back what dead participants hold'
     'rm:Delete the bus; refused while anyone has it open'
-    'policy:What is asked of the callers of a name'
     'bench:Measure calls between two processes on a bus made for it'
     'gen:Make C++ types and commands from an OpenAPI 3 document'
     'tap:Commands as they run, a line for each'
     'record:Write commands with their requests to a file, for replay'
     'replay:Send what was recorded again, and report the latencies'
     'postmortem:What processes that died were running, and did last'
+    'host:Serve commands out of plug-ins (.so)'
+    'plugins:The plug-ins of all hosts, and how far each has come'
+    'reload:Put another plug-in in the place of one'
+    'policy:What is asked of the callers of a name'
+    'route:Show or change which callers go to a name'\''s canary'
     'completions:Print the completion script for a shell'
   )
   local state
@@ -177,25 +181,6 @@ _shmbus() {
         '--force[Even while participants are alive]' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' ;;
-    policy)
-      _arguments \
-        '--help[Print this help message and exit]' \
-        '--deny[Nobody may call it]' \
-        '--allow[Lift --deny]' \
-        '--deadline[Of commands that name none; none\: that of the bus]:value:_files' \
-        '--outstanding[Commands under way, of all callers; none\: no limit]:value:_files' \
-        '--outstanding-per-caller[Commands under way of one caller thread; none\: no limit]:value:_files' \
-        '--rate[Commands of all callers, like 100/s, 10/m or 1/250ms; none]:value:_files' \
-        '--burst[How many of them may come at once (1)]:value:_files' \
-        '--breaker[Open when so many percent of the calls fail, like 50%; none]:value:_files' \
-        '--breaker-calls[Judge by no fewer calls (20)]:value:_files' \
-        '--breaker-window[Count calls for so long (10s)]:value:_files' \
-        '--breaker-open[Stay open for so long, then try one call (5s)]:value:_files' \
-        '--breaker-rejections[What the handler rejects has failed]' \
-        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
-        '--json[Print JSON instead of text]' \
-        '1:name:($(shmbus ls --names 2>/dev/null))' \
-        '1:word:(set show clear)' ;;
     bench)
       _arguments \
         '--help[Print this help message and exit]' \
@@ -250,6 +235,60 @@ _shmbus() {
         '--last[So many events of each]:value:_files' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' ;;
+    host)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--label[Name of this host on the bus]:value:_files' \
+        '--trial-limit[A plug-in must answer by then]:value:_files' \
+        '--keep-going[Also when a plug-in fails at the start]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '*:file:_files' ;;
+    plugins)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--names[Only HOST/NAME of those that serve]' \
+        '--timeout[For each host]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' ;;
+    reload)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--drain[Wait so long for the old one to go]:value:_files' \
+        '--timeout[For all of it]:value:_files' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus plugins --names 2>/dev/null))' \
+        '*:file:_files' ;;
+    policy)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--deny[Nobody may call it]' \
+        '--allow[Lift --deny]' \
+        '--deadline[Of commands that name none; none\: that of the bus]:value:_files' \
+        '--outstanding[Commands under way, of all callers; none\: no limit]:value:_files' \
+        '--outstanding-per-caller[Commands under way of one caller thread; none\: no limit]:value:_files' \
+        '--rate[Commands of all callers, like 100/s, 10/m or 1/250ms; none]:value:_files' \
+        '--burst[How many of them may come at once (1)]:value:_files' \
+        '--breaker[Open when so many percent of the calls fail, like 50%; none]:value:_files' \
+        '--breaker-calls[Judge by no fewer calls (20)]:value:_files' \
+        '--breaker-window[Count calls for so long (10s)]:value:_files' \
+        '--breaker-open[Stay open for so long, then try one call (5s)]:value:_files' \
+        '--breaker-rejections[What the handler rejects has failed]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' \
+        '1:word:(set show clear)' ;;
+    route)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--canary[Give it this share of the callers]:value:_files' \
+        '--label[Give it the callers of this label]:value:_files' \
+        '--promote[It becomes the owner; the former one finishes and stands by]' \
+        '--rollback[All callers to the owner again; once promoted, to the former]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:name:($(shmbus ls --names 2>/dev/null))' ;;
     completions)
       _arguments \
         '--help[Print this help message and exit]' \

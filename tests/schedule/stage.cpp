@@ -79,7 +79,7 @@ Handling::Handling(Peer& peer, Order order, std::uint32_t hot_lanes)
 
 bool Handling::take_name(std::string_view name) {
   auto handler = detail::Handler::make(&handle, &detail::run_raw<Status (*)(Context&)>);
-  const auto added = core_.add(CommandName(name), std::move(handler), {});
+  const auto added = core_.add(CommandName(name), std::move(handler), {}, {});
   if (added) return true;
   Stage& stage = Stage::the();
   if (added.error().kind == ErrorKind::limit_reached) {

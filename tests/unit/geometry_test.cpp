@@ -21,10 +21,10 @@ namespace {
 Capacities defaults() { return shmbus::segment::effective_capacities({}); }
 
 std::vector<Region> regions_of(const Geometry& g) {
-  return {g.participants,    g.name_slots, g.name_records, g.endpoints,    g.inboxes,    g.lane_words,
-          g.lanes,           g.extent_words, g.schemas,    g.name_stats,   g.lane_latency,
-          g.bus_events,      g.published_bus, g.published_names, g.policies, g.recorder, g.tap,
-          g.extents};
+  return {g.participants, g.name_slots, g.name_records,  g.endpoints,       g.inboxes,
+          g.lane_words,   g.lanes,      g.extent_words,  g.schemas,         g.name_stats,
+          g.lane_latency, g.bus_events, g.published_bus, g.published_names, g.policies,
+          g.recorder,     g.tap,        g.extents};
 }
 
 void check_layout(const Geometry& g) {

@@ -28,8 +28,8 @@ std::uint64_t take_turn(layout::Word64& arrival, std::uint64_t interval, std::ui
     const std::uint64_t now = wait::ticks();
     const std::uint64_t due = due_at(seen, now, farthest);
     if (due - now > burst) return due - now - burst;
-    if (arrival.compare_exchange_weak(seen, due + interval, std::memory_order_relaxed,
-                                      std::memory_order_relaxed)) {
+    if (arrival.compare_exchange_strong(seen, due + interval, std::memory_order_relaxed,
+                                        std::memory_order_relaxed)) {
       SHMBUS_TESTPOINT("policy.turn");
       return 0;
     }

@@ -28,8 +28,8 @@ void stop_standing_by(const segment::View& view, std::uint32_t endpoint, Party p
   // SYNC endpoint.control
   ControlWord seen{control.load(std::memory_order_acquire)};
   while (seen.standby() == party &&
-         !control.compare_exchange_weak(seen.bits, seen.with_standby({}).bits,
-                                        std::memory_order_acq_rel, std::memory_order_acquire)) {
+         !control.compare_exchange_strong(seen.bits, seen.with_standby({}).bits,
+                                          std::memory_order_acq_rel, std::memory_order_acquire)) {
   }
 }
 

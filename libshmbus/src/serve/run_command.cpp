@@ -98,7 +98,10 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
 void ServerCore::refuse(Invocation& call, StatusCode why) noexcept {
   const std::uint32_t record = call.taken.word().code();
   if (record < handlers_.size()) stats::add(bus_->view().name_stats(record).expired, 1);
-  if (why != StatusCode::malformed) keep_request(call);
+  // What stands in `request` is the last command's; what this one asked is for the record alone.
+  call.unusual = true;
+  if (why == StatusCode::malformed || !locate_memory(call)) call.request = {};
+  keep_request(call);
   if (call.span) call.end_span(kind_of(why), 0);
   call.target.commit_code(why);
   if (call.one_way) call.lane->mark_done(call.taken.word().seq());
