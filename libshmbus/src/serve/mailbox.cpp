@@ -26,17 +26,24 @@ detail::Task Mailbox::next() noexcept {
   return task;
 }
 
-void Mailbox::add_bell(layout::Word32& word) {
+void Mailbox::expect_bell() {
+  const std::scoped_lock lock(mutex_);
+  bells_.reserve(bells_.size() + 1);
+}
+
+void Mailbox::add_bell(layout::Word32& word) noexcept {
   const std::scoped_lock lock(mutex_);
   bells_.push_back(&word);
 }
 
 void Mailbox::close() noexcept {
-  std::deque<detail::Task> never_done;  // destroyed without the lock: they are the user's
-  const std::scoped_lock lock(mutex_);
-  open_ = false;
-  bells_.clear();
-  never_done.swap(tasks_);
+  {
+    const std::scoped_lock lock(mutex_);
+    open_ = false;
+    bells_.clear();
+  }
+  while (next()) {  // destroyed without the lock: they are the user's
+  }
 }
 
 }  // namespace shmbus::serve

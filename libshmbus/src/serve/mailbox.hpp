@@ -32,8 +32,10 @@ class Mailbox {
   /// The oldest; empty when there is none. The serving thread alone.
   detail::Task next() noexcept;
 
-  /// A word on which the serving thread sleeps, from now on. May throw.
-  void add_bell(layout::Word32& word);
+  /// Makes room for a bell. May throw.
+  void expect_bell();
+  /// A word on which the serving thread sleeps, from now on. REQUIRES: it was expected.
+  void add_bell(layout::Word32& word) noexcept;
   /// The segment is about to go: nobody rings any more. What was not done never is.
   void close() noexcept;
 

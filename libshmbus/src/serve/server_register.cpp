@@ -274,6 +274,7 @@ std::unique_ptr<OwnedEndpoint> ServerCore::acquire(std::uint32_t endpoint) {
     const std::scoped_lock lock(seats_mutex_);
     endpoints_.reserve(endpoints_.size() + 1);
   }
+  mailbox_.expect_bell();
   return OwnedEndpoint::acquire(attachment(), endpoint, options_, label_);
 }
 

@@ -218,6 +218,7 @@ Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
   }
   SHMBUS_TESTPOINT("take_over.given");
   try {
+    mailbox_.expect_bell();
     auto seat = serve::OwnedEndpoint::succeed(bus, endpoint, control_of(bus.view, endpoint),
                                               options_, label_);
     SHMBUS_TESTPOINT("take_over.moved_in");
