@@ -27,6 +27,7 @@ void add_tap(CLI::App& app, Context& context);
 void add_record(CLI::App& app, Context& context);
 void add_replay(CLI::App& app, Context& context);
 void add_postmortem(CLI::App& app, Context& context);
+void add_probe(CLI::App& app, Context& context);
 void add_gen(CLI::App& app, Context& context);
 void add_host(CLI::App& app, Context& context);
 void add_plugin_trial(CLI::App& app, Context& context);

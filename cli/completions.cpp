@@ -68,6 +68,7 @@ std::vector<std::string_view> fixed_words(std::string_view command) {
   if (command == "completions") return {"bash", "zsh", "fish"};
   if (command == "trace") return {"show", "export"};
   if (command == "policy") return {"set", "show", "clear"};
+  if (command == "probe") return {"heat", "alloc", "wake"};
   return {};
 }
 

@@ -27,6 +27,10 @@ string(REGEX REPLACE "/$" "" SHMBUS_PC_PREFIX "${SHMBUS_PC_PREFIX}")
 configure_file(packaging/shmbus.pc.in shmbus.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/shmbus.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
+# For use by hand; the tool has them in itself.
+install(DIRECTORY packaging/bpftrace/ DESTINATION "${CMAKE_INSTALL_DATADIR}/shmbus/bpftrace"
+  FILES_MATCHING PATTERN "*.bt")
+
 if(TARGET shmbusd)
   install(TARGETS shmbusd RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   # A unit names its program by full path. Written at install time, because only then the prefix is

@@ -139,6 +139,7 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
     return misuse();
   stats::add(counters.bytes_in, answer.bytes);
   lane.lane.release(ticket);
+  lane.lane.probe_answer(*record_, ticket, answer.bytes, ErrorKind::none);
   return answer.bytes;
 }
 
@@ -211,6 +212,7 @@ Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const
     result = misuse();
   if (result) stats::add(counters.bytes_in, head.bytes);
   lane.lane.release(ticket);
+  lane.lane.probe_answer(*record_, ticket, head.bytes, result);
   port_->release(request);
   port_->release(reply);
   return result;

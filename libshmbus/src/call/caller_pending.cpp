@@ -48,6 +48,8 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
   lane.lane.release_blocks(ticket, reply.data != nullptr ? reply.offset64 : ~0U,
                            [this](std::uint32_t offset64) { port_->release_offset(offset64); });
   lane.lane.release(ticket);
+  lane.lane.probe_answer(*record_, ticket, head.bytes,
+                         is_ok(words) ? ErrorKind::none : error_of_reply(words).kind);
   if (!bus().guard->was_intact()) [[unlikely]] {
     port_->release(reply);
     return misuse();

@@ -7,6 +7,7 @@
 #include "bus/core.hpp"
 #include "call/caller_core.hpp"
 #include "lane/journal.hpp"
+#include "probe/probes.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/draining.hpp"
 #include "recovery/endpoint.hpp"
@@ -115,8 +116,10 @@ void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_
                       !(made_for && made_for.cancelled());
   if (wanted || SHMBUS_MISTAKE("park.blind")) {
     words[0] = {&head.events.count, seen};
-    wait::futex_wait_any({words.data(), made_for ? 2U : 1U},
-                         exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));
+    const std::uint64_t slice_ns = exact ? limit_ns : std::min(limit_ns, inexact_slice_ns);
+    probes::park(probes::Sleeper::caller, lane.lane.index(), slice_ns);
+    wait::futex_wait_any({words.data(), made_for ? 2U : 1U}, slice_ns);
+    probes::unpark(probes::Sleeper::caller, lane.lane.index(), ticket.seq);
   }
   if (bridge_ == nullptr) head.caller.park.store(0, std::memory_order_relaxed);
 }
@@ -172,6 +175,10 @@ Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited wh
   const bool withdrawn = why == Waited::stranded || why == Waited::cancelled;
   const bool never_started = withdrawn || lane.lane.ask_to_cancel(ticket);
   lane.lane.quarantine(ticket);
+  lane.lane.probe_answer(*record_, ticket, 0,
+                         why == Waited::cancelled  ? ErrorKind::cancelled
+                         : why == Waited::stranded ? ErrorKind::handler_died_before_start
+                                                   : ErrorKind::timed_out);
   stats::add(lane.lane.head().counters.errors, 1);
   if (why == Waited::cancelled) return not_wanted().value();
   if (why == Waited::timed_out) stats::add(lane.lane.head().counters.timeouts, 1);

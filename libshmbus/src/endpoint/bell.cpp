@@ -1,6 +1,7 @@
 #include "endpoint/bell.hpp"
 
 #include "inbox/inbox.hpp"
+#include "probe/probes.hpp"
 #include "wait/fence.hpp"
 #include "wait/futex.hpp"
 
@@ -22,7 +23,9 @@ void ring(const segment::View& view, std::uint32_t endpoint, std::uint32_t lane)
     rung.store(0, std::memory_order_relaxed);
   }
   wait::detail::full_fence();
-  if (must_wake(target)) wake_owner(target);
+  if (!must_wake(target)) return;
+  probes::wake(probes::Sleeper::handler, endpoint, 0);
+  wake_owner(target);
 }
 
 }  // namespace shmbus::endpoint

@@ -6,6 +6,7 @@
 #include "endpoint/bell.hpp"
 #include "inbox/inbox.hpp"
 #include "lane/journal.hpp"
+#include "probe/probes.hpp"
 #include "testpoint.hpp"
 #include "wait/fence.hpp"
 #include "wait/futex.hpp"
@@ -42,6 +43,10 @@ Ticket CallerLane::publish(const Outgoing& out) noexcept {
   fill(cells_[at.cell()], out, next);
   SHMBUS_TESTPOINT("lane.filled");
   const auto phase = out.one_way ? Phase::send : Phase::request;
+  probes::publish(out.command, index_, endpoint_, at.seq(),
+                  out.request.data != nullptr ? out.request_bytes
+                                              : static_cast<std::uint32_t>(out.inline_bytes.size()),
+                  out.one_way);
   // SYNC lane.publish: the commit point.
   cells_[at.cell()].word[0].store(CellWord::make(at.seq(), phase, out.command).bits,
                                   std::memory_order_release);
@@ -114,7 +119,9 @@ void CallerLane::ring() noexcept {
     }
     wait::detail::full_fence();
   }
-  if (endpoint::must_wake(*target_)) endpoint::wake_owner(*target_);
+  if (!endpoint::must_wake(*target_)) return;
+  probes::wake(probes::Sleeper::handler, endpoint_, next_.seq() - 1);
+  endpoint::wake_owner(*target_);
 }
 
 bool CallerLane::maybe_started(Ticket ticket) const noexcept {

@@ -19,6 +19,7 @@
 #include "lane/directory.hpp"
 #include "lane/request.hpp"
 #include "layout/words.hpp"
+#include "probe/probes.hpp"
 #include "shmbus/caller.hpp"
 #include "testpoint.hpp"
 #include "wait/fence.hpp"
@@ -114,6 +115,17 @@ class CallerLane {
     use.blocks = {};
     --calls_;
     use_next(ticket.cell);
+  }
+  /// Fires the probe: the call has ended for its caller.
+  void probe_answer(std::uint32_t record, Ticket ticket, std::uint32_t bytes,
+                    ErrorKind status) const noexcept {
+    probes::answer(record, index_, endpoint_, ticket.seq, bytes,
+                   static_cast<std::uint32_t>(status));
+  }
+  template <class T>
+  void probe_answer(std::uint32_t record, Ticket ticket, std::uint32_t bytes,
+                    const Result<T>& how) const noexcept {
+    probe_answer(record, ticket, bytes, how ? ErrorKind::none : how.error().kind);
   }
   /// Hands the command's blocks to `on_block`, all but `keep`. REQUIRES: replied(ticket).
   template <class OnBlock>
@@ -236,9 +248,10 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
   }
 }
 
-inline Ticket CallerLane::publish_small(std::uint32_t command, layout::Phase phase,
-                                        std::span<const std::byte> request,
-                                        std::uint64_t deadline_ticks) noexcept {
+// The compiler takes the lines of a probe's note for instructions, and would not inline it.
+[[gnu::always_inline]] inline Ticket CallerLane::publish_small(
+    std::uint32_t command, layout::Phase phase, std::span<const std::byte> request,
+    std::uint64_t deadline_ticks) noexcept {
   const Place at = next_;
   const std::uint32_t next = pop_free();
   layout::Cell& cell = cells_[at.cell()];
@@ -251,6 +264,8 @@ inline Ticket CallerLane::publish_small(std::uint32_t command, layout::Phase pha
   cell.word[1].store(head.pack(), std::memory_order_relaxed);
   SHMBUS_TESTPOINT("lane.filled");
   const auto word = layout::CellWord::make(at.seq(), phase, command);
+  probes::publish(command & layout::CellWord::code_mask, index_, endpoint_, at.seq(),
+                  request.size(), phase == layout::Phase::send);
   // SYNC lane.publish: the commit point.
   cell.word[0].store(word.bits, std::memory_order_release);
   SHMBUS_TESTPOINT("lane.published");

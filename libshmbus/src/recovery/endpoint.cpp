@@ -10,6 +10,7 @@
 #include "log/log.hpp"
 #include "names/members.hpp"
 #include "payload/extents.hpp"
+#include "probe/probes.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/draining.hpp"
 #include "testpoint.hpp"
@@ -205,6 +206,7 @@ bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
   const ControlWord seen = control_of(bus, endpoint);
   if (!seen.active() || !seen.same_owner(judged)) return false;
   if (!see_to_vacant(bus, endpoint, seen, StatusCode::handler_died)) return false;
+  probes::recover(endpoint, seen.holder().bits, seen.gen());
   if (logging::wanted(LogLevel::warning)) {
     logging::Text text("the handler at endpoint ");
     text.append(endpoint).append(

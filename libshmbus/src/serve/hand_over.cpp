@@ -15,6 +15,7 @@
 
 #include "log/log.hpp"
 #include "names/table.hpp"
+#include "probe/probes.hpp"
 #include "recovery/draining.hpp"
 #include "testpoint.hpp"
 #include "wait/futex.hpp"
@@ -86,6 +87,7 @@ bool ServerCore::give_to_standby(std::size_t seat) noexcept {
     return true;  // it has gone away again
   }
   SHMBUS_TESTPOINT("hand_over.given");
+  probes::take_over(mine.index(), attachment().me.bits, seen.standby().bits, 1);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   SHMBUS_TESTPOINT("hand_over.told");
   if (owes) {

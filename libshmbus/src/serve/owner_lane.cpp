@@ -13,6 +13,8 @@ OwnerLane::OwnerLane(const segment::View& view, std::uint32_t index, layout::Lan
       next_cell_(0),
       mask_(static_cast<std::uint32_t>(cells_.size()) - 1),
       index_(index),
+      endpoint_(word.endpoint()),
+      caller_(word.party().bits),
       word_(word) {
   const auto cursor = lane::effective_cursor(*head_);
   next_seq_ = cursor.seq();

@@ -15,6 +15,7 @@
 #include "lane/request.hpp"
 #include "layout/lane.hpp"
 #include "layout/words.hpp"
+#include "probe/probes.hpp"
 #include "segment/view.hpp"
 #include "wait/fence.hpp"
 
@@ -98,6 +99,8 @@ class OwnerLane {
   std::uint32_t next_cell_;
   std::uint32_t mask_;
   std::uint32_t index_;
+  std::uint32_t endpoint_;  // this and the next: for the probe, in words of its own
+  std::uint32_t caller_;
   layout::LaneWord word_;
   bool poisoned_ = false;
   bool one_by_one_ = false;
@@ -134,6 +137,7 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   // SYNC lane.cursor: started. Before any effect of the command, in program order, which is all
   // that a kill respects and all that is needed: see docs/architecture.md.
   if (!SHMBUS_MISTAKE("cursor.late")) note_started();
+  probes::take(word.code(), index_, endpoint_, next_seq_ - 1, caller_);
   wait::publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
   return TakeResult::taken;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "probe/probes.hpp"
 #include "wait/futex.hpp"
 
 namespace shmbus {
@@ -38,6 +39,7 @@ void ReplyTarget::commit_refusal(const Status& status) noexcept {
 }
 
 void ReplyTarget::wake_caller() noexcept {
+  probes::wake(probes::Sleeper::caller, lane_index, seq);
   wait::wake_sleeper(lane->events.count, lane->caller.parked_at);
 }
 

@@ -12,6 +12,7 @@
 #include "layout/lane.hpp"
 #include "layout/limits.hpp"
 #include "layout/words.hpp"
+#include "probe/probes.hpp"
 #include "shmbus/error.hpp"
 #include "shmbus/server.hpp"
 #include "testpoint.hpp"
@@ -26,6 +27,7 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
   layout::LaneHead* lane = nullptr;
   layout::Cell* cell = nullptr;
   std::uint64_t seq = 0;
+  std::uint32_t lane_index = 0;  ///< for the probes
 
   /// Each commits the answer by one store and wakes the caller if it sleeps.
   void commit() noexcept {
@@ -54,6 +56,7 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
     lane::store_words<lane::reply_inline_offset / 8>(*cell, {small, inline_size});
     cell->word[1].store(lane::ReplyHead{size, detail}.pack(), std::memory_order_relaxed);
     SHMBUS_TESTPOINT("reply.filled");
+    probes::reply(lane_index, seq, size, static_cast<std::uint32_t>(code));
     // SYNC lane.reply: the answer is committed.
     cell->word[0].store(word.bits, std::memory_order_release);
     SHMBUS_TESTPOINT("reply.committed");

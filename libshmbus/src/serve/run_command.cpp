@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "payload/extents.hpp"
+#include "probe/probes.hpp"
 #include "serve/server_core.hpp"
 #include "stats/histogram.hpp"
 #include "testpoint.hpp"
@@ -42,6 +43,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   const bool sampled = sampler_.due();
   const std::uint64_t began = sampled ? begin_observed(call) : 0;
   Context context(call);
+  probes::start(call.target.lane_index, call.target.seq, call.request.size());
   running_ = true;
   const Status status = entry->handler(context);
   running_ = false;

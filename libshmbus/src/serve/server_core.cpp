@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "payload/extents.hpp"
+#include "probe/probes.hpp"
 #include "serve/hand_over.hpp"
 #include "stats/histogram.hpp"
 #include "testpoint.hpp"
@@ -131,8 +132,11 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
   const bool news = news_.load(std::memory_order_acquire) != 0;
   if (ran == 0 && !news && (stop == nullptr || !stop->stop_requested())) {
     const bool all_watched = count == endpoints_.size();
-    wait::futex_wait_any({waiters.data(), count},
-                         exact && all_watched ? limit_ns : std::min(limit_ns, inexact_slice_ns));
+    const std::uint64_t slice_ns =
+        exact && all_watched ? limit_ns : std::min(limit_ns, inexact_slice_ns);
+    probes::park(probes::Sleeper::handler, endpoints_.front()->index(), slice_ns);
+    wait::futex_wait_any({waiters.data(), count}, slice_ns);
+    probes::unpark(probes::Sleeper::handler, endpoints_.front()->index(), 0);
   }
   for (auto& endpoint : endpoints_) {
     endpoint->announce_awake();

@@ -56,6 +56,7 @@ struct Invocation : Frame {
   void turn_to(serve::OwnerLane& from) noexcept {
     lane = &from;
     target.lane = &from.head();
+    target.lane_index = from.index();
   }
   /// The next command of the lane, just taken. Stores delay the answer: what the last command did
   /// not touch is left alone.

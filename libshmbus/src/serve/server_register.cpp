@@ -10,6 +10,7 @@
 #include "log/log.hpp"
 #include "names/members.hpp"
 #include "names/table.hpp"
+#include "probe/probes.hpp"
 #include "quota/quota.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/endpoint.hpp"
@@ -171,8 +172,9 @@ void ServerCore::announce(std::uint32_t record, const Schema& schema) noexcept {
   shared.reply_bytes.store(schema.reply_bytes, std::memory_order_relaxed);
   wait::bump_and_wake(bus_->view().bus_events().registrations);
   SHMBUS_TESTPOINT("name.registered");
-  recorder::record_name(attachment(), recorder::Kind::registered, record,
-                        load_binding(bus_->view(), record).endpoint());
+  const std::uint32_t endpoint = load_binding(bus_->view(), record).endpoint();
+  probes::registered(record, endpoint, attachment().me.bits);
+  recorder::record_name(attachment(), recorder::Kind::registered, record, endpoint);
 }
 
 /// True when the name leads to an endpoint of ours, false when the world moved: look again.

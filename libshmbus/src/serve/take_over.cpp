@@ -16,6 +16,7 @@
 #include "liveness/kill.hpp"
 #include "log/log.hpp"
 #include "names/table.hpp"
+#include "probe/probes.hpp"
 #include "recovery/draining.hpp"
 #include "recovery/endpoint.hpp"
 #include "schema/check.hpp"
@@ -188,13 +189,15 @@ Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
     const std::scoped_lock lock(seats_mutex_);
     endpoints_.reserve(endpoints_.size() + 1);
   }
+  layout::Party from;
   for (std::uint32_t round = 0;; ++round) {
     const std::uint32_t rung = registrations.load(std::memory_order_acquire);  // SYNC wait.event
     const ControlWord seen = control_of(bus.view, endpoint);
     if (!bus.intact()) return bus_->not_intact();
     if (!seen.active()) return false;
     if (seen.holder() == bus.me) break;
-    if (bus.dead(seen.holder())) {
+    from = seen.holder();
+    if (bus.dead(from)) {
       (void)withdraw(bus, endpoint);
       return false;
     }
@@ -222,6 +225,7 @@ Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
     auto seat = serve::OwnedEndpoint::succeed(bus, endpoint, control_of(bus.view, endpoint),
                                               options_, label_);
     SHMBUS_TESTPOINT("take_over.moved_in");
+    probes::take_over(endpoint, from.bits, bus.me.bits, 0);
     const auto kept = keep(std::move(seat));
     if (!kept) return tl::unexpected<Error>(kept.error());
   } catch (...) {
