@@ -16,7 +16,7 @@ _shmbus() {
     mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
   esac
   case $command in
-    '') words="ls describe ps top heat hist watch trace call send create layout doctor gc rm bench gen tap record replay postmortem host plugins reload policy route completions --help --bus --json --version" ;;
+    '') words="ls describe ps top heat hist watch trace call send create layout doctor gc rm bench gen tap record replay postmortem host plugins reload policy route probe completions --help --bus --json --version" ;;
     ls) words="--help --all --names --bus --json" ;;
     describe) words="--help $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     ps) words="--help --bus --json" ;;
@@ -43,6 +43,7 @@ _shmbus() {
     reload) words="--help --drain --timeout $(SHMBUS_BUS=$bus shmbus plugins --names 2>/dev/null) $(compgen -f -- "$current") --bus --json" ;;
     policy) words="--help --deny --allow --deadline --outstanding --outstanding-per-caller --rate --burst --breaker --breaker-calls --breaker-window --breaker-open --breaker-rejections set show clear $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     route) words="--help --canary --label --promote --rollback $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    probe) words="--help --pid --all --for --print heat alloc wake --bus --json" ;;
     completions) words="--help bash zsh fish --bus --json" ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

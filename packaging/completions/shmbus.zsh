@@ -28,6 +28,7 @@ _shmbus() {
     'reload:Put another plug-in in the place of one'
     'policy:What is asked of the callers of a name'
     'route:Show or change which callers go to a name'\''s canary'
+    'probe:Trace the processes of a bus by bpftrace\: needs root'
     'completions:Print the completion script for a shell'
   )
   local state
@@ -289,6 +290,16 @@ _shmbus() {
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' \
         '1:name:($(shmbus ls --names 2>/dev/null))' ;;
+    probe)
+      _arguments \
+        '--help[Print this help message and exit]' \
+        '--pid[These processes; without\: all on the bus now]:value:_files' \
+        '--all[All processes that run the same programs, also those that start later]' \
+        '--for[End after this time; else SIGINT ends it]:value:_files' \
+        '--print[Print the script instead of running it]' \
+        '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
+        '--json[Print JSON instead of text]' \
+        '1:word:(heat alloc wake)' ;;
     completions)
       _arguments \
         '--help[Print this help message and exit]' \
