@@ -25,7 +25,8 @@ inline constexpr std::uint32_t removed = 4;  ///< handlers that were removed may
 
 class Mailbox {
  public:
-  explicit Mailbox(std::atomic<std::uint32_t>& news) noexcept : news_(&news) {}
+  /// May throw: an empty queue asks for memory.
+  explicit Mailbox(std::atomic<std::uint32_t>& news) : news_(&news) {}
 
   /// Any thread. May throw std::bad_alloc.
   void post(detail::Task task);
