@@ -10,9 +10,6 @@
 
 namespace shmbus::serve {
 
-/// Of one that takes this long, when it is known, one more event is no burden.
-inline constexpr std::uint64_t slow_command_ns = 10'000;
-
 struct Observed {
   recorder::TapWish wish;    ///< as of the last look
   bool was_idle = true;      ///< the last poll() found nothing
