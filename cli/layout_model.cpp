@@ -282,6 +282,7 @@ std::vector<Number> format_numbers() {
           {"replace_lock_offset", number(replace_lock_offset)},
           {"lane_cells_offset", lane_cells_offset},
           {"inline_request_bytes", inline_request_bytes},
+          {"continued_request_bytes", continued_request_bytes},
           {"inline_request_beside_block_bytes", inline_request_beside_block_bytes},
           {"inline_reply_bytes", inline_reply_bytes},
           {"histogram_buckets", histogram_buckets},

@@ -149,6 +149,22 @@ TEST_CASE("a link out of the lane poisons it, and nothing else happens", "[lane]
   CHECK(lane::effective_cursor(p.owner.view().lane(0)).seq() == ticket.seq);
 }
 
+TEST_CASE("a request that goes on out of the lane poisons it too", "[lane]") {
+  for (const bool first_link : {true, false}) {
+    Pair p;
+    const auto ticket = p.caller.publish(1);
+    const auto cells = p.caller.view().cells(0);
+    auto head = lane::RequestHead::unpack(cells[ticket.cell].word[1].load());
+    head.flags = layout::cell_flags::continued;
+    head.next = first_link ? 8 : 3;
+    cells[3].word[1].store(lane::RequestHead{first_link ? 1U : 8U, 0, 0}.pack());
+    cells[ticket.cell].word[1].store(head.pack());
+    CHECK_FALSE(p.owner.take());
+    CHECK(p.owner->poisoned());
+    CHECK(lane::effective_cursor(p.owner.view().lane(0)).seq() == ticket.seq);
+  }
+}
+
 TEST_CASE("a cursor out of the lane poisons it for the successor", "[lane]") {
   Pair p;
   (void)p.caller.publish(1);

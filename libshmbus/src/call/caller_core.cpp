@@ -80,15 +80,16 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
     out.reply = *block;
     out.reply_capacity = static_cast<std::uint32_t>(reply_capacity);
   }
-  const std::size_t room = out.reply.data != nullptr ? layout::inline_request_beside_block_bytes
-                                                     : layout::inline_request_bytes;
+  const bool beside = out.reply.data != nullptr;
+  const bool fits = beside ? request.size() <= layout::inline_request_beside_block_bytes
+                           : lane.lane.fits_cells(request.size());
   if (span.travels) [[unlikely]] {
-    span.travels = make_way_for_context(out, request, room);
+    span.travels = make_way_for_context(out, request, fits);
     if (span.travels) out.context = &span.cell;
   }
   if (out.request.data != nullptr) {
     // It has made way.
-  } else if (request.size() <= room) {
+  } else if (fits) {
     out.inline_bytes = request;
   } else {
     auto block = allocate(request.size(), deadline);
@@ -119,7 +120,7 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
   PortLane& lane = *lane_;
   const bool sampled = lane.sampler.due();
   const std::uint64_t began = sampled ? wait::ticks() : 0;
-  const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request, 0);
+  const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request);
   lane.lane.notify();
   auto& counters = lane.lane.head().counters;
   stats::add(counters.calls, 1);
@@ -262,7 +263,7 @@ Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notif
 
 std::uint64_t CallerCore::send_fast(std::span<const std::byte> request, Notify notify) noexcept {
   auto& lane = lane_->lane;
-  const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request, 0);
+  const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request);
   if (notify == Notify::now) lane.notify();
   stats::add(lane.head().counters.sends, 1);
   stats::add(lane.head().counters.bytes_out, request.size());

@@ -149,7 +149,7 @@ class CallerCore {
   // In a trace (caller_traced.cpp)
   [[nodiscard]] trace::CallSpan begin_span() const noexcept;
   bool make_way_for_context(lane::Outgoing& out, std::span<const std::byte> request,
-                            std::size_t room) noexcept;
+                            bool fits) noexcept;
   [[nodiscard]] trace::CommandId id_of(const PortLane& lane, lane::Ticket ticket) const noexcept;
   void end_span(const trace::CallSpan& span, const PortLane& lane, lane::Ticket ticket,
                 const Error* error) noexcept;
@@ -213,8 +213,8 @@ class CallerCore {
   wait::SpinBudget spin_;
   std::unique_ptr<wait::FdBridge> bridge_;
   /// Requests below it may take the fast path; 0 when every command carries a flag.
-  std::size_t small_limit_ = layout::inline_request_bytes + 1;
-  std::size_t untraced_limit_ = layout::inline_request_bytes + 1;  ///< the same but for traces
+  std::size_t small_limit_ = layout::continued_request_bytes + 1;
+  std::size_t untraced_limit_ = layout::continued_request_bytes + 1;  ///< the same but for traces
   double trace_ratio_ = 0;
   OnLost on_lost_ = nullptr;
   void* on_lost_user_ = nullptr;

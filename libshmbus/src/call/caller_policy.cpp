@@ -8,7 +8,7 @@ namespace shmbus::detail {
 void CallerCore::read_policy() noexcept {
   gate_.read(bus(), *record_);
   const bool slow = gate_.set() || options_.when_caller_goes == WhenCallerGoes::cancel;
-  untraced_limit_ = slow ? 0 : layout::inline_request_bytes + 1;
+  untraced_limit_ = slow ? 0 : layout::continued_request_bytes + 1;
   small_limit_ = trace_ratio_ > 0 ? 0 : untraced_limit_;
 }
 

@@ -18,8 +18,8 @@ trace::CallSpan CallerCore::begin_span() const noexcept {
 /// The context takes the place of what would be inline. False: there is no memory for what has to
 /// give way, and rather than wait for it, or fail, the command goes without its context.
 bool CallerCore::make_way_for_context(lane::Outgoing& out, std::span<const std::byte> request,
-                                      std::size_t room) noexcept {
-  if (request.empty() || request.size() > room) return true;  // a block is needed in any case
+                                      bool fits) noexcept {
+  if (request.empty() || !fits) return true;  // a block is needed in any case
   const auto block = port_->allocate(request.size());
   if (!block) return false;
   std::memcpy(block->data, request.data(), request.size());

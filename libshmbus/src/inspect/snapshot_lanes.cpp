@@ -37,6 +37,14 @@ LaneCopy copy_cells(const segment::View& view, std::uint32_t lane) {
   return copy;
 }
 
+/// It names the next command's cell, or one in which it goes on and which does.
+bool links_on(const LaneCopy& cells, lane::RequestHead head) noexcept {
+  if (head.next < cells.size() && head.has(layout::cell_flags::continued)) {
+    head = cells[head.next].head;
+  }
+  return head.next < cells.size();
+}
+
 void count_cells(const LaneCopy& cells, std::uint64_t done, LaneInfo& info,
                  std::vector<std::uint32_t>& depth_by_name) {
   for (const auto& cell : cells) {
@@ -47,7 +55,7 @@ void count_cells(const LaneCopy& cells, std::uint64_t done, LaneInfo& info,
       ++info.bad_sequences;
       continue;
     }
-    if (queued && cell.head.next >= cells.size()) ++info.bad_links;
+    if (queued && !links_on(cells, cell.head)) ++info.bad_links;
     info.queued += queued ? 1U : 0U;
     info.started_unanswered += started ? 1U : 0U;
     if ((queued || started) && cell.word.code() < depth_by_name.size()) {

@@ -38,9 +38,14 @@ bool CallerLane::has_room() noexcept {
 
 Ticket CallerLane::publish(const Outgoing& out) noexcept {
   const Place at = next_;
-  const std::uint32_t next = pop_free();
+  const std::uint32_t named = pop_free();
+  std::uint32_t next = named;
+  if (out.inline_bytes.size() > layout::inline_request_bytes) {
+    next = continue_in_next(at.cell(), named,
+                            out.inline_bytes.subspan(layout::inline_request_bytes));
+  }
   remember(at.cell(), out);
-  fill(cells_[at.cell()], out, next);
+  fill(cells_[at.cell()], out, named);
   SHMBUS_TESTPOINT("lane.filled");
   const auto phase = out.one_way ? Phase::send : Phase::request;
   probes::publish(out.command, index_, endpoint_, at.seq(),
@@ -74,11 +79,11 @@ bool CallerLane::pay_ticket() noexcept {
 }
 
 void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {
-  CellUse& use = use_[cell];
-  use.blocks = {out.request.data != nullptr ? out.request.offset64 : none,
-                out.reply.data != nullptr ? out.reply.offset64 : none};
+  use_[cell].blocks = {out.request.data != nullptr ? out.request.offset64 : none,
+                       out.reply.data != nullptr ? out.reply.offset64 : none};
 }
 
+/// `next`: what the cell names, the next command's cell or the one in which this request goes on.
 void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next) noexcept {
   CellWords words{};
   RequestHead request{next, 0, static_cast<std::uint32_t>(out.inline_bytes.size())};
@@ -100,7 +105,9 @@ void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t nex
     request.flags |= layout::cell_flags::context;
     std::memcpy(bytes + inline_beside_block_offset, out.context, sizeof *out.context);
   } else if (!out.inline_bytes.empty()) {
-    std::memcpy(bytes + at, out.inline_bytes.data(), out.inline_bytes.size());
+    const std::size_t here = std::min(out.inline_bytes.size(), sizeof words - at);
+    std::memcpy(bytes + at, out.inline_bytes.data(), here);
+    if (here != out.inline_bytes.size()) request.flags |= layout::cell_flags::continued;
   }
   words[1] = request.pack();
   words[2] = out.deadline_ticks;

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "bus/attachment.hpp"
 #include "endpoint/status_code.hpp"
@@ -70,12 +71,17 @@ class CallerLane {
   [[nodiscard]] bool owes_ticket() const noexcept { return owes_ticket_; }
   bool pay_ticket() noexcept;
 
+  /// Whether a request of so many bytes can go without a block: in a cell, or in two.
+  [[nodiscard]] bool fits_cells(std::size_t bytes) const noexcept {
+    return bytes <= layout::inline_request_bytes ||
+           (bytes <= layout::continued_request_bytes && free_cells() > 1);
+  }
   /// The usual case in a few dozen instructions: room is there, the lane is not ordered, and the
-  /// request fits the cell, which the caller of this checks.
-  [[nodiscard]] bool can_publish_small() const noexcept { return free_cells() != 0 && !ordered(); }
-  /// REQUIRES: can_publish_small(), and `request` fits inline. Does not notify.
+  /// request is small, which the caller of this checks.
+  [[nodiscard]] bool can_publish_small() const noexcept { return free_cells() > 1 && !ordered(); }
+  /// REQUIRES: can_publish_small(), and at most continued_request_bytes. Does not notify.
   Ticket publish_small(std::uint32_t command, layout::Phase phase,
-                       std::span<const std::byte> request, std::uint64_t deadline_ticks) noexcept;
+                       std::span<const std::byte> request) noexcept;
   /// Makes sure that the owner hears of what was published.
   void notify() noexcept {
     if (needs_notice()) ring();
@@ -115,6 +121,8 @@ class CallerLane {
     use.blocks = {};
     --calls_;
     use_next(ticket.cell);
+    if (use.continuation != no_cell) [[unlikely]]
+      use_next(std::exchange(use.continuation, no_cell));
   }
   /// Fires the probe: the call has ended for its caller.
   void probe_answer(std::uint32_t record, Ticket ticket, std::uint32_t bytes,
@@ -168,9 +176,11 @@ class CallerLane {
     std::uint32_t reply = none;
     friend bool operator==(LentBlocks, LentBlocks) noexcept = default;
   };
+  static constexpr std::uint16_t no_cell = 0xFFFF;
   struct CellUse {
     LentBlocks blocks;
     bool cancel_asked = false;
+    std::uint16_t continuation = no_cell;  ///< where the request goes on
   };
   /// Which command lies in which cell, in one word: CursorWord is just that.
   using Place = layout::CursorWord;
@@ -207,6 +217,14 @@ class CallerLane {
     free_[--free_head_ & mask_] = static_cast<std::uint16_t>(cell);
   }
   std::uint32_t pop_free() noexcept { return free_[free_head_++ & mask_]; }
+  /// The cell of a command that has ended, and the one in which its request went on.
+  void give_back(std::uint32_t cell) noexcept {
+    push_free(cell);
+    CellUse& use = use_[cell];
+    if (use.continuation != no_cell) push_free(std::exchange(use.continuation, no_cell));
+  }
+  std::uint32_t continue_in_next(std::uint32_t cell, std::uint32_t more,
+                                 std::span<const std::byte> rest) noexcept;
   void set_cancel(std::uint32_t cell) noexcept;
   void clear_cancel(std::uint32_t cell) noexcept;
   /// Asks to cancel every call and one-way command of that name that is not answered.
@@ -250,22 +268,22 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
 
 // The compiler takes the lines of a probe's note for instructions, and would not inline it.
 [[gnu::always_inline]] inline Ticket CallerLane::publish_small(
-    std::uint32_t command, layout::Phase phase, std::span<const std::byte> request,
-    std::uint64_t deadline_ticks) noexcept {
+    std::uint32_t command, layout::Phase phase, std::span<const std::byte> request) noexcept {
   const Place at = next_;
-  const std::uint32_t next = pop_free();
+  std::uint32_t next = pop_free();
   layout::Cell& cell = cells_[at.cell()];
   RequestHead head{next, 0, static_cast<std::uint32_t>(request.size())};
-  if (deadline_ticks != 0) {
-    head.flags = layout::cell_flags::deadline;
-    cell.word[2].store(deadline_ticks, std::memory_order_relaxed);
+  if (request.size() > layout::inline_request_bytes) [[unlikely]] {
+    head.flags = layout::cell_flags::continued;
+    next = continue_in_next(at.cell(), next, request.subspan(layout::inline_request_bytes));
+    request = request.first(layout::inline_request_bytes);
   }
   store_words<inline_offset / 8>(cell, request);
   cell.word[1].store(head.pack(), std::memory_order_relaxed);
   SHMBUS_TESTPOINT("lane.filled");
   const auto word = layout::CellWord::make(at.seq(), phase, command);
   probes::publish(command & layout::CellWord::code_mask, index_, endpoint_, at.seq(),
-                  request.size(), phase == layout::Phase::send);
+                  head.bytes, phase == layout::Phase::send);
   // SYNC lane.publish: the commit point.
   cell.word[0].store(word.bits, std::memory_order_release);
   SHMBUS_TESTPOINT("lane.published");
@@ -273,6 +291,16 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
   head_->counters.published.store(at.seq(), std::memory_order_relaxed);
   note_outstanding(at, phase);
   return {at.cell(), at.seq()};
+}
+
+/// A request goes on in the cell that was to be the next one. Returns the next one.
+inline std::uint32_t CallerLane::continue_in_next(std::uint32_t cell, std::uint32_t more,
+                                                  std::span<const std::byte> rest) noexcept {
+  const std::uint32_t next = pop_free();
+  store_words<continued_offset / 8>(cells_[more], rest);
+  cells_[more].word[1].store(RequestHead{next, 0, 0}.pack(), std::memory_order_relaxed);
+  use_[cell].continuation = static_cast<std::uint16_t>(more);
+  return next;
 }
 
 template <class OnBlock>
@@ -315,7 +343,7 @@ void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
       if (!answered && sent.seq() >= done) break;
       if (answered) on_lost(LostSend{sent.seq(), static_cast<StatusCode>(seen.code())});
       free_blocks(use_[sent.cell()], on_block);
-      push_free(sent.cell());
+      give_back(sent.cell());
     }
   }
   for (std::uint32_t i = 0; i < quarantined_count_;) {
@@ -326,7 +354,7 @@ void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
     }
     free_blocks(use_[place.cell()], on_block);
     clear_cancel(place.cell());
-    push_free(place.cell());
+    give_back(place.cell());
     quarantined_[i] = quarantined_[--quarantined_count_];
   }
 }

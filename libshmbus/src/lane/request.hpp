@@ -13,11 +13,14 @@
 #endif
 
 #include "layout/lane.hpp"
+#include "layout/limits.hpp"
 #include "layout/words.hpp"
 
 namespace shmbus::lane {
 
 using CellWords = std::array<std::uint64_t, 8>;
+/// A request: the words of its cell, then words 2 to 7 of the one in which it goes on.
+using RequestWords = std::array<std::uint64_t, 14>;
 
 /// Two words by one store. Whoever reads the copy next is likely to read 16 bytes at a time, from
 /// where the payload begins; out of two stores of 8 that would have to wait until both have left
@@ -33,7 +36,8 @@ inline void put_pair(void* to, std::uint64_t low, std::uint64_t high) noexcept {
 }
 
 /// One copy of a whole cell; word 0 was loaded and checked before.
-inline void copy_cell(CellWords& words, const layout::Cell& cell, std::uint64_t word0) noexcept {
+template <class Words>
+void copy_cell(Words& words, const layout::Cell& cell, std::uint64_t word0) noexcept {
   const auto load = [&cell](std::size_t i) { return cell.word[i].load(std::memory_order_relaxed); };
   words[0] = word0;
   words[1] = load(1);
@@ -41,6 +45,15 @@ inline void copy_cell(CellWords& words, const layout::Cell& cell, std::uint64_t 
   put_pair(&words[3], load(3), load(4));
   put_pair(&words[5], load(5), load(6));
   words[7] = load(7);
+}
+
+/// What follows, from the cell in which the request goes on.
+inline void copy_continuation(RequestWords& words, const layout::Cell& cell) noexcept {
+  const auto load = [&cell](std::size_t i) { return cell.word[i].load(std::memory_order_relaxed); };
+  put_pair(&words[7], words[7], load(2));  // whoever reads across the seam reads one store
+  put_pair(&words[9], load(3), load(4));
+  put_pair(&words[11], load(5), load(6));
+  words[13] = load(7);
 }
 
 inline void put_word(layout::Cell& cell, std::size_t at, const std::byte* from,
@@ -141,6 +154,11 @@ struct RequestHead {
   [[nodiscard]] constexpr bool has(std::uint32_t flag) const noexcept {
     return (flags & flag) != 0;
   }
+  /// Nothing but bytes, in one cell or in two, and as many as there is room for.
+  [[nodiscard]] constexpr bool plain() const noexcept {
+    if (flags == 0) return bytes <= layout::inline_request_bytes;
+    return flags == layout::cell_flags::continued && bytes <= layout::continued_request_bytes;
+  }
   [[nodiscard]] constexpr bool names_block() const noexcept {
     return has(layout::cell_flags::request_block | layout::cell_flags::reply_block);
   }
@@ -154,6 +172,7 @@ struct BlockNames {
 };
 
 inline constexpr std::size_t inline_offset = 24;               // of the cell, no block named
+inline constexpr std::size_t continued_offset = 16;            // of the second cell
 inline constexpr std::size_t inline_beside_block_offset = 36;  // of the cell, with a block
 
 struct ReplyHead {

@@ -10,7 +10,9 @@
 //   0x200    c[i]   caller, then owner           one command, then its reply, in the same line
 //
 // Cells are linked: command k names the cell where k + 1 will appear, so a reply that is late
-// pins its own line only. The state of a cell is its word, and one store moves it:
+// pins its own line only. A request that is a little too long goes on in a second cell, which the
+// first names and which names the next command's; it is free again when the first is. The state of
+// a cell is its word, and one store moves it:
 //
 //   free ──caller: {k, request|send}──► published ──owner: cursor = {k + 1, next}──► started
 //   started ──owner: {k, reply, status}──► replied            ──caller reads──► free
@@ -91,6 +93,7 @@ inline constexpr std::uint32_t reply_block = 2;    ///< the reply may lie in an 
 inline constexpr std::uint32_t deadline = 4;       ///< word 2 is a deadline in clock ticks
 inline constexpr std::uint32_t with_caller = 8;    ///< not wanted once the caller has gone
 inline constexpr std::uint32_t context = 16;       ///< bytes 36..63 are a CellContext
+inline constexpr std::uint32_t continued = 32;     ///< `next` is where the request goes on
 }  // namespace cell_flags
 
 /// Where a command stands: in which trace (W3C trace context, all zeros: in none), at which
@@ -110,6 +113,8 @@ struct CellContext {
 ///   0 CellWord | 1 next 16, flags 16, request bytes 32 | 2 deadline |
 ///   3..7 request inline (40 B), or: 3 request block 32, reply block 32 (in 64 B units) |
 ///        4 reply capacity 32, then 28 B to the end: inline, or a CellContext
+/// of a cell in which a request goes on:
+///   0 whatever stood there | 1 next 16 | 2..7 the request from its byte 40 on (48 B)
 /// and in the reply phase:
 ///   0 CellWord | 1 reply bytes 32, detail 32 | 2..7 reply inline (48 B)
 struct alignas(line_bytes) Cell {

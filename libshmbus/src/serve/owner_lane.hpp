@@ -23,7 +23,7 @@ namespace shmbus::serve {
 
 /// A command that was just started.
 struct Taken {
-  lane::CellWords words;  // filled by take()
+  lane::RequestWords words;  // filled by take()
   std::uint32_t cell = 0;
 
   [[nodiscard]] layout::CellWord word() const noexcept { return {words[0]}; }
@@ -92,6 +92,15 @@ class OwnerLane {
   std::uint64_t empties_at_sweep = 0;
 
  private:
+  /// `named`, which a line names that may be still on its way. Streams walk the cells in order:
+  /// taking the neighbour's number from here lets the processor fetch that cell meanwhile.
+  [[nodiscard]] std::uint32_t expected(std::uint32_t named, std::uint32_t after) const noexcept {
+    std::uint32_t neighbour = after & mask_;
+    if (named != neighbour) return named;
+    asm volatile("" : "+r"(neighbour));  // keep the compiler from using `named` here after all
+    return neighbour;
+  }
+
   layout::LaneHead* head_;
   layout::LaneJournal* journal_;
   std::span<layout::Cell> cells_;
@@ -117,7 +126,13 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   }
   lane::copy_cell(out.words, cell, word.bits);
   out.cell = next_cell_;
-  const std::uint32_t next = out.head().next;
+  std::uint32_t next = expected(out.head().next, next_cell_ + 1);
+  if (out.head().has(layout::cell_flags::continued) && next <= mask_) {
+    const layout::Cell& more = cells_[next];
+    lane::copy_continuation(out.words, more);
+    next = expected(lane::RequestHead::unpack(more.word[1].load(std::memory_order_relaxed)).next,
+                    next + 1);
+  }
   if (poisoned_ || next > mask_) [[unlikely]] {
     poisoned_ = true;  // no correct caller links beyond its lane: leave it alone from here on
     return TakeResult::poisoned;
@@ -125,15 +140,7 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   ++next_seq_;
   one_by_one_ = next == last_cell_;
   last_cell_ = next_cell_;
-  // Streams walk the cells in order. Taking the neighbour's address from here instead of from the
-  // line lets the processor fetch the next cell before this one has arrived.
-  std::uint32_t neighbour = (next_cell_ + 1) & mask_;
-  if (next == neighbour) {
-    asm volatile("" : "+r"(neighbour));  // keep the compiler from using `next` here after all
-    next_cell_ = neighbour;
-  } else {
-    next_cell_ = next;
-  }
+  next_cell_ = next;
   // SYNC lane.cursor: started. Before any effect of the command, in program order, which is all
   // that a kill respects and all that is needed: see docs/architecture.md.
   if (!SHMBUS_MISTAKE("cursor.late")) note_started();

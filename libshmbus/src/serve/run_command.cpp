@@ -78,7 +78,7 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
   if (call.lane->cancel_asked(taken.cell)) [[unlikely]]
     return StatusCode::cancelled;
   const auto head = taken.head();
-  if (head.flags == 0 && head.bytes <= layout::inline_request_bytes) [[likely]] {
+  if (head.plain()) [[likely]] {
     const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
     call.request = {cell + lane::inline_offset, head.bytes};
     return StatusCode::ok;
@@ -119,7 +119,8 @@ bool ServerCore::locate_memory(Invocation& call) noexcept {
   const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
   lane::BlockNames names;
   std::size_t at = lane::inline_offset;
-  std::size_t room = layout::inline_request_bytes;
+  std::size_t room = head.has(layout::cell_flags::continued) ? layout::continued_request_bytes
+                                                             : layout::inline_request_bytes;
   if (head.names_block()) {
     std::memcpy(&names, cell + lane::inline_offset, sizeof names);
     at = lane::inline_beside_block_offset;
