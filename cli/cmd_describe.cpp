@@ -88,6 +88,7 @@ nlohmann::json describe_json(const Snapshot& snapshot, const NameInfo& name, dou
                                          ? nlohmann::json(nullptr)
                                          : nlohmann::json(name.owner_uid);
   out["name"]["service"] = latency_json(name.service);
+  out["name"]["queue"] = latency_json(name.queue);
   out["lanes"] = nlohmann::json::array();
   for (const auto* lane : lanes_to(snapshot, name)) {
     const auto* caller = snapshot.participant(lane->word.party());
@@ -121,6 +122,13 @@ nlohmann::json describe_json(const Snapshot& snapshot, const NameInfo& name, dou
   return out;
 }
 
+std::string times_text(const stats::Counts& times) {
+  return fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {} ({} samples)",
+                     quantile_text(times, 0.5), quantile_text(times, 0.9),
+                     quantile_text(times, 0.99), quantile_text(times, 0.999),
+                     quantile_text(times, 1), times.total);
+}
+
 void print_name(const NameInfo& name, double per_s) {
   const auto line = [](std::string_view key, const std::string& value) {
     fmt::print("{:<10}{}\n", key, value);
@@ -142,10 +150,8 @@ void print_name(const NameInfo& name, double per_s) {
                              name.expired));
   line("bytes",
        fmt::format("{} in, {} out", format_bytes(name.bytes_in), format_bytes(name.bytes_out)));
-  line("service", fmt::format("p50 {}, p90 {}, p99 {}, p99.9 {}, max {} ({} samples)",
-                              quantile_text(name.service, 0.5), quantile_text(name.service, 0.9),
-                              quantile_text(name.service, 0.99), quantile_text(name.service, 0.999),
-                              quantile_text(name.service, 1), name.service.total));
+  line("service", times_text(name.service));
+  line("queued", times_text(name.queue));
 }
 
 void print_fields(std::string_view title, std::string_view type) {

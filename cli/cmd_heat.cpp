@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   std::string name;
+  bool queue = false;  ///< the time before the handler, instead of the time in it
   std::string interval = "1s";
   std::uint64_t count = 0;
   std::string svg;
@@ -37,14 +38,18 @@ std::int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-stats::Counts service_of(const inspect::Reader& reader, const std::string& name) {
+std::string_view what_time(const Options& options) {
+  return options.queue ? "time queued" : "time in the handler";
+}
+
+stats::Counts times_of(const inspect::Reader& reader, const Options& options) {
   const auto snapshot = inspect::take_snapshot(reader);
-  const auto* found = snapshot.name(name);
+  const auto* found = snapshot.name(options.name);
   if (found == nullptr) {
     throw Failure(ErrorKind::not_registered,
-                  fmt::format("nobody ever registered '{}'; see `shmbus ls --all`", name));
+                  fmt::format("nobody ever registered '{}'; see `shmbus ls --all`", options.name));
   }
-  return found->service;
+  return options.queue ? found->queue : found->service;
 }
 
 nlohmann::json json_of(const HeatMap& map, const Options& options, Duration interval) {
@@ -62,7 +67,7 @@ nlohmann::json json_of(const HeatMap& map, const Options& options, Duration inte
 }
 
 std::string title_of(const Options& options, Duration interval) {
-  return fmt::format("{}: time in the handler, {} a column", printable(options.name),
+  return fmt::format("{}: {}, {} a column", printable(options.name), what_time(options),
                      format_ns(static_cast<std::uint64_t>(interval.count())));
 }
 
@@ -87,7 +92,7 @@ int run_heat(const Context& context, const Options& options) {
   const auto interval = std::max(duration_or_fail(options.interval), interval_min);
   if (interval == forever) throw UsageError("an interval of 'forever' shows nothing; try 1s");
   auto reader = value_or_fail(inspect::Reader::open(context.bus));
-  stats::Counts before = service_of(reader, options.name);
+  stats::Counts before = times_of(reader, options);
   HeatMap map(columns_kept);
   catch_interruptions();
   {
@@ -100,7 +105,7 @@ int run_heat(const Context& context, const Options& options) {
         reader = value_or_fail(inspect::Reader::open(context.bus));
         before = {};
       }
-      const stats::Counts now = service_of(reader, options.name);
+      const stats::Counts now = times_of(reader, options);
       map.add(unix_ms(), now.since(before));
       before = now;
       if (!terminal.live()) continue;
@@ -127,6 +132,8 @@ void add_heat(CLI::App& app, Context& context) {
       add_command(app, context, "heat", "Draw a latency heat map of a command over time",
                   [&context, options] { return run_heat(context, *options); });
   command.add_option("NAME", options->name, "Name of the command")->required();
+  command.add_flag("--queue", options->queue,
+                   "Time from the publish to the start, instead of time in the handler");
   command.add_option("--interval", options->interval, "Time of one column")
       ->type_name("DURATION")
       ->capture_default_str();

@@ -23,6 +23,7 @@ namespace {
 
 struct Options {
   std::string name;
+  bool queue = false;  ///< the time before the handler, instead of the time in it
   std::string over;
   std::string compare;
 };
@@ -34,24 +35,28 @@ std::string share_name(double share) {
   return share == 1 ? "max" : fmt::format("p{:g}", share * 100);
 }
 
-stats::Counts service_of(const inspect::Reader& reader, const std::string& name) {
+std::string_view what_time(const Options& options) {
+  return options.queue ? "time queued" : "time in the handler";
+}
+
+stats::Counts times_of(const inspect::Reader& reader, const Options& options) {
   const auto snapshot = inspect::take_snapshot(reader);
-  const auto* found = snapshot.name(name);
+  const auto* found = snapshot.name(options.name);
   if (found == nullptr) {
     throw Failure(ErrorKind::not_registered,
-                  fmt::format("nobody ever registered '{}'; see `shmbus ls --all`", name));
+                  fmt::format("nobody ever registered '{}'; see `shmbus ls --all`", options.name));
   }
-  return found->service;
+  return options.queue ? found->queue : found->service;
 }
 
 stats::Counts look(const Context& context, const Options& options) {
   const auto reader = value_or_fail(inspect::Reader::open(context.bus));
-  const auto before = service_of(reader, options.name);
+  const auto before = times_of(reader, options);
   if (options.over.empty()) return before;
   const auto time = duration_or_fail(options.over);
   if (time == forever) throw UsageError("--over 'forever' would never end; try 10s");
   std::this_thread::sleep_for(time);
-  return service_of(reader, options.name).since(before);
+  return times_of(reader, options).since(before);
 }
 
 [[noreturn]] void unreadable(const std::string& file, std::string_view why) {
@@ -185,7 +190,7 @@ int run_hist(const Context& context, const Options& options) {
     print_json(json_of(options, now, then));
     return exit_ok;
   }
-  fmt::print("{}: time in the handler, {} samples{}\n\n", printable(options.name), now.total,
+  fmt::print("{}: {}, {} samples{}\n\n", printable(options.name), what_time(options), now.total,
              then ? fmt::format(", before {}", then->total) : "");
   fmt::print("{}\n{}", percentile_table(now, then), picture(now, then));
   return exit_ok;
@@ -198,6 +203,8 @@ void add_hist(CLI::App& app, Context& context) {
   auto& command = add_command(app, context, "hist", "Show how long a command takes, as a histogram",
                               [&context, options] { return run_hist(context, *options); });
   command.add_option("NAME", options->name, "Name of the command")->required();
+  command.add_flag("--queue", options->queue,
+                   "Time from the publish to the start, instead of time in the handler");
   command.add_option("--over", options->over, "Only what happens during this time from now")
       ->type_name("DURATION");
   command.add_option("--compare", options->compare, "Beside what --json saved earlier")

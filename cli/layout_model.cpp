@@ -104,7 +104,7 @@ std::vector<Shape> stats_structs() {
   return {
       SHAPE(NameStats, FIELD(NameStats, commands), FIELD(NameStats, errors),
             FIELD(NameStats, expired), FIELD(NameStats, bytes_in), FIELD(NameStats, bytes_out),
-            FIELD(NameStats, sampled), FIELD(NameStats, service_ns)),
+            FIELD(NameStats, sampled), FIELD(NameStats, service_ns), FIELD(NameStats, queue_ns)),
       SHAPE(LaneLatency, FIELD(LaneLatency, round_trip_ns)),
       SHAPE(PublishedName, FIELD(PublishedName, commands_per_s), FIELD(PublishedName, errors_per_s),
             FIELD(PublishedName, p50_ns), FIELD(PublishedName, p99_ns),
@@ -306,6 +306,8 @@ std::vector<Number> format_numbers() {
           {"cell_flags::deadline", cell_flags::deadline},
           {"cell_flags::with_caller", cell_flags::with_caller},
           {"cell_flags::context", cell_flags::context},
+          {"cell_flags::continued", cell_flags::continued},
+          {"cell_flags::stamped", cell_flags::stamped},
           {"policy_flags::deny", policy_flags::deny},
           {"policy_flags::count_rejections", policy_flags::count_rejections},
           {"Circuit::open", number(Circuit::open)},

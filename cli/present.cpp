@@ -100,6 +100,9 @@ nlohmann::json name_json(const inspect::NameInfo& name, double per_s) {
                      {"p50_ns", name.service.quantile_ns(0.5)},
                      {"p99_ns", name.service.quantile_ns(0.99)},
                      {"samples", name.service.total},
+                     {"queue_p50_ns", name.queue.quantile_ns(0.5)},
+                     {"queue_p99_ns", name.queue.quantile_ns(0.99)},
+                     {"queue_samples", name.queue.total},
                      {"depth", name.depth},
                      {"request_bytes", name.request_bytes},
                      {"reply_bytes", name.reply_bytes}};

@@ -219,6 +219,9 @@ void write_commands(Page& page, const std::vector<Command>& commands) {
   page.family("shmbus_command_service_seconds", "histogram",
               "Time inside the handler, of a sample of the commands.");
   for (const auto& one : commands) page.histogram(one.info->service, one.label);
+  page.family("shmbus_command_queue_seconds", "histogram",
+              "From the publish to the start of the handler, of a sample of the commands.");
+  for (const auto& one : commands) page.histogram(one.info->queue, one.label);
 }
 
 }  // namespace

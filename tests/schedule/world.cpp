@@ -148,6 +148,8 @@ std::string World::name_of(std::uint32_t offset) const {
     const auto at = (offset - g.lanes.offset) % g.lanes.stride;
     std::string text = "lane " + std::to_string(lane);
     if (at < layout::lane_cells_offset) return text + " +" + std::to_string(at);
+    const auto stamps = layout::lane_stamps_offset(g.capacities.cells_per_lane);
+    if (at >= stamps) return text + " stamp " + std::to_string((at - stamps) / 8);
     const auto cell = (at - layout::lane_cells_offset) / sizeof(layout::Cell);
     return text + " cell " + std::to_string(cell) + " word " + std::to_string(at % 64 / 8);
   }

@@ -41,8 +41,9 @@ using Setup = std::function<bool(Bus&, Server&)>;
 
 /// The body of a handler process: opens the bus, registers by `setup`, runs until it is killed.
 inline int serve_for_ever(const std::string& path, const Setup& setup,
-                          const ServeOptions& options = {.label = "handler"}) {
-  auto bus = Bus::open(path, {.label = "handler process"});
+                          const ServeOptions& options = {.label = "handler"},
+                          const OpenOptions& opening = {.label = "handler process"}) {
+  auto bus = Bus::open(path, opening);
   if (!bus) return 10;
   auto server = bus->serve(options);
   if (!server) return 11;
@@ -51,8 +52,9 @@ inline int serve_for_ever(const std::string& path, const Setup& setup,
 }
 
 inline Child handler_process(const std::string& path, const Setup& setup,
-                             const ServeOptions& options = {.label = "handler"}) {
-  return Child([&] { return serve_for_ever(path, setup, options); });
+                             const ServeOptions& options = {.label = "handler"},
+                             const OpenOptions& opening = {.label = "handler process"}) {
+  return Child([&] { return serve_for_ever(path, setup, options, opening); });
 }
 
 /// Registers handlers of bytes.
@@ -70,8 +72,9 @@ inline Setup handlers(std::vector<Named> all) {
 }
 
 /// The test's own bus, open, once `name` is served there.
-inline Bus open_when_served(const std::string& path, const std::string& name) {
-  auto bus = Bus::open(path, {.label = "test"});
+inline Bus open_when_served(const std::string& path, const std::string& name,
+                            const OpenOptions& opening = {.label = "test"}) {
+  auto bus = Bus::open(path, opening);
   if (!bus) FAIL(describe(bus.error()));
   const auto ready = bus->wait_until_available(name, 10s);
   if (!ready) FAIL(describe(ready.error()));

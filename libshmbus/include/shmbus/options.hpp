@@ -22,7 +22,7 @@ struct Capacities {
   std::uint32_t lanes = 0;           ///< pairs of caller thread and server (256)
   std::uint32_t cells_per_lane = 0;  ///< outstanding commands of one lane; a power of two (64)
   std::uint32_t inbox_slots = 0;     ///< tickets of one server; a power of two (512)
-  std::uint32_t extents = 0;         ///< pieces of payload memory (56)
+  std::uint32_t extents = 0;         ///< pieces of payload memory (44)
   std::uint32_t extent_bytes = 0;    ///< size of one; a power of two (64 KiB)
 };
 
@@ -34,6 +34,12 @@ struct Quotas {
   std::uint32_t names = 0;  ///< registered first by that user, for ever
   std::uint32_t lanes = 0;
   std::uint32_t extents = 0;  ///< of payload memory
+};
+
+/// Which commands are timed. Counts are exact in any case.
+enum class Timing : std::uint8_t {
+  sampled,  ///< one in 32 on average, and whatever is slow or rare: under 2 ns a command
+  all,      ///< every one: some 100 ns a command, for experiments and for names called seldom
 };
 
 struct OpenOptions {
@@ -51,6 +57,9 @@ struct OpenOptions {
   /// Of the calls that this process makes outside of handlers and outside of any Span, the part
   /// that begin a trace: 0 none, 1 all. See trace.hpp.
   double trace_ratio = 0;
+  /// Of the commands that this process calls (round trips, time queued) and serves (time in the
+  /// handler).
+  Timing timing = Timing::sampled;
 };
 
 enum class WaitMode : std::uint8_t {

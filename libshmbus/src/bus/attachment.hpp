@@ -22,6 +22,7 @@ struct Attachment {
   std::uint64_t default_timeout_ns = 0;
   std::uint32_t creator_uid = 0;
   layout::Quotas quotas{};
+  bool time_all = false;  ///< Timing::all
 
   /// Handles may be used: they are this process's own, and the segment is still mapped.
   [[nodiscard]] bool intact() const noexcept { return guard->intact(); }

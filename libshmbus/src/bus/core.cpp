@@ -145,6 +145,7 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   a.creator_uid = file->header.creator_uid;
   a.quotas = file->header.quotas_per_uid;
   a.guard = core->mapping_.guard();
+  a.time_all = options.open.timing == Timing::all;
   auto seat = join_within_quota(*file, a, location->path, options, core->label_);
   if (!seat && seat.error().kind == ErrorKind::limit_reached) {
     // The dead may sit on the seats.

@@ -120,7 +120,7 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
   PortLane& lane = *lane_;
   const bool sampled = lane.sampler.due();
   const std::uint64_t began = sampled ? wait::ticks() : 0;
-  const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request);
+  const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request, began);
   lane.lane.notify();
   auto& counters = lane.lane.head().counters;
   stats::add(counters.calls, 1);
@@ -160,6 +160,7 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
   const bool sampled = lane.sampler.due();
   const std::uint64_t began = sampled ? wait::ticks() : 0;
   Outgoing out;
+  out.stamp = began;
   const auto ticket = publish(lane, out, request, reply.size(), deadline, span);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
   lane.lane.notify();
@@ -246,6 +247,7 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
   const auto lane = lane_for(deadline, timeout, policy::Kind::call);
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
+  out.stamp = stamp_if_due(**lane);
   const auto ticket = publish(**lane, out, request, reply_capacity, deadline, span);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
   (*lane)->lane.notify();
@@ -263,7 +265,8 @@ Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notif
 
 std::uint64_t CallerCore::send_fast(std::span<const std::byte> request, Notify notify) noexcept {
   auto& lane = lane_->lane;
-  const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request);
+  const std::uint64_t stamp = lane_->sampler.due() ? wait::ticks() : 0;
+  const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request, stamp);
   if (notify == Notify::now) lane.notify();
   stats::add(lane.head().counters.sends, 1);
   stats::add(lane.head().counters.bytes_out, request.size());
@@ -283,6 +286,7 @@ Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, 
   if (!lane) return tl::unexpected<Error>(lane.error());
   Outgoing out;
   out.one_way = true;
+  out.stamp = stamp_if_due(**lane);
   const auto ticket = publish(**lane, out, request, 0, deadline, span);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
   if (span.travels) end_sent(span, **lane, *ticket);
@@ -307,80 +311,6 @@ Result<void> CallerCore::flush() noexcept {
   if (!binding.bound() || binding.endpoint() != lane_->lane.endpoint_index()) {
     port_->withdraw(*lane_, *record_);
   }
-  return {};
-}
-
-Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
-  if (!usable()) [[unlikely]]
-    return misuse();
-  Deadline deadline(bus(), default_timeout);
-  auto request = allocate(bytes, deadline);
-  if (!request) return tl::unexpected<Error>(request.error());
-  Loan loan;
-  if (reply_capacity > layout::inline_reply_bytes) {
-    auto reply = allocate(reply_capacity, deadline);
-    if (!reply) {
-      port_->release(*request);
-      return tl::unexpected<Error>(reply.error());
-    }
-    loan.reply_ = *reply;
-    loan.reply_.capacity = static_cast<std::uint32_t>(reply_capacity);
-  }
-  loan.core_ = self();
-  loan.request_ = *request;
-  loan.size_ = static_cast<std::uint32_t>(bytes);
-  return loan;
-}
-
-Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
-  if (!usable()) [[unlikely]]
-    return misuse();
-  if (!still_wanted()) return not_wanted();
-  trace::CallSpan span = begin_span();
-  Deadline deadline = deadline_for(timeout);
-  const auto lane = lane_for(deadline, timeout, policy::Kind::call);
-  if (!lane) return tl::unexpected<Error>(lane.error());
-  Outgoing out;
-  if (span.travels) out.context = &span.cell;
-  if (span.sampled()) span.published = wait::ticks();
-  out.command = *record_;
-  out.request = loan.request_;
-  out.request_bytes = loan.size_;
-  out.reply = loan.reply_;
-  out.reply_capacity = loan.reply_.capacity;
-  out.deadline_ticks = deadline.travelling();
-  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
-  const Ticket ticket = commit(**lane, out, deadline);
-  (*lane)->lane.notify();
-  stats::add((*lane)->lane.head().counters.calls, 1);
-  stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
-  loan.request_ = {};
-  return make_pending(**lane, ticket, std::exchange(loan.reply_, {}), deadline, span);
-}
-
-Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
-  if (!usable()) [[unlikely]]
-    return misuse();
-  trace::CallSpan span = begin_span();
-  const Running alone(nullptr);
-  Deadline deadline(bus(), timeout);
-  const auto lane = lane_for(deadline, timeout, policy::Kind::send);
-  if (!lane) return tl::unexpected<Error>(lane.error());
-  Outgoing out;
-  if (span.travels) out.context = &span.cell;
-  if (span.sampled()) span.published = wait::ticks();
-  out.command = *record_;
-  out.one_way = true;
-  out.request = loan.request_;
-  out.request_bytes = loan.size_;
-  out.deadline_ticks = deadline.travelling();
-  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
-  const Ticket ticket = commit(**lane, out, deadline);
-  if (span.travels) end_sent(span, **lane, ticket);
-  (*lane)->lane.notify();
-  stats::add((*lane)->lane.head().counters.sends, 1);
-  stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
-  loan.request_ = {};
   return {};
 }
 

@@ -194,6 +194,9 @@ class CallerCore {
   std::uint64_t send_fast(std::span<const std::byte> request, Notify notify) noexcept;
   [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request,
                                                     Notify notify, Duration timeout) noexcept;
+  [[nodiscard]] static std::uint64_t stamp_if_due(PortLane& lane) noexcept {
+    return lane.sampler.due() ? wait::ticks() : 0;
+  }
   void record_round_trip(PortLane& lane, lane::Ticket ticket, std::uint64_t began) noexcept;
   [[nodiscard]] CallerRef self() noexcept { return {this, &count}; }
 

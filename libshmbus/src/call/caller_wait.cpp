@@ -99,6 +99,7 @@ void CallerCore::note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t wa
     stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns, waited_ns);
     lane.recorded_seq = ticket.seq;
     lane.slow_wait_ns = waited_ns;
+    lane.sampler.next_is_due();  // where one was slow, how long the next is queued is known as well
   }
 }
 

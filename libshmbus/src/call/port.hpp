@@ -22,7 +22,7 @@ class BusCore;
 /// A lane and what the thread wants to know of it.
 struct PortLane {
   PortLane(const Attachment& bus, lane::Attached attached, std::uint32_t endpoint) noexcept
-      : lane(bus, attached, endpoint) {}
+      : lane(bus, attached, endpoint), sampler(bus.time_all) {}
   lane::CallerLane lane;
   std::uint64_t lost = 0;
   OnLost on_lost = nullptr;

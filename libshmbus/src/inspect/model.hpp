@@ -165,8 +165,9 @@ struct NameInfo {
   std::uint64_t expired = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::uint32_t depth = 0;  ///< published and not answered, in all lanes
-  stats::Counts service;
+  std::uint32_t depth = 0;            ///< published and not answered, in all lanes
+  stats::Counts service;              ///< time in the handler
+  stats::Counts queue;                ///< from the publish to the start
   std::uint64_t published_per_s = 0;  ///< by the daemon; see PublishedInfo::fresh
   // For the judge:
   std::uint64_t lease = 0;

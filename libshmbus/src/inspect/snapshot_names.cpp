@@ -149,6 +149,7 @@ void read_counters(const segment::View& view, NameInfo& info) {
   info.bytes_in = from.bytes_in.load(std::memory_order_relaxed);
   info.bytes_out = from.bytes_out.load(std::memory_order_relaxed);
   info.service.add(from.service_ns);
+  info.queue.add(from.queue_ns);
   info.published_per_s =
       view.published_name(info.record).commands_per_s.load(std::memory_order_relaxed);
 }

@@ -41,11 +41,11 @@ Ticket CallerLane::publish(const Outgoing& out) noexcept {
   const std::uint32_t named = pop_free();
   std::uint32_t next = named;
   if (out.inline_bytes.size() > layout::inline_request_bytes) {
-    next = continue_in_next(at.cell(), named,
-                            out.inline_bytes.subspan(layout::inline_request_bytes));
+    next =
+        continue_in_next(at.cell(), named, out.inline_bytes.subspan(layout::inline_request_bytes));
   }
   remember(at.cell(), out);
-  fill(cells_[at.cell()], out, named);
+  fill(cells_[at.cell()], out, named, out.stamp != 0 ? put_stamp(at, out.stamp) : 0);
   SHMBUS_TESTPOINT("lane.filled");
   const auto phase = out.one_way ? Phase::send : Phase::request;
   probes::publish(out.command, index_, endpoint_, at.seq(),
@@ -84,9 +84,10 @@ void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {
 }
 
 /// `next`: what the cell names, the next command's cell or the one in which this request goes on.
-void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next) noexcept {
+void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next,
+                      std::uint32_t flags) noexcept {
   CellWords words{};
-  RequestHead request{next, 0, static_cast<std::uint32_t>(out.inline_bytes.size())};
+  RequestHead request{next, flags, static_cast<std::uint32_t>(out.inline_bytes.size())};
   auto* bytes = reinterpret_cast<std::byte*>(words.data());
   if (out.request.data != nullptr) {
     request.flags |= layout::cell_flags::request_block;
@@ -112,6 +113,12 @@ void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t nex
   words[1] = request.pack();
   words[2] = out.deadline_ticks;
   for (std::size_t i = 1; i < 8; ++i) cell.word[i].store(words[i], std::memory_order_relaxed);
+}
+
+std::uint32_t CallerLane::put_stamp(Place at, std::uint64_t now) noexcept {
+  // SYNC lane.publish, which follows.
+  view_.stamps(index_)[at.cell()].store(now, std::memory_order_relaxed);
+  return layout::cell_flags::stamped;
 }
 
 void CallerLane::ring() noexcept {

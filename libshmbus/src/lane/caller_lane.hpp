@@ -37,6 +37,7 @@ struct Outgoing {
   detail::Block reply;  ///< memory for a large reply, `reply_capacity` of it
   std::uint32_t reply_capacity = 0;
   std::uint64_t deadline_ticks = 0;              ///< 0: the owner need not look at the clock
+  std::uint64_t stamp = 0;                       ///< the time, when this one is timed
   bool with_caller = false;                      ///< not wanted once the caller has gone
   const layout::CellContext* context = nullptr;  ///< then nothing is inline
 };
@@ -79,9 +80,10 @@ class CallerLane {
   /// The usual case in a few dozen instructions: room is there, the lane is not ordered, and the
   /// request is small, which the caller of this checks.
   [[nodiscard]] bool can_publish_small() const noexcept { return free_cells() > 1 && !ordered(); }
-  /// REQUIRES: can_publish_small(), and at most continued_request_bytes. Does not notify.
+  /// REQUIRES: can_publish_small(), and at most continued_request_bytes. Does not notify. `stamp`:
+  /// the time, when this command is timed, or 0.
   Ticket publish_small(std::uint32_t command, layout::Phase phase,
-                       std::span<const std::byte> request) noexcept;
+                       std::span<const std::byte> request, std::uint64_t stamp) noexcept;
   /// Makes sure that the owner hears of what was published.
   void notify() noexcept {
     if (needs_notice()) ring();
@@ -206,7 +208,8 @@ class CallerLane {
     return head_->owner.mode.load(std::memory_order_relaxed) ==
            static_cast<std::uint32_t>(layout::LaneMode::ordered);
   }
-  void fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next) noexcept;
+  void fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next,
+            std::uint32_t flags) noexcept;
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
   void push_free(std::uint32_t cell) noexcept {
     free_[free_tail_++ & mask_] = static_cast<std::uint16_t>(cell);
@@ -223,6 +226,8 @@ class CallerLane {
     CellUse& use = use_[cell];
     if (use.continuation != no_cell) push_free(std::exchange(use.continuation, no_cell));
   }
+  /// Returns the flag that says so.
+  std::uint32_t put_stamp(Place at, std::uint64_t now) noexcept;
   std::uint32_t continue_in_next(std::uint32_t cell, std::uint32_t more,
                                  std::span<const std::byte> rest) noexcept;
   void set_cancel(std::uint32_t cell) noexcept;
@@ -267,8 +272,10 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
 }
 
 // The compiler takes the lines of a probe's note for instructions, and would not inline it.
-[[gnu::always_inline]] inline Ticket CallerLane::publish_small(
-    std::uint32_t command, layout::Phase phase, std::span<const std::byte> request) noexcept {
+[[gnu::always_inline]] inline Ticket CallerLane::publish_small(std::uint32_t command,
+                                                               layout::Phase phase,
+                                                               std::span<const std::byte> request,
+                                                               std::uint64_t stamp) noexcept {
   const Place at = next_;
   std::uint32_t next = pop_free();
   layout::Cell& cell = cells_[at.cell()];
@@ -278,12 +285,14 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
     next = continue_in_next(at.cell(), next, request.subspan(layout::inline_request_bytes));
     request = request.first(layout::inline_request_bytes);
   }
+  if (stamp != 0) [[unlikely]]
+    head.flags |= put_stamp(at, stamp);
   store_words<inline_offset / 8>(cell, request);
   cell.word[1].store(head.pack(), std::memory_order_relaxed);
   SHMBUS_TESTPOINT("lane.filled");
   const auto word = layout::CellWord::make(at.seq(), phase, command);
-  probes::publish(command & layout::CellWord::code_mask, index_, endpoint_, at.seq(),
-                  head.bytes, phase == layout::Phase::send);
+  probes::publish(command & layout::CellWord::code_mask, index_, endpoint_, at.seq(), head.bytes,
+                  phase == layout::Phase::send);
   // SYNC lane.publish: the commit point.
   cell.word[0].store(word.bits, std::memory_order_release);
   SHMBUS_TESTPOINT("lane.published");

@@ -156,8 +156,9 @@ struct RequestHead {
   }
   /// Nothing but bytes, in one cell or in two, and as many as there is room for.
   [[nodiscard]] constexpr bool plain() const noexcept {
-    if (flags == 0) return bytes <= layout::inline_request_bytes;
-    return flags == layout::cell_flags::continued && bytes <= layout::continued_request_bytes;
+    const std::uint32_t shape = flags & ~layout::cell_flags::stamped;
+    if (shape == 0) return bytes <= layout::inline_request_bytes;
+    return shape == layout::cell_flags::continued && bytes <= layout::continued_request_bytes;
   }
   [[nodiscard]] constexpr bool names_block() const noexcept {
     return has(layout::cell_flags::request_block | layout::cell_flags::reply_block);

@@ -8,6 +8,8 @@
 //   0x100    JB     owner holding slot 1         the journal: cursor, done
 //   0x140    ST     caller                       counters
 //   0x200    c[i]   caller, then owner           one command, then its reply, in the same line
+//   behind          caller                       a word for each cell: when its command was
+//                                                published, for those that are timed
 //
 // Cells are linked: command k names the cell where k + 1 will appear, so a reply that is late
 // pins its own line only. A request that is a little too long goes on in a second cell, which the
@@ -94,6 +96,7 @@ inline constexpr std::uint32_t deadline = 4;       ///< word 2 is a deadline in 
 inline constexpr std::uint32_t with_caller = 8;    ///< not wanted once the caller has gone
 inline constexpr std::uint32_t context = 16;       ///< bytes 36..63 are a CellContext
 inline constexpr std::uint32_t continued = 32;     ///< `next` is where the request goes on
+inline constexpr std::uint32_t stamped = 64;       ///< its cell's word behind the cells is when
 }  // namespace cell_flags
 
 /// Where a command stands: in which trace (W3C trace context, all zeros: in none), at which
@@ -131,8 +134,12 @@ struct LaneHead {
 };
 
 inline constexpr std::size_t lane_cells_offset = 0x200;
-constexpr std::size_t lane_bytes(std::uint32_t cells) noexcept {
+constexpr std::size_t lane_stamps_offset(std::uint32_t cells) noexcept {
   return lane_cells_offset + cells * sizeof(Cell);
+}
+constexpr std::size_t lane_bytes(std::uint32_t cells) noexcept {
+  return lane_stamps_offset(cells) +
+         (cells * sizeof(Word64) + line_bytes - 1) / line_bytes * line_bytes;
 }
 
 static_assert(sizeof(CellContext) == 28 && alignof(CellContext) == 1);

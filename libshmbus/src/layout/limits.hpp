@@ -28,7 +28,7 @@ inline constexpr std::uint64_t segment_bytes_max = 1ULL << 38;  // 32-bit offset
 inline constexpr std::size_t name_bytes_max = 128;
 inline constexpr std::size_t schema_bytes_max = 1984;
 inline constexpr std::size_t label_bytes_max = 32;
-inline constexpr std::size_t inline_request_bytes = 40;    // in its cell, no payload block named
+inline constexpr std::size_t inline_request_bytes = 40;     // in its cell, no payload block named
 inline constexpr std::size_t continued_request_bytes = 88;  // in its cell and one more
 inline constexpr std::size_t inline_request_beside_block_bytes = 28;
 inline constexpr std::size_t inline_reply_bytes = 48;
@@ -39,7 +39,7 @@ inline constexpr std::uint32_t endpoints_default = 64;
 inline constexpr std::uint32_t lanes_default = 256;
 inline constexpr std::uint32_t cells_per_lane_default = 64;
 inline constexpr std::uint32_t inbox_slots_default = 512;
-inline constexpr std::uint32_t extents_default = 56;
+inline constexpr std::uint32_t extents_default = 44;
 inline constexpr std::uint32_t extent_bytes_default = 64 * 1024;
 
 }  // namespace shmbus::layout

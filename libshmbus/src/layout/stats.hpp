@@ -27,9 +27,10 @@ struct alignas(line_bytes) NameStats {
   Word64 expired;  ///< deadline or cancellation came first
   Word64 bytes_in;
   Word64 bytes_out;
-  Word64 sampled;  ///< entries in the histogram
+  Word64 sampled;  ///< entries in the histogram of service times
   std::array<std::uint8_t, 16> pad;
   Histogram service_ns;
+  Histogram queue_ns;  ///< from the publish to the start, of those that their callers timed
 };
 
 /// Written by the caller thread that leases the lane; cumulative over all leases.
@@ -59,7 +60,7 @@ struct alignas(line_bytes) PublishedBus {
 };
 
 static_assert(sizeof(Histogram) == 2560);
-static_assert(sizeof(NameStats) == 2624 && offsetof(NameStats, service_ns) == 64);
+static_assert(sizeof(NameStats) == 5184 && offsetof(NameStats, service_ns) == 64);
 static_assert(sizeof(LaneLatency) == 2560);
 static_assert(sizeof(PublishedName) == 64 && sizeof(PublishedBus) == 64);
 

@@ -62,6 +62,13 @@ class View {
         base_ + geometry_.lanes.offset + lane * geometry_.lanes.stride + layout::lane_cells_offset;
     return {reinterpret_cast<layout::Cell*>(first), geometry_.capacities.cells_per_lane};
   }
+  /// Beside each cell: when its command was published, in clock ticks, if the cell says so.
+  [[nodiscard]] std::span<layout::Word64> stamps(std::uint32_t lane) const noexcept {
+    const auto cells = geometry_.capacities.cells_per_lane;
+    auto* first = base_ + geometry_.lanes.offset + lane * geometry_.lanes.stride +
+                  layout::lane_stamps_offset(cells);
+    return {reinterpret_cast<layout::Word64*>(first), cells};
+  }
   [[nodiscard]] layout::Word64& extent_word(std::uint32_t i) const noexcept {
     return at<layout::Word64>(geometry_.extent_words, i);
   }

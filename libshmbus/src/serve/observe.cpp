@@ -4,6 +4,7 @@
 
 #include "recorder/recorder.hpp"
 #include "serve/server_core.hpp"
+#include "stats/histogram.hpp"
 
 namespace shmbus::detail {
 
@@ -12,6 +13,14 @@ namespace shmbus::detail {
 void ServerCore::look_for_taps(std::uint64_t now) noexcept {
   observed_.wish = recorder::tap_wish(attachment(), now);
   if (observed_.wish.events) sampler_.next_is_due();
+}
+
+/// From the publish to now. The stamp is the caller's word: one that lies ahead is no time at all.
+void ServerCore::note_time_queued(const Invocation& call, layout::NameStats& stats) noexcept {
+  const std::uint64_t published = call.lane->published_at(call.taken);
+  const std::uint64_t now = wait::ticks();
+  if (published > now) return;
+  stats::record(stats.queue_ns, attachment().rate.to_ns(now - published));
 }
 
 /// What lies in the caller's memory, while it still is as the handler sees it.

@@ -9,6 +9,7 @@ OwnerLane::OwnerLane(const segment::View& view, std::uint32_t index, layout::Lan
     : head_(&view.lane(index)),
       journal_(&head_->journal[slot]),
       cells_(view.cells(index)),
+      stamps_(view.stamps(index)),
       next_seq_(1),
       next_cell_(0),
       mask_(static_cast<std::uint32_t>(cells_.size()) - 1),

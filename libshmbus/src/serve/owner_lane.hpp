@@ -72,6 +72,11 @@ class OwnerLane {
     head_->events.rung.exchange(0, std::memory_order_acq_rel);  // SYNC lane.rung
   }
 
+  /// When its caller says that it was published. REQUIRES: the cell says that it is stamped.
+  [[nodiscard]] std::uint64_t published_at(const Taken& taken) const noexcept {
+    return stamps_[taken.cell].load(std::memory_order_relaxed);  // SYNC lane.publish
+  }
+
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   [[nodiscard]] layout::Party party() const noexcept { return word_.party(); }
   [[nodiscard]] layout::LaneWord adopted_word() const noexcept { return word_; }
@@ -104,6 +109,7 @@ class OwnerLane {
   layout::LaneHead* head_;
   layout::LaneJournal* journal_;
   std::span<layout::Cell> cells_;
+  std::span<layout::Word64> stamps_;
   std::uint64_t next_seq_;
   std::uint32_t next_cell_;
   std::uint32_t mask_;

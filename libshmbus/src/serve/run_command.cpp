@@ -40,6 +40,8 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   }
   // The handler may remove its own name, which moves it within the table.
   auto& stats = *entry->stats;
+  if (call.taken.head().has(layout::cell_flags::stamped)) [[unlikely]]
+    note_time_queued(call, stats);
   const bool sampled = sampler_.due();
   const std::uint64_t began = sampled ? begin_observed(call) : 0;
   Context context(call);

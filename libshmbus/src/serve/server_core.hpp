@@ -166,6 +166,7 @@ class ServerCore final : private serve::CommandRunner {
   // observe.cpp, all of it beside the path of a plain command
   void look_for_taps(std::uint64_t now) noexcept;
   void keep_request(const Invocation& call) noexcept;
+  [[gnu::cold]] void note_time_queued(const Invocation& call, layout::NameStats& stats) noexcept;
   [[gnu::cold]] std::uint64_t begin_observed(const Invocation& call) noexcept;
   [[gnu::cold]] void before_answer(Invocation& call, const Status& status) noexcept;
   void observe(const Invocation& call, StatusCode outcome, std::uint32_t detail,
@@ -295,7 +296,7 @@ class ServerCore final : private serve::CommandRunner {
   bool replaced_ = false;  ///< has given a seat away
   bool standing_by_;       ///< handlers are here, their names lead elsewhere as yet
   std::vector<Staged> staged_;
-  stats::Sampler sampler_;
+  stats::Sampler sampler_{bus_->attachment().time_all};
   serve::Mailbox mailbox_{news_};
   serve::Roster roster_;
   serve::Observed observed_;

@@ -19,9 +19,10 @@ struct SharedCounts {
     move(mine.expired, all.expired);
     move(mine.bytes_in, all.bytes_in);
     move(mine.bytes_out, all.bytes_out);
-    if (move(mine.sampled, all.sampled) == 0) return;
+    if (move(mine.sampled, all.sampled) == 0) return;  // what was queued waits for the next time
     for (std::size_t i = 0; i < layout::histogram_buckets; ++i) {
       move(mine.service_ns.bucket[i], all.service_ns.bucket[i]);
+      move(mine.queue_ns.bucket[i], all.queue_ns.bucket[i]);
     }
   }
 

@@ -33,8 +33,15 @@ constexpr std::uint64_t bucket_middle_ns(std::uint32_t bucket) noexcept {
 static_assert(bucket_of(7) == 7 && bucket_of(8) == 8 && bucket_of(15) == 15 && bucket_of(16) == 16);
 static_assert(bucket_low_ns(bucket_of(1000)) <= 1000);
 
+#if defined(SHMBUS_NO_COUNTERS)
+inline constexpr bool compiled_in = false;  // to measure what they cost
+#else
+inline constexpr bool compiled_in = true;
+#endif
+
 /// Single writer: no read-modify-write is needed.
 inline void add(layout::Word64& counter, std::uint64_t amount) noexcept {
+  if (!compiled_in) return;
   counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
 

@@ -1,0 +1,90 @@
+// Commands whose request the caller fills in place, in memory that it borrowed before.
+#include <utility>
+
+#include "bus/core.hpp"
+#include "call/caller_core.hpp"
+#include "layout/limits.hpp"
+#include "stats/histogram.hpp"
+
+namespace shmbus::detail {
+
+using lane::Outgoing;
+using lane::Ticket;
+
+Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
+  if (!usable()) [[unlikely]]
+    return misuse();
+  Deadline deadline(bus(), default_timeout);
+  auto request = allocate(bytes, deadline);
+  if (!request) return tl::unexpected<Error>(request.error());
+  Loan loan;
+  if (reply_capacity > layout::inline_reply_bytes) {
+    auto reply = allocate(reply_capacity, deadline);
+    if (!reply) {
+      port_->release(*request);
+      return tl::unexpected<Error>(reply.error());
+    }
+    loan.reply_ = *reply;
+    loan.reply_.capacity = static_cast<std::uint32_t>(reply_capacity);
+  }
+  loan.core_ = self();
+  loan.request_ = *request;
+  loan.size_ = static_cast<std::uint32_t>(bytes);
+  return loan;
+}
+
+Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
+  if (!usable()) [[unlikely]]
+    return misuse();
+  if (!still_wanted()) return not_wanted();
+  trace::CallSpan span = begin_span();
+  Deadline deadline = deadline_for(timeout);
+  const auto lane = lane_for(deadline, timeout, policy::Kind::call);
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  Outgoing out;
+  if (span.travels) out.context = &span.cell;
+  if (span.sampled()) span.published = wait::ticks();
+  out.stamp = stamp_if_due(**lane);
+  out.command = *record_;
+  out.request = loan.request_;
+  out.request_bytes = loan.size_;
+  out.reply = loan.reply_;
+  out.reply_capacity = loan.reply_.capacity;
+  out.deadline_ticks = deadline.travelling();
+  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
+  const Ticket ticket = commit(**lane, out, deadline);
+  (*lane)->lane.notify();
+  stats::add((*lane)->lane.head().counters.calls, 1);
+  stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
+  loan.request_ = {};
+  return make_pending(**lane, ticket, std::exchange(loan.reply_, {}), deadline, span);
+}
+
+Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
+  if (!usable()) [[unlikely]]
+    return misuse();
+  trace::CallSpan span = begin_span();
+  const Running alone(nullptr);
+  Deadline deadline(bus(), timeout);
+  const auto lane = lane_for(deadline, timeout, policy::Kind::send);
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  Outgoing out;
+  if (span.travels) out.context = &span.cell;
+  if (span.sampled()) span.published = wait::ticks();
+  out.stamp = stamp_if_due(**lane);
+  out.command = *record_;
+  out.one_way = true;
+  out.request = loan.request_;
+  out.request_bytes = loan.size_;
+  out.deadline_ticks = deadline.travelling();
+  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
+  const Ticket ticket = commit(**lane, out, deadline);
+  if (span.travels) end_sent(span, **lane, ticket);
+  (*lane)->lane.notify();
+  stats::add((*lane)->lane.head().counters.sends, 1);
+  stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
+  loan.request_ = {};
+  return {};
+}
+
+}  // namespace shmbus::detail
