@@ -3,6 +3,8 @@
 
 #include "inbox/inbox.hpp"
 #include "inspect/snapshot_parts.hpp"
+#include "layout/participant.hpp"
+#include "layout/policy.hpp"
 #include "layout/text.hpp"
 #include "names/members.hpp"
 #include "names/table.hpp"
@@ -153,6 +155,33 @@ void read_counters(const segment::View& view, NameInfo& info) {
       view.published_name(info.record).commands_per_s.load(std::memory_order_relaxed);
 }
 
+Standing standing_now(const Reader& reader, std::uint64_t bits) noexcept {
+  const auto party = layout::Party::from_bits(bits);
+  if (party.bits != bits || party.index() >= reader.view().capacities().participants ||
+      party.epoch() == 0) {
+    return Standing::impossible;
+  }
+  // SYNC seat.alive
+  const layout::ParticipantWord seat{
+      reader.view().participant(party.index()).state.load(std::memory_order_acquire)};
+  if (seat.state() == layout::ParticipantState::free || seat.epoch() != party.epoch()) {
+    return Standing::gone;
+  }
+  return reader.alive(party.index()) ? Standing::living : Standing::dead;
+}
+
+/// A setter may have joined since the seats were read, and be done and gone a moment later: who it
+/// is counts only if the word is still its own after the look at its seat.
+void read_setter(const Reader& reader, NameInfo& info) {
+  const auto& changing = reader.view().policy(info.record).asked.changing;
+  const std::uint64_t seen = changing.load(std::memory_order_acquire);  // SYNC policy.changing
+  if (seen == 0) return;
+  const Standing standing = standing_now(reader, seen);
+  if (changing.load(std::memory_order_acquire) != seen) return;  // SYNC policy.changing
+  info.changing = seen;
+  info.changing_standing = standing;
+}
+
 NameInfo read_name(const Reader& reader, const Snapshot& so_far, std::uint32_t record,
                    std::uint64_t lease) {
   const auto& view = reader.view();
@@ -172,6 +201,7 @@ NameInfo read_name(const Reader& reader, const Snapshot& so_far, std::uint32_t r
   follow_binding(so_far, info);
   read_members(view, so_far, info);
   read_counters(view, info);
+  read_setter(reader, info);
   return info;
 }
 
