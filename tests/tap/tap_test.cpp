@@ -59,11 +59,31 @@ class Tool {
   Child child_;
 };
 
+/// Those that are there so far.
 std::vector<json> lines_of(const std::string& path) {
   std::vector<json> lines;
   std::istringstream text(read_whole_file(path));
-  for (std::string line; std::getline(text, line);) lines.push_back(json::parse(line));
+  for (std::string line; std::getline(text, line) && !text.eof();) {
+    lines.push_back(json::parse(line));
+  }
   return lines;
+}
+
+struct Told {
+  std::uint64_t shown = 0;
+  std::uint64_t skipped = 0;
+};
+/// What a tap with --json has said of what it saw.
+Told told_in(const std::string& path) {
+  Told told;
+  for (const auto& line : lines_of(path)) {
+    if (line["event"] == "skipped") {
+      told.skipped = line["total"];
+    } else {
+      ++told.shown;
+    }
+  }
+  return told;
 }
 
 /// Calls a second, made for so long.
@@ -164,15 +184,7 @@ TEST_CASE("at full speed a tap counts what it skips, and calls go on") {
   nap(100ms);
   tap.child().signal(SIGTERM);
   CHECK(tap.child().wait(10s) == 0);
-  std::uint64_t shown = 0;
-  std::uint64_t skipped = 0;
-  for (const auto& line : lines_of(out)) {
-    if (line["event"] == "skipped") {
-      skipped = line["total"];
-    } else {
-      ++shown;
-    }
-  }
+  const auto [shown, skipped] = told_in(out);
   std::printf("call rate: %.0f/s untapped, %.0f/s tapped (%.2f); %llu shown, %llu skipped\n",
               without, with, with / without, static_cast<unsigned long long>(shown),
               static_cast<unsigned long long>(skipped));
@@ -181,6 +193,59 @@ TEST_CASE("at full speed a tap counts what it skips, and calls go on") {
   CHECK(with > without / 50);
   CHECK(shown + skipped + 64 >= recorded);  // a slot that two laps wrote at once may count twice
   CHECK(shown > 0);
+}
+
+TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call waits for it") {
+  const TempBus place;
+  const TempFolder folder;
+  const auto handler = handler_process(place.path(), echo_and_refuse());
+  auto bus = open_when_served(place.path(), "echo");
+  auto caller = caller_of(bus, "echo");
+  const auto core = join(place.path());
+  const std::string out = folder.path() + "/out";
+  Tool tap({"tap", "--json", "--bus", place.path()}, out);
+  REQUIRE(eventually([&] { return tapped(*core); }));
+  nap(50ms);
+  const auto& head = core->view().tap().head.next;
+  const auto before = head.load();
+  tap.child().signal(SIGSTOP);
+  // Every command is recorded from here on, and the tap reads none of them.
+  constexpr std::uint64_t calls = 5 * layout::tap_slots;
+  std::vector<double> took_us;
+  Block block;
+  for (std::uint64_t i = 0; head.load() < before + calls; ++i) {
+    if (i % 20 == 0) recorder::ask_for_events(core->attachment(), true);
+    block.number = i;
+    Block reply;
+    const Stopwatch watch;
+    REQUIRE(caller.call(raw(block), raw(reply), 5s) == sizeof reply);
+    took_us.push_back(watch.ms() * 1e3);
+    REQUIRE(reply.number == i);
+  }
+  // A moment until the handler had noticed the tap; then none went unrecorded.
+  CHECK(took_us.size() < calls + 100);
+  std::sort(took_us.begin(), took_us.end());
+  const double median = took_us[took_us.size() / 2];
+  CHECK(median < 1'000);  // whoever waited for a reader that is stopped would take its 5 s
+  const auto recorded = head.load() - before;
+  tap.child().signal(SIGCONT);
+  // It reads what is left, and tells the rest.
+  const auto all_told = [&] {
+    const auto [shown, skipped] = told_in(out);
+    return shown + skipped >= recorded;
+  };
+  CHECK(eventually(all_told, 20s));
+  tap.child().signal(SIGINT);
+  CHECK(tap.child().wait(10s) == 0);
+  const auto told = told_in(out);
+  std::printf(
+      "stopped tap: %.1f us a call (median), %.0f us the slowest; %llu shown, %llu skipped\n",
+      median, took_us.back(), static_cast<unsigned long long>(told.shown),
+      static_cast<unsigned long long>(told.skipped));
+  CHECK(told.skipped > 0);
+  CHECK(told.skipped >= recorded - layout::tap_slots);
+  CHECK(told.shown > 0);
+  CHECK(told.shown + told.skipped == recorded);
 }
 
 TEST_CASE("a tap that is killed leaves recording off within a second or two") {
