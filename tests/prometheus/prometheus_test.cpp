@@ -1,17 +1,13 @@
 // What shmbusd --metrics serves: figures that agree with the traffic, in a form that promtool and a
 // real Prometheus accept, and never at the cost of the supervisor's own work.
-#include <fcntl.h>
-
 #include <cmath>
 #include <csignal>
-#include <cstdio>
 #include <fstream>
 #include <list>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <sstream>
 
 #include "inspect/snapshot.hpp"
+#include "prometheus/metrics_daemon.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
 #include "support/http.hpp"
@@ -22,27 +18,6 @@ using namespace shmbus::test;
 
 namespace {
 
-constexpr const char* promtool = "/usr/bin/promtool";
-constexpr const char* prometheus = "/usr/bin/prometheus";
-
-bool absent(const char* program) {
-  if (::access(program, X_OK) == 0) return false;
-  std::printf("SKIPPED: there is no %s; scripts/deps --dev installs it\n", program);
-  return true;
-}
-
-Child start_program(std::vector<std::string> words, const std::string& err) {
-  return Child([&] {
-    const int fd = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    ::dup2(fd, STDERR_FILENO);
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    ::execv(argv[0], argv.data());
-    return 127;
-  });
-}
-
 /// A bus with a handler, a daemon that serves metrics, and traffic of known size.
 class Plant {
  public:
@@ -52,11 +27,8 @@ class Plant {
             handlers({{"echo", [](Context& c) { return answer(c, c.request()); }},
                       {"refuse", [](Context&) { return Status::reject(7, "no"); }},
                       {"odd \"name\"\\\n\xff", [](Context&) { return Status::ok(); }}}))),
-        daemon_(start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", place_.path(), "--metrics", at},
-                              log())),
-        bus_(open_when_served(place_.path(), "refuse")) {
-    REQUIRE(eventually([&] { return !address().empty(); }, 20s));
-  }
+        daemon_(place_.path(), {"--metrics", at}),
+        bus_(open_when_served(place_.path(), "refuse")) {}
   void make_calls(int count) {
     auto echo = caller_of(bus_, "echo");
     auto refuse = caller_of(bus_, "refuse");
@@ -66,42 +38,20 @@ class Plant {
       REQUIRE_FALSE(refuse.call({}, {}));
     }
   }
-  /// What the log says: port 0 is one that the kernel chose.
-  [[nodiscard]] std::string address() const {
-    const std::string text = read_whole_file(log());
-    const auto at = text.find("metrics are served at=");
-    const auto end = text.find('\n', at);
-    return at == std::string::npos || end == std::string::npos
-               ? ""
-               : text.substr(at + 22, end - at - 22);
-  }
-  [[nodiscard]] std::string text() const {
-    const auto answer = http_get(address(), "/metrics");
-    REQUIRE(answer.status == 200);
-    return answer.body;
-  }
-  [[nodiscard]] std::string log() const { return folder_.path() + "/log"; }
-  [[nodiscard]] const std::string& folder() const { return folder_.path(); }
+  [[nodiscard]] std::string address() const { return daemon_.address(); }
+  [[nodiscard]] std::string text() const { return daemon_.text(); }
+  [[nodiscard]] std::string log() const { return daemon_.log(); }
+  [[nodiscard]] const std::string& folder() const { return daemon_.folder(); }
   [[nodiscard]] const std::string& path() const { return place_.path(); }
   Child& handler() { return handler_; }
-  Child& daemon() { return daemon_; }
+  Child& daemon() { return daemon_.process(); }
 
  private:
   TempBus place_;
-  TempFolder folder_;
   Child handler_;
-  Child daemon_;
+  MetricsDaemon daemon_;
   Bus bus_;
 };
-
-/// The value of one series, as it is written before the space.
-std::optional<double> value(const std::string& text, const std::string& series) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(series + " ")) return std::stod(line.substr(series.size() + 1));
-  }
-  return std::nullopt;
-}
 
 /// "http://ADDRESS" + path, answered with JSON by Prometheus; null while it is not up.
 nlohmann::json ask(const std::string& address, const std::string& path) {
@@ -242,11 +192,7 @@ TEST_CASE("promtool finds nothing to complain about") {
   if (absent(promtool)) return;
   Plant plant;
   plant.make_calls(100);
-  const auto checked = run_program({promtool, "check", "metrics"}, plant.text());
-  INFO(checked.out << checked.err);
-  CHECK(checked.code == 0);
-  CHECK(checked.out.empty());
-  CHECK(checked.err.empty());
+  check_by_promtool(plant.text());
   // It would have said so.
   CHECK(run_program({promtool, "check", "metrics"}, "# TYPE x counter\nx 1\n").code != 0);
 }

@@ -117,6 +117,21 @@ MemberInfo read_member(const Snapshot& so_far, const names::Members& members, na
   return info;
 }
 
+/// Whoever takes commands. Of a group, one that died and was not found yet does not hide a fellow
+/// that lives.
+const MemberInfo* best_of(const NameInfo& info, std::optional<names::Place> taking) {
+  const MemberInfo* best = nullptr;
+  for (const auto& member : info.members) {
+    if (member.place == taking) best = &member;
+  }
+  if (best == nullptr || best->state == NameState::active || !info.group) return best;
+  const auto fellow =
+      std::find_if(info.members.begin(), info.members.end(), [](const MemberInfo& member) {
+        return member.role == Role::member && member.state == NameState::active;
+      });
+  return fellow != info.members.end() ? &*fellow : best;
+}
+
 /// Those who share the name; it is as well as the best of them.
 void read_members(const segment::View& view, const Snapshot& so_far, NameInfo& info) {
   const auto members = names::load_members(view, info.record);
@@ -134,12 +149,11 @@ void read_members(const segment::View& view, const Snapshot& so_far, NameInfo& i
     if (members.word[place].bound()) info.members.push_back(read_member(so_far, members, place));
   }
   const auto taking = names::taking_place(view, members);
-  for (const auto& member : info.members) {
-    if (member.place != taking) continue;
-    info.state = member.state;
-    info.endpoint = member.endpoint;
-    info.owner_label = member.label;
-    info.owner_pid = member.pid;
+  if (const MemberInfo* shown = best_of(info, taking)) {
+    info.state = shown->state;
+    info.endpoint = shown->endpoint;
+    info.owner_label = shown->label;
+    info.owner_pid = shown->pid;
   }
 }
 
