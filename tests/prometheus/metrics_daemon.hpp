@@ -1,7 +1,7 @@
 // A shmbusd that serves metrics, and its page.
 #pragma once
 
-#include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <optional>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "support/catch.hpp"
-#include "support/child.hpp"
 #include "support/http.hpp"
+#include "support/program.hpp"
 #include "support/temp_bus.hpp"
 #include "support/tool.hpp"
 
@@ -24,18 +24,6 @@ inline bool absent(const char* program) {
   if (::access(program, X_OK) == 0) return false;
   std::printf("SKIPPED: there is no %s; scripts/deps --dev installs it\n", program);
   return true;
-}
-
-inline Child start_program(std::vector<std::string> words, const std::string& err) {
-  return Child([&] {
-    const int fd = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    ::dup2(fd, STDERR_FILENO);
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    ::execv(argv[0], argv.data());
-    return 127;
-  });
 }
 
 class MetricsDaemon {
@@ -68,7 +56,7 @@ class MetricsDaemon {
   static Child start(const std::string& bus, std::vector<std::string> options,
                      const std::string& log) {
     options.insert(options.begin(), {SHMBUS_BIN_DIR "/shmbusd", "--bus", bus});
-    return start_program(std::move(options), log);
+    return start_program(std::move(options), {.out = {}, .err = log});
   }
 
   TempFolder folder_;

@@ -131,19 +131,19 @@ TEST_CASE("metrics over HTTP: socket file, other pages, a bus that goes away") {
   // A killed daemon leaves its socket file behind; the next one takes the place.
   plant.daemon().kill();
   auto next = start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", plant.path(), "--metrics", at},
-                            plant.log());
+                            {.out = {}, .err = plant.log()});
   CHECK(eventually([&] { return http_get(at, "/metrics").status == 200; }, 20s));
   // A second one on another bus does not.
   const TempBus other;
   auto second = start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", other.path(), "--metrics", at},
-                              folder.path() + "/second");
+                              {.out = {}, .err = folder.path() + "/second"});
   CHECK(second.wait() == 1);
   CHECK(http_get(at, "/metrics").status == 200);
   next.signal(SIGTERM);
   CHECK(next.wait() == 0);
   CHECK(::access((folder.path() + "/metrics").c_str(), F_OK) != 0);  // cleaned up
   auto third = start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", other.path(), "--metrics", "x"},
-                             folder.path() + "/third");
+                             {.out = {}, .err = folder.path() + "/third"});
   CHECK(third.wait() == 1);
   CHECK(read_whole_file(folder.path() + "/third").find("ADDRESS:PORT") != std::string::npos);
 }
@@ -209,7 +209,7 @@ TEST_CASE("a real Prometheus scrapes it") {
   const auto server = start_program(
       {prometheus, "--config.file=" + config, "--storage.tsdb.path=" + plant.folder() + "/data",
        "--web.listen-address=" + at, "--log.level=warn"},
-      plant.folder() + "/prometheus.log");
+      {.out = {}, .err = plant.folder() + "/prometheus.log"});
   INFO(read_whole_file(plant.folder() + "/prometheus.log"));
   REQUIRE(eventually([&] { return query(at, "up") == 1; }, 60s));
   CHECK(

@@ -1,8 +1,6 @@
 // The tap as its users meet it: every command of a rate that can be followed is seen, what cannot
 // be is counted, a tap that is killed leaves nothing on, and nonsense in the ring harms nobody.
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -14,6 +12,7 @@
 #include "recorder/recorder.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
+#include "support/program.hpp"
 #include "support/seed.hpp"
 #include "support/tool.hpp"
 #include "wait/clock.hpp"
@@ -40,24 +39,10 @@ bool tapped(const detail::BusCore& core) {
 }
 
 /// The tool, running beside the test.
-class Tool {
- public:
-  Tool(std::vector<std::string> words, const std::string& out) {
-    words.insert(words.begin(), std::string(SHMBUS_BIN_DIR) + "/shmbus");
-    child_ = Child([&] {
-      if (std::freopen(out.c_str(), "w", stdout) == nullptr) return 126;
-      std::vector<char*> argv;
-      for (auto& word : words) argv.push_back(word.data());
-      argv.push_back(nullptr);
-      ::execv(argv[0], argv.data());
-      return 127;
-    });
-  }
-  Child& child() { return child_; }
-
- private:
-  Child child_;
-};
+Child start_tool(std::vector<std::string> words, const std::string& out) {
+  words.insert(words.begin(), std::string(SHMBUS_BIN_DIR) + "/shmbus");
+  return start_program(std::move(words), {.out = out, .err = {}});
+}
 
 /// Those that are there so far.
 std::vector<json> lines_of(const std::string& path) {
@@ -106,7 +91,7 @@ TEST_CASE("a tap shows each command of a rate that it can follow") {
   auto bus = open_when_served(place.path(), "echo");
   const auto core = join(place.path());
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "echo", "--json", "--bus", place.path()}, out);
+  Child tap = start_tool({"tap", "echo", "--json", "--bus", place.path()}, out);
   REQUIRE(eventually([&] { return tapped(*core); }));
   auto echo = caller_of(bus, "echo");
   auto refuse = caller_of(bus, "refuse");
@@ -120,8 +105,8 @@ TEST_CASE("a tap shows each command of a rate that it can follow") {
     if (i % 10 == 0) nap(100us);
   }
   nap(200ms);
-  tap.child().signal(SIGINT);
-  CHECK(tap.child().wait(10s) == 0);
+  tap.signal(SIGINT);
+  CHECK(tap.wait(10s) == 0);
   std::uint64_t next = 0;
   for (const auto& line : lines_of(out)) {
     if (line["event"] == "skipped") continue;
@@ -151,13 +136,14 @@ TEST_CASE("filters of a tap, in text") {
   auto bus = open_when_served(place.path(), "refuse");
   const auto core = join(place.path());
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "--failed", "--from", "test", "--count", "1", "--bus", place.path()}, out);
+  Child tap =
+      start_tool({"tap", "--failed", "--from", "test", "--count", "1", "--bus", place.path()}, out);
   REQUIRE(eventually([&] { return tapped(*core); }));
   auto echo = caller_of(bus, "echo");
   auto refuse = caller_of(bus, "refuse");
   for (int i = 0; i < 50; ++i) CHECK(echo.call(bytes_of("hello"), {}).has_value() == false);
   CHECK_FALSE(refuse.call(bytes_of("let me in"), {}));
-  CHECK(tap.child().wait(10s) == 0);
+  CHECK(tap.wait(10s) == 0);
   const auto text = read_whole_file(out);
   INFO(text);
   CHECK(std::count(text.begin(), text.end(), '\n') == 1);
@@ -175,15 +161,15 @@ TEST_CASE("at full speed a tap counts what it skips, and calls go on") {
   (void)call_rate(caller, 100ms);
   const double without = call_rate(caller, 500ms);
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "--json", "--brief", "--bus", place.path()}, out);
+  Child tap = start_tool({"tap", "--json", "--brief", "--bus", place.path()}, out);
   const auto core = join(place.path());
   REQUIRE(eventually([&] { return tapped(*core); }));
   const auto before = core->view().tap().head.next.load();
   const double with = call_rate(caller, 500ms);
   const auto recorded = core->view().tap().head.next.load() - before;
   nap(100ms);
-  tap.child().signal(SIGTERM);
-  CHECK(tap.child().wait(10s) == 0);
+  tap.signal(SIGTERM);
+  CHECK(tap.wait(10s) == 0);
   const auto [shown, skipped] = told_in(out);
   std::printf("call rate: %.0f/s untapped, %.0f/s tapped (%.2f); %llu shown, %llu skipped\n",
               without, with, with / without, static_cast<unsigned long long>(shown),
@@ -203,12 +189,12 @@ TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call wa
   auto caller = caller_of(bus, "echo");
   const auto core = join(place.path());
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "--json", "--bus", place.path()}, out);
+  Child tap = start_tool({"tap", "--json", "--bus", place.path()}, out);
   REQUIRE(eventually([&] { return tapped(*core); }));
   nap(50ms);
   const auto& head = core->view().tap().head.next;
   const auto before = head.load();
-  tap.child().signal(SIGSTOP);
+  tap.signal(SIGSTOP);
   // Every command is recorded from here on, and the tap reads none of them.
   constexpr std::uint64_t calls = 5 * layout::tap_slots;
   std::vector<double> took_us;
@@ -228,15 +214,15 @@ TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call wa
   const double median = took_us[took_us.size() / 2];
   CHECK(median < 1'000);  // whoever waited for a reader that is stopped would take its 5 s
   const auto recorded = head.load() - before;
-  tap.child().signal(SIGCONT);
+  tap.signal(SIGCONT);
   // It reads what is left, and tells the rest.
   const auto all_told = [&] {
     const auto [shown, skipped] = told_in(out);
     return shown + skipped >= recorded;
   };
   CHECK(eventually(all_told, 20s));
-  tap.child().signal(SIGINT);
-  CHECK(tap.child().wait(10s) == 0);
+  tap.signal(SIGINT);
+  CHECK(tap.wait(10s) == 0);
   const auto told = told_in(out);
   std::printf(
       "stopped tap: %.1f us a call (median), %.0f us the slowest; %llu shown, %llu skipped\n",
@@ -256,10 +242,10 @@ TEST_CASE("a tap that is killed leaves recording off within a second or two") {
   auto caller = caller_of(bus, "echo");
   const auto core = join(place.path());
   {
-    Tool tap({"tap", "--bus", place.path()}, folder.path() + "/out");
+    Child tap = start_tool({"tap", "--bus", place.path()}, folder.path() + "/out");
     REQUIRE(eventually([&] { return tapped(*core); }));
     CHECK(call_rate(caller, 50ms) > 0);
-    tap.child().kill();
+    tap.kill();
   }
   CHECK(eventually([&] { return !tapped(*core); }, 3s));
   CHECK(call_rate(caller, 50ms) > 0);  // the handler looks again
@@ -276,7 +262,7 @@ TEST_CASE("forged events do no harm") {
   auto caller = caller_of(bus, "echo");
   const auto core = join(place.path());
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "--json", "--bus", place.path()}, out);
+  Child tap = start_tool({"tap", "--json", "--bus", place.path()}, out);
   REQUIRE(eventually([&] { return tapped(*core); }));
   SHMBUS_RANDOM(random);
   auto& shared = core->view().tap();
@@ -306,8 +292,8 @@ TEST_CASE("forged events do no harm") {
     nap(1ms);
   }
   nap(100ms);
-  tap.child().signal(SIGINT);
-  CHECK(tap.child().wait(20s) == 0);
+  tap.signal(SIGINT);
+  CHECK(tap.wait(20s) == 0);
   const auto lines = lines_of(out);
   const auto true_ones = std::count_if(lines.begin(), lines.end(), [](const json& line) {
     return line["event"] == "served" && line["name"] == "echo" && line["bytes_in"] == 40;
