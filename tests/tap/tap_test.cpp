@@ -213,6 +213,10 @@ TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call wa
   std::sort(took_us.begin(), took_us.end());
   const double median = took_us[took_us.size() / 2];
   CHECK(median < 1'000);  // whoever waited for a reader that is stopped would take its 5 s
+  // An event is written after its command was answered, and before the next one is taken: once
+  // nobody asks for events any more, one call more makes sure of the last.
+  REQUIRE(eventually([&] { return !tapped(*core); }, 5s));
+  REQUIRE(caller.call(raw(block), raw(block)));
   const auto recorded = head.load() - before;
   tap.signal(SIGCONT);
   // It reads what is left, and tells the rest.
