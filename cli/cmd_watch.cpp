@@ -37,15 +37,18 @@ void show_json(const NameChange& change) {
   if (change.available) {
     out["owner"] = change.owner.view();
     out["pid"] = change.pid;
+    if (change.taken_over) out["taken_over"] = true;
   }
   fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 void show_text(const NameChange& change) {
-  const std::string what = change.available
-                               ? fmt::format("{} by {}, pid {}", styled("available", Style::good),
-                                             printable(change.owner.view()), change.pid)
-                               : styled("vacant", Style::warn);
+  const std::string what =
+      change.available
+          ? fmt::format("{} by {}, pid {}",
+                        styled(change.taken_over ? "taken over" : "available", Style::good),
+                        printable(change.owner.view()), change.pid)
+          : styled("vacant", Style::warn);
   fmt::print("{}  {}  {}\n", time_of_day(), printable(change.name.view()), what);
 }
 

@@ -68,6 +68,7 @@ int run(const Options& options) {
   const Notifier notifier = Notifier::from_environment();
   block_stop_signals();
   raise_descriptor_limit();
+  SpanCounts spans;
   std::unique_ptr<MetricsServer> metrics;
   std::unique_ptr<TraceExporter> traces;
   for (;;) {
@@ -75,13 +76,14 @@ int run(const Options& options) {
     if (!bus) return refuse(options, bus.error(), log);
     // Once the bus is ours: a second daemon must not take the address from the first.
     if (!options.metrics.empty() && metrics == nullptr) {
-      auto started = MetricsServer::start(options.metrics, options.bus);
+      auto started = MetricsServer::start(options.metrics, options.bus,
+                                          options.otlp.empty() ? nullptr : &spans);
       if (!started) return refuse(options, started.error(), log);
       metrics = std::move(*started);
       log.write(Level::info, "metrics are served", {{"at", metrics->address()}});
     }
     if (!options.otlp.empty() && traces == nullptr) {
-      auto started = TraceExporter::start(options.otlp, options.bus, log);
+      auto started = TraceExporter::start(options.otlp, options.bus, log, spans);
       if (!started) return refuse(options, started.error(), log);
       traces = std::move(*started);
       log.write(Level::info, "spans are exported", {{"to", options.otlp}});

@@ -42,6 +42,7 @@ MHD_Result send(MHD_Connection* connection, const Page& page) {
 
 struct MetricsServer::State {
   std::string bus;
+  const SpanCounts* spans = nullptr;
   ListenSocket socket;
   MHD_Daemon* http = nullptr;
   // The HTTP thread's own:
@@ -62,7 +63,7 @@ Page MetricsServer::State::metrics() {
     }
     reader.emplace(std::move(*opened));
   }
-  Page page{MHD_HTTP_OK, metrics_type, metrics_text(*reader)};
+  Page page{MHD_HTTP_OK, metrics_type, metrics_text(*reader, spans)};
   if (reader->lost()) {
     return {MHD_HTTP_SERVICE_UNAVAILABLE, plain_type, "the file of the bus was cut short\n"};
   }
@@ -88,11 +89,13 @@ MetricsServer::~MetricsServer() {
 const std::string& MetricsServer::address() const noexcept { return state_->socket.address; }
 
 Result<std::unique_ptr<MetricsServer>> MetricsServer::start(std::string_view address,
-                                                            std::string bus) {
+                                                            std::string bus,
+                                                            const SpanCounts* spans) {
   auto socket = listen_at(address);
   if (!socket) return tl::unexpected<Error>(socket.error());
   auto state = std::make_unique<State>();
   state->bus = std::move(bus);
+  state->spans = spans;
   state->socket = std::move(*socket);
   // Called again and again for one request; a request of ours is complete at the first time.
   const MHD_AccessHandlerCallback answer =

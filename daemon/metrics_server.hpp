@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/span_counts.hpp"
 #include "shmbus/error.hpp"
 
 namespace shmbus::daemon {
@@ -17,8 +18,9 @@ namespace shmbus::daemon {
 class MetricsServer {
  public:
   /// Listens at `address` (listen_socket.hpp) for scrapers of `bus`, which it follows by its name:
-  /// when the bus is replaced, the next scrape shows the new one.
-  static Result<std::unique_ptr<MetricsServer>> start(std::string_view address, std::string bus);
+  /// when the bus is replaced, the next scrape shows the new one. `spans`, if any, must outlive it.
+  static Result<std::unique_ptr<MetricsServer>> start(std::string_view address, std::string bus,
+                                                      const SpanCounts* spans);
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
   ~MetricsServer();

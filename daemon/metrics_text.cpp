@@ -1,77 +1,16 @@
 #include "daemon/metrics_text.hpp"
 
-#include <fmt/format.h>
-
-#include <iterator>
-#include <set>
 #include <shmbus/version.hpp>
-#include <vector>
 
+#include "daemon/metrics_commands.hpp"
+#include "daemon/metrics_page.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/participant.hpp"
 
 namespace shmbus::daemon {
 namespace {
 
-using inspect::NameInfo;
 using inspect::Snapshot;
-
-// One bucket for each octave between 64 ns and 68 s: the segment's own are eight times as many,
-// more than a time series database wants of each command.
-constexpr std::uint32_t octave_first = 6;
-constexpr std::uint32_t octave_last = 36;
-constexpr double ns_per_s = 1e9;
-
-/// Families one after the other; the samples of a family stand together, as the format wants.
-class Page {
- public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = name;
-    put("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-  }
-  void sample(std::uint64_t value, std::string_view labels = {}) {
-    if (labels.empty()) {
-      put("{} {}\n", name_, value);
-    } else {
-      put("{}{{{}}} {}\n", name_, labels, value);
-    }
-  }
-  void histogram(const stats::Counts& counts, std::string_view labels = {});
-  [[nodiscard]] std::string take() { return std::move(text_); }
-
- private:
-  template <class... Args>
-  void put(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
-  }
-  std::string name_;
-  std::string text_;
-};
-
-void Page::histogram(const stats::Counts& counts, std::string_view labels) {
-  const std::string_view comma = labels.empty() ? "" : ",";
-  std::uint64_t below = 0;
-  double sum = 0;
-  std::uint32_t bucket = 0;
-  const auto add_one = [&] {
-    below += counts.bucket[bucket];
-    // The last one has no upper end.
-    const bool last = bucket + 1 == counts.bucket.size();
-    const auto middle = last ? stats::bucket_low_ns(bucket) : stats::bucket_middle_ns(bucket);
-    sum += static_cast<double>(counts.bucket[bucket]) * static_cast<double>(middle) / ns_per_s;
-    ++bucket;
-  };
-  for (std::uint32_t octave = octave_first; octave <= octave_last; ++octave) {
-    const std::uint64_t end = 1ULL << octave;
-    while (stats::bucket_low_ns(bucket) < end) add_one();
-    put("{}_bucket{{{}{}le=\"{}\"}} {}\n", name_, labels, comma,
-        static_cast<double>(end) / ns_per_s, below);
-  }
-  while (bucket < counts.bucket.size()) add_one();
-  put("{}_bucket{{{}{}le=\"+Inf\"}} {}\n", name_, labels, comma, below);
-  const std::string braces = labels.empty() ? std::string() : fmt::format("{{{}}}", labels);
-  put("{}_sum{} {}\n{}_count{} {}\n", name_, braces, sum, name_, braces, below);
-}
 
 std::uint64_t read(const layout::Word64& counter) noexcept {
   return counter.load(std::memory_order_relaxed);
@@ -103,23 +42,6 @@ struct Callers {
     }
   }
 };
-
-struct Command {
-  const NameInfo* info;
-  std::string label;  ///< command="user.create"
-};
-
-/// The names, each once: two series of one name would spoil the whole scrape.
-std::vector<Command> commands_of(const Snapshot& snapshot) {
-  std::vector<Command> out;
-  std::set<std::string> seen;
-  for (const auto& name : snapshot.names) {
-    if (name.lease != layout::lease_published) continue;
-    auto label = fmt::format("command=\"{}\"", label_value(name.name));
-    if (seen.insert(label).second) out.push_back({&name, std::move(label)});
-  }
-  return out;
-}
 
 void write_bus(Page& page, const Snapshot& s) {
   const auto& header = s.bus.header;
@@ -160,8 +82,7 @@ void write_capacities(Page& page, const Snapshot& s) {
 
 void write_callers(Page& page, const Callers& c) {
   const auto counter = [&](const char* name, const char* help, std::uint64_t value) {
-    page.family(name, "counter", help);
-    page.sample(value);
+    page.only(name, "counter", help, value);
   };
   counter("shmbus_calls_total", "Calls that were made.", c.calls);
   counter("shmbus_sends_total", "One-way commands that were sent.", c.sends);
@@ -194,55 +115,38 @@ void write_endpoints(Page& page, const Snapshot& s) {
        [](const EndpointInfo& e) { return std::uint64_t{e.inbox.waiting}; });
 }
 
-void write_commands(Page& page, const std::vector<Command>& commands) {
-  const auto each = [&](const char* name, const char* type, const char* help, auto value) {
-    page.family(name, type, help);
-    for (const auto& one : commands) page.sample(value(*one.info), one.label);
-  };
-  each("shmbus_command_up", "gauge", "1 while a living process handles it.", [](const NameInfo& n) {
-    return n.state == inspect::NameState::active ? std::uint64_t{1} : 0;
-  });
-  each("shmbus_command_depth", "gauge", "Published and not answered, over all callers.",
-       [](const NameInfo& n) { return std::uint64_t{n.depth}; });
-  each("shmbus_commands_total", "counter", "Commands that a handler ran.",
-       [](const NameInfo& n) { return n.commands; });
-  page.family("shmbus_command_errors_total", "counter",
-              "refused: the handler said no; expired: its deadline or a cancellation came first.");
-  for (const auto& one : commands) {
-    page.sample(one.info->errors, one.label + ",reason=\"refused\"");
-    page.sample(one.info->expired, one.label + ",reason=\"expired\"");
+std::uint64_t relaxed(const std::atomic<std::uint64_t>& counter) noexcept {
+  return counter.load(std::memory_order_relaxed);
+}
+
+/// Events are spans and other things; the rings themselves do not tell them apart.
+void write_recorder(Page& page, const segment::View& view) {
+  std::uint64_t events = 0;
+  for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
+    events += read(view.recorder(i).head.next);
   }
-  each("shmbus_command_request_bytes_total", "counter", "Bytes that the handler was given.",
-       [](const NameInfo& n) { return n.bytes_in; });
-  each("shmbus_command_reply_bytes_total", "counter", "Bytes that the handler answered.",
-       [](const NameInfo& n) { return n.bytes_out; });
-  page.family("shmbus_command_service_seconds", "histogram",
-              "Time inside the handler, of a sample of the commands.");
-  for (const auto& one : commands) page.histogram(one.info->service, one.label);
-  page.family("shmbus_command_queue_seconds", "histogram",
-              "From the publish to the start of the handler, of a sample of the commands.");
-  for (const auto& one : commands) page.histogram(one.info->queue, one.label);
+  page.only("shmbus_recorder_events_total", "counter",
+            "Events and spans that went into the flight recorders.", events);
+  page.only("shmbus_tap_events_total", "counter", "Commands that were recorded for a tap.",
+            read(view.tap().head.next));
+}
+
+void write_spans(Page& page, const SpanCounts& spans) {
+  page.only("shmbus_spans_exported_total", "counter", "Spans that the collector took.",
+            relaxed(spans.exported));
+  page.only("shmbus_spans_lost_total", "counter",
+            "Spans that the collector refused, or that found the queue to it full.",
+            relaxed(spans.lost));
+  page.only("shmbus_spans_queued", "gauge", "Spans that wait for the collector.",
+            relaxed(spans.queued));
+  page.only("shmbus_recorder_events_overwritten_total", "counter",
+            "Events and spans that were overwritten before the exporter read them.",
+            relaxed(spans.overwritten));
 }
 
 }  // namespace
 
-std::string label_value(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '"') {
-      out += "\\\"";
-    } else if (c == '\\') {
-      out += "\\\\";
-    } else if (c < ' ' || c > '~') {
-      out += fmt::format("\\\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-std::string metrics_text(const inspect::Reader& reader) {
+std::string metrics_text(const inspect::Reader& reader, const SpanCounts* spans) {
   const Snapshot snapshot = inspect::take_snapshot(reader);
   if (snapshot.bus.file_bytes < snapshot.bus.header.segment_bytes) return {};
   Page page;
@@ -250,7 +154,9 @@ std::string metrics_text(const inspect::Reader& reader) {
   write_capacities(page, snapshot);
   write_callers(page, Callers(reader.view()));
   write_endpoints(page, snapshot);
-  write_commands(page, commands_of(snapshot));
+  write_commands(page, reader, snapshot);
+  write_recorder(page, reader.view());
+  if (spans != nullptr) write_spans(page, *spans);
   return page.take();
 }
 

@@ -4,17 +4,14 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
+#include "daemon/span_counts.hpp"
 #include "inspect/reader.hpp"
 
 namespace shmbus::daemon {
 
-/// Everything, as of now. Reads the segment and nothing else.
-std::string metrics_text(const inspect::Reader& reader);
-
-/// A label's value between its quotes. Names come from the segment: whatever is not printable ASCII
-/// is written as \xNN, so that no peer can break the format or the scraper's idea of UTF-8.
-std::string label_value(std::string_view text);
+/// Everything, as of now. Reads the segment, and of spans what this daemon did with them; nullptr
+/// when it exports none.
+std::string metrics_text(const inspect::Reader& reader, const SpanCounts* spans);
 
 }  // namespace shmbus::daemon

@@ -5,6 +5,7 @@
 
 #include "lane/directory.hpp"
 #include "lane/journal.hpp"
+#include "names/members.hpp"
 #include "wait/clock.hpp"
 
 namespace shmbus::daemon {
@@ -133,8 +134,11 @@ void Publisher::count_depths() {
 }
 
 std::uint64_t Publisher::depth_of_name(std::uint32_t name) const noexcept {
-  const layout::BindingWord binding{view_.name(name).binding.load(std::memory_order_relaxed)};
-  return binding.endpoint() < depths_.size() ? depths_[binding.endpoint()] : 0;
+  std::uint64_t depth = 0;
+  for (const auto word : names::load_members(view_, name).word) {
+    if (word.bound()) depth += depths_[word.endpoint()];
+  }
+  return depth;
 }
 
 void Publisher::sum_round_trips() {

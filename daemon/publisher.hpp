@@ -3,8 +3,9 @@
 //
 //   rates       differences of counters between two passes
 //   p50, p99    of what was recorded between two passes; of all time while nothing is recorded
-//   depth       commands committed and not started. Lanes lead to endpoints, not to names, so each
-//               name of an endpoint shows the depth of the whole endpoint
+//   depth       commands committed and not started, at the endpoints of all who serve the name.
+//               Lanes lead to endpoints, not to names, so each name of an endpoint shows the depth
+//               of the whole endpoint; members of a group have one for each name that they share
 //
 // Counters are read once into locals. A peer that scribbles over them gets wrong figures for its
 // names; a counter that went backwards counts as a rate of 0.

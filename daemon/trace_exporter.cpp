@@ -24,11 +24,12 @@ constexpr std::uint64_t tell_every_ns = 60 * second;
 }  // namespace
 
 struct TraceExporter::State {
-  State(telemetry::HttpPost http, std::string name, const Log& to)
-      : bus(std::move(name)), log(&to), exporter(std::move(http), bus) {}
+  State(telemetry::HttpPost http, std::string name, const Log& to, SpanCounts& counts)
+      : bus(std::move(name)), log(&to), shown(&counts), exporter(std::move(http), bus) {}
 
   std::string bus;
   const Log* log;
+  SpanCounts* shown;
   telemetry::OtlpExporter exporter;
   telemetry::QueueSpans queue;
   std::optional<inspect::Reader> reader;
@@ -46,6 +47,8 @@ struct TraceExporter::State {
   void look();
   void follow_bus();
   void tell(const std::string& error, std::uint64_t now_ns);
+  void show() const;
+  [[nodiscard]] std::uint64_t unseen() const;
   bool pause();
 };
 
@@ -86,6 +89,20 @@ void TraceExporter::State::tell(const std::string& error, std::uint64_t now_ns) 
   away = away || !error.empty();
 }
 
+std::uint64_t TraceExporter::State::unseen() const {
+  return overwritten + (spans ? spans->overwritten() : 0);
+}
+
+void TraceExporter::State::show() const {
+  const auto set = [](std::atomic<std::uint64_t>& counter, std::uint64_t value) {
+    counter.store(value, std::memory_order_relaxed);
+  };
+  set(shown->exported, exporter.counts().sent);
+  set(shown->lost, exporter.counts().lost);
+  set(shown->queued, exporter.queued());
+  set(shown->overwritten, unseen());
+}
+
 bool TraceExporter::State::pause() {
   std::unique_lock lock(mutex);
   return !changed.wait_for(lock, look_pause, [this] { return stop; });
@@ -97,27 +114,28 @@ void TraceExporter::State::run() {
     while (pause()) {
       look();
       const std::uint64_t now = wait::monotonic_ns();
+      show();  // a collector that is slow to answer must not hide that spans wait
       tell(exporter.flush(now, post_limit), now);
+      show();
     }
     look();
     exporter.add(queue.rest());
     (void)exporter.flush_at_once(last_post_limit);
     const auto& counts = exporter.counts();
-    const std::uint64_t unseen = overwritten + (spans ? spans->overwritten() : 0);
     log->write(Level::info, "spans were exported",
                {{"sent", counts.sent},
                 {"lost", counts.lost + exporter.queued()},
-                {"overwritten_events", unseen}});
+                {"overwritten_events", unseen()}});
   } catch (const std::exception& e) {
     log->write(Level::error, "spans are exported no more", {{"why", e.what()}});
   }
 }
 
 Result<std::unique_ptr<TraceExporter>> TraceExporter::start(std::string url, std::string bus,
-                                                            const Log& log) {
+                                                            const Log& log, SpanCounts& counts) {
   auto http = telemetry::HttpPost::make(std::move(url));
   if (!http) return tl::unexpected<Error>(http.error());
-  auto state = std::make_unique<State>(std::move(*http), std::move(bus), log);
+  auto state = std::make_unique<State>(std::move(*http), std::move(bus), log, counts);
   State& there = *state;
   there.thread = std::thread([&there] { there.run(); });
   return std::unique_ptr<TraceExporter>(new TraceExporter(std::move(state)));

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/log.hpp"
+#include "daemon/span_counts.hpp"
 #include "shmbus/error.hpp"
 
 namespace shmbus::daemon {
@@ -16,9 +17,10 @@ namespace shmbus::daemon {
 class TraceExporter {
  public:
   /// `bus` is followed by its name: when it is replaced, the next look is at the new one. The log
-  /// must outlive this. Spans from before are left alone: the last daemon has exported them.
+  /// and the counts must outlive this. Spans from before are left alone: the last daemon has
+  /// exported them.
   static Result<std::unique_ptr<TraceExporter>> start(std::string url, std::string bus,
-                                                      const Log& log);
+                                                      const Log& log, SpanCounts& counts);
   TraceExporter(const TraceExporter&) = delete;
   TraceExporter& operator=(const TraceExporter&) = delete;
   ~TraceExporter();  ///< tries once more to hand over what is left, for a second at most

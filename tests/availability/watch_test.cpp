@@ -4,37 +4,17 @@
 #include <sstream>
 #include <thread>
 
+#include "availability/told.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
 #include "support/tool.hpp"
 
 using namespace shmbus;
 using namespace std::chrono_literals;
+using test::changes;
+using test::Told;
 
 namespace {
-
-struct Told {
-  std::string name;
-  bool available;
-  std::uint32_t pid;
-  friend bool operator==(const Told&, const Told&) = default;
-};
-
-/// Everything that a watch tells within `limit`, until it has told `wanted` changes.
-std::vector<Told> changes(NameWatch& watch, std::size_t wanted,
-                          std::chrono::milliseconds limit = 20s) {
-  std::vector<Told> all;
-  const test::Stopwatch clock;
-  for (;;) {
-    const auto told = watch.poll([&](const NameChange& change) {
-      all.push_back({std::string(change.name.view()), change.available, change.pid});
-    });
-    REQUIRE_OK(told);
-    const auto left = limit - std::chrono::milliseconds(static_cast<long>(clock.ms()));
-    if (all.size() >= wanted || left <= 0ms) return all;
-    REQUIRE_OK(watch.wait(left));
-  }
-}
 
 test::Child owner_of(const std::string& path, std::vector<std::string> names) {
   return test::handler_process(path, [=](Bus&, Server& server) {

@@ -2,7 +2,6 @@
 #include <cstring>
 
 #include "inspect/doctor.hpp"
-#include "inspect/snapshot.hpp"
 #include "layout/header.hpp"
 #include "memory_bus.hpp"
 
@@ -44,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto report = inspect::look_at(file.path());
   if (report) (void)inspect::examine_file(*report);
   if (const auto reader = inspect::Reader::open(file.path())) {
-    (void)inspect::examine_bus(inspect::take_snapshot(*reader));
+    (void)inspect::examine(*reader);
   }
   join(file.path());
   return 0;

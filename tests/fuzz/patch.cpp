@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "inspect/doctor.hpp"
-#include "inspect/snapshot.hpp"
 #include "memory_bus.hpp"
 #include "segment/open.hpp"
 #include "segment/view.hpp"
@@ -134,7 +133,7 @@ void scene(const std::string& path, std::span<const Patch> patches) {
   (void)caller->flush();
   (void)bus->reclaim();
   if (const auto reader = inspect::Reader::open(path)) {
-    (void)inspect::examine_bus(inspect::take_snapshot(*reader));
+    (void)inspect::examine(*reader);
   }
   if (auto newcomer = Bus::open(path, fuzz::tiny_bus())) {
     auto heir = newcomer->serve();

@@ -1,17 +1,13 @@
 // What shmbusd --metrics serves: figures that agree with the traffic, in a form that promtool and a
 // real Prometheus accept, and never at the cost of the supervisor's own work.
-#include <fcntl.h>
-
 #include <cmath>
 #include <csignal>
-#include <cstdio>
 #include <fstream>
 #include <list>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <sstream>
 
 #include "inspect/snapshot.hpp"
+#include "prometheus/metrics_daemon.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
 #include "support/http.hpp"
@@ -22,27 +18,6 @@ using namespace shmbus::test;
 
 namespace {
 
-constexpr const char* promtool = "/usr/bin/promtool";
-constexpr const char* prometheus = "/usr/bin/prometheus";
-
-bool absent(const char* program) {
-  if (::access(program, X_OK) == 0) return false;
-  std::printf("SKIPPED: there is no %s; scripts/deps --dev installs it\n", program);
-  return true;
-}
-
-Child start_program(std::vector<std::string> words, const std::string& err) {
-  return Child([&] {
-    const int fd = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    ::dup2(fd, STDERR_FILENO);
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    ::execv(argv[0], argv.data());
-    return 127;
-  });
-}
-
 /// A bus with a handler, a daemon that serves metrics, and traffic of known size.
 class Plant {
  public:
@@ -52,11 +27,8 @@ class Plant {
             handlers({{"echo", [](Context& c) { return answer(c, c.request()); }},
                       {"refuse", [](Context&) { return Status::reject(7, "no"); }},
                       {"odd \"name\"\\\n\xff", [](Context&) { return Status::ok(); }}}))),
-        daemon_(start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", place_.path(), "--metrics", at},
-                              log())),
-        bus_(open_when_served(place_.path(), "refuse")) {
-    REQUIRE(eventually([&] { return !address().empty(); }, 20s));
-  }
+        daemon_(place_.path(), {"--metrics", at}),
+        bus_(open_when_served(place_.path(), "refuse")) {}
   void make_calls(int count) {
     auto echo = caller_of(bus_, "echo");
     auto refuse = caller_of(bus_, "refuse");
@@ -66,42 +38,20 @@ class Plant {
       REQUIRE_FALSE(refuse.call({}, {}));
     }
   }
-  /// What the log says: port 0 is one that the kernel chose.
-  [[nodiscard]] std::string address() const {
-    const std::string text = read_whole_file(log());
-    const auto at = text.find("metrics are served at=");
-    const auto end = text.find('\n', at);
-    return at == std::string::npos || end == std::string::npos
-               ? ""
-               : text.substr(at + 22, end - at - 22);
-  }
-  [[nodiscard]] std::string text() const {
-    const auto answer = http_get(address(), "/metrics");
-    REQUIRE(answer.status == 200);
-    return answer.body;
-  }
-  [[nodiscard]] std::string log() const { return folder_.path() + "/log"; }
-  [[nodiscard]] const std::string& folder() const { return folder_.path(); }
+  [[nodiscard]] std::string address() const { return daemon_.address(); }
+  [[nodiscard]] std::string text() const { return daemon_.text(); }
+  [[nodiscard]] std::string log() const { return daemon_.log(); }
+  [[nodiscard]] const std::string& folder() const { return daemon_.folder(); }
   [[nodiscard]] const std::string& path() const { return place_.path(); }
   Child& handler() { return handler_; }
-  Child& daemon() { return daemon_; }
+  Child& daemon() { return daemon_.process(); }
 
  private:
   TempBus place_;
-  TempFolder folder_;
   Child handler_;
-  Child daemon_;
+  MetricsDaemon daemon_;
   Bus bus_;
 };
-
-/// The value of one series, as it is written before the space.
-std::optional<double> value(const std::string& text, const std::string& series) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(series + " ")) return std::stod(line.substr(series.size() + 1));
-  }
-  return std::nullopt;
-}
 
 /// "http://ADDRESS" + path, answered with JSON by Prometheus; null while it is not up.
 nlohmann::json ask(const std::string& address, const std::string& path) {
@@ -181,19 +131,19 @@ TEST_CASE("metrics over HTTP: socket file, other pages, a bus that goes away") {
   // A killed daemon leaves its socket file behind; the next one takes the place.
   plant.daemon().kill();
   auto next = start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", plant.path(), "--metrics", at},
-                            plant.log());
+                            {.out = {}, .err = plant.log()});
   CHECK(eventually([&] { return http_get(at, "/metrics").status == 200; }, 20s));
   // A second one on another bus does not.
   const TempBus other;
   auto second = start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", other.path(), "--metrics", at},
-                              folder.path() + "/second");
+                              {.out = {}, .err = folder.path() + "/second"});
   CHECK(second.wait() == 1);
   CHECK(http_get(at, "/metrics").status == 200);
   next.signal(SIGTERM);
   CHECK(next.wait() == 0);
   CHECK(::access((folder.path() + "/metrics").c_str(), F_OK) != 0);  // cleaned up
   auto third = start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", other.path(), "--metrics", "x"},
-                             folder.path() + "/third");
+                             {.out = {}, .err = folder.path() + "/third"});
   CHECK(third.wait() == 1);
   CHECK(read_whole_file(folder.path() + "/third").find("ADDRESS:PORT") != std::string::npos);
 }
@@ -242,11 +192,7 @@ TEST_CASE("promtool finds nothing to complain about") {
   if (absent(promtool)) return;
   Plant plant;
   plant.make_calls(100);
-  const auto checked = run_program({promtool, "check", "metrics"}, plant.text());
-  INFO(checked.out << checked.err);
-  CHECK(checked.code == 0);
-  CHECK(checked.out.empty());
-  CHECK(checked.err.empty());
+  check_by_promtool(plant.text());
   // It would have said so.
   CHECK(run_program({promtool, "check", "metrics"}, "# TYPE x counter\nx 1\n").code != 0);
 }
@@ -263,7 +209,7 @@ TEST_CASE("a real Prometheus scrapes it") {
   const auto server = start_program(
       {prometheus, "--config.file=" + config, "--storage.tsdb.path=" + plant.folder() + "/data",
        "--web.listen-address=" + at, "--log.level=warn"},
-      plant.folder() + "/prometheus.log");
+      {.out = {}, .err = plant.folder() + "/prometheus.log"});
   INFO(read_whole_file(plant.folder() + "/prometheus.log"));
   REQUIRE(eventually([&] { return query(at, "up") == 1; }, 60s));
   CHECK(

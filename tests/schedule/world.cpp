@@ -11,7 +11,6 @@
 #include <iterator>
 
 #include "inspect/doctor.hpp"
-#include "inspect/snapshot.hpp"
 #include "layout/participant.hpp"
 #include "schedule/arena.hpp"
 #include "segment/view.hpp"
@@ -210,7 +209,7 @@ std::string World::leftovers() const {
     if (layout::ControlWord{view.endpoint(i).control.control.load()}.active()) note("endpoint", i);
   }
   if (!locks_.empty()) note("lock", lock_word(locks_.front().offset));
-  for (const auto& finding : inspect::examine_bus(inspect::take_snapshot(*reader_))) {
+  for (const auto& finding : inspect::examine(*reader_)) {
     if (finding.severity == inspect::Severity::note) continue;
     found += (found.empty() ? "" : ", ") + finding.id + " " + finding.subject;
   }

@@ -1,8 +1,6 @@
 // The tap as its users meet it: every command of a rate that can be followed is seen, what cannot
 // be is counted, a tap that is killed leaves nothing on, and nonsense in the ring harms nobody.
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -14,6 +12,7 @@
 #include "recorder/recorder.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
+#include "support/program.hpp"
 #include "support/seed.hpp"
 #include "support/tool.hpp"
 #include "wait/clock.hpp"
@@ -40,30 +39,36 @@ bool tapped(const detail::BusCore& core) {
 }
 
 /// The tool, running beside the test.
-class Tool {
- public:
-  Tool(std::vector<std::string> words, const std::string& out) {
-    words.insert(words.begin(), std::string(SHMBUS_BIN_DIR) + "/shmbus");
-    child_ = Child([&] {
-      if (std::freopen(out.c_str(), "w", stdout) == nullptr) return 126;
-      std::vector<char*> argv;
-      for (auto& word : words) argv.push_back(word.data());
-      argv.push_back(nullptr);
-      ::execv(argv[0], argv.data());
-      return 127;
-    });
-  }
-  Child& child() { return child_; }
+Child start_tool(std::vector<std::string> words, const std::string& out) {
+  words.insert(words.begin(), std::string(SHMBUS_BIN_DIR) + "/shmbus");
+  return start_program(std::move(words), {.out = out, .err = {}});
+}
 
- private:
-  Child child_;
-};
-
+/// Those that are there so far.
 std::vector<json> lines_of(const std::string& path) {
   std::vector<json> lines;
   std::istringstream text(read_whole_file(path));
-  for (std::string line; std::getline(text, line);) lines.push_back(json::parse(line));
+  for (std::string line; std::getline(text, line) && !text.eof();) {
+    lines.push_back(json::parse(line));
+  }
   return lines;
+}
+
+struct Told {
+  std::uint64_t shown = 0;
+  std::uint64_t skipped = 0;
+};
+/// What a tap with --json has said of what it saw.
+Told told_in(const std::string& path) {
+  Told told;
+  for (const auto& line : lines_of(path)) {
+    if (line["event"] == "skipped") {
+      told.skipped = line["total"];
+    } else {
+      ++told.shown;
+    }
+  }
+  return told;
 }
 
 /// Calls a second, made for so long.
@@ -86,7 +91,7 @@ TEST_CASE("a tap shows each command of a rate that it can follow") {
   auto bus = open_when_served(place.path(), "echo");
   const auto core = join(place.path());
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "echo", "--json", "--bus", place.path()}, out);
+  Child tap = start_tool({"tap", "echo", "--json", "--bus", place.path()}, out);
   REQUIRE(eventually([&] { return tapped(*core); }));
   auto echo = caller_of(bus, "echo");
   auto refuse = caller_of(bus, "refuse");
@@ -100,8 +105,8 @@ TEST_CASE("a tap shows each command of a rate that it can follow") {
     if (i % 10 == 0) nap(100us);
   }
   nap(200ms);
-  tap.child().signal(SIGINT);
-  CHECK(tap.child().wait(10s) == 0);
+  tap.signal(SIGINT);
+  CHECK(tap.wait(10s) == 0);
   std::uint64_t next = 0;
   for (const auto& line : lines_of(out)) {
     if (line["event"] == "skipped") continue;
@@ -131,13 +136,14 @@ TEST_CASE("filters of a tap, in text") {
   auto bus = open_when_served(place.path(), "refuse");
   const auto core = join(place.path());
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "--failed", "--from", "test", "--count", "1", "--bus", place.path()}, out);
+  Child tap =
+      start_tool({"tap", "--failed", "--from", "test", "--count", "1", "--bus", place.path()}, out);
   REQUIRE(eventually([&] { return tapped(*core); }));
   auto echo = caller_of(bus, "echo");
   auto refuse = caller_of(bus, "refuse");
   for (int i = 0; i < 50; ++i) CHECK(echo.call(bytes_of("hello"), {}).has_value() == false);
   CHECK_FALSE(refuse.call(bytes_of("let me in"), {}));
-  CHECK(tap.child().wait(10s) == 0);
+  CHECK(tap.wait(10s) == 0);
   const auto text = read_whole_file(out);
   INFO(text);
   CHECK(std::count(text.begin(), text.end(), '\n') == 1);
@@ -155,24 +161,16 @@ TEST_CASE("at full speed a tap counts what it skips, and calls go on") {
   (void)call_rate(caller, 100ms);
   const double without = call_rate(caller, 500ms);
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "--json", "--brief", "--bus", place.path()}, out);
+  Child tap = start_tool({"tap", "--json", "--brief", "--bus", place.path()}, out);
   const auto core = join(place.path());
   REQUIRE(eventually([&] { return tapped(*core); }));
   const auto before = core->view().tap().head.next.load();
   const double with = call_rate(caller, 500ms);
   const auto recorded = core->view().tap().head.next.load() - before;
   nap(100ms);
-  tap.child().signal(SIGTERM);
-  CHECK(tap.child().wait(10s) == 0);
-  std::uint64_t shown = 0;
-  std::uint64_t skipped = 0;
-  for (const auto& line : lines_of(out)) {
-    if (line["event"] == "skipped") {
-      skipped = line["total"];
-    } else {
-      ++shown;
-    }
-  }
+  tap.signal(SIGTERM);
+  CHECK(tap.wait(10s) == 0);
+  const auto [shown, skipped] = told_in(out);
   std::printf("call rate: %.0f/s untapped, %.0f/s tapped (%.2f); %llu shown, %llu skipped\n",
               without, with, with / without, static_cast<unsigned long long>(shown),
               static_cast<unsigned long long>(skipped));
@@ -183,6 +181,63 @@ TEST_CASE("at full speed a tap counts what it skips, and calls go on") {
   CHECK(shown > 0);
 }
 
+TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call waits for it") {
+  const TempBus place;
+  const TempFolder folder;
+  const auto handler = handler_process(place.path(), echo_and_refuse());
+  auto bus = open_when_served(place.path(), "echo");
+  auto caller = caller_of(bus, "echo");
+  const auto core = join(place.path());
+  const std::string out = folder.path() + "/out";
+  Child tap = start_tool({"tap", "--json", "--bus", place.path()}, out);
+  REQUIRE(eventually([&] { return tapped(*core); }));
+  nap(50ms);
+  const auto& head = core->view().tap().head.next;
+  const auto before = head.load();
+  tap.signal(SIGSTOP);
+  // Every command is recorded from here on, and the tap reads none of them.
+  constexpr std::uint64_t calls = 5 * layout::tap_slots;
+  std::vector<double> took_us;
+  Block block;
+  for (std::uint64_t i = 0; head.load() < before + calls; ++i) {
+    if (i % 20 == 0) recorder::ask_for_events(core->attachment(), true);
+    block.number = i;
+    Block reply;
+    const Stopwatch watch;
+    REQUIRE(caller.call(raw(block), raw(reply), 5s) == sizeof reply);
+    took_us.push_back(watch.ms() * 1e3);
+    REQUIRE(reply.number == i);
+  }
+  // A moment until the handler had noticed the tap; then none went unrecorded.
+  CHECK(took_us.size() < calls + 100);
+  std::sort(took_us.begin(), took_us.end());
+  const double median = took_us[took_us.size() / 2];
+  CHECK(median < 1'000);  // whoever waited for a reader that is stopped would take its 5 s
+  // An event is written after its command was answered, and before the next one is taken: once
+  // nobody asks for events any more, one call more makes sure of the last.
+  REQUIRE(eventually([&] { return !tapped(*core); }, 5s));
+  REQUIRE(caller.call(raw(block), raw(block)));
+  const auto recorded = head.load() - before;
+  tap.signal(SIGCONT);
+  // It reads what is left, and tells the rest.
+  const auto all_told = [&] {
+    const auto [shown, skipped] = told_in(out);
+    return shown + skipped >= recorded;
+  };
+  CHECK(eventually(all_told, 20s));
+  tap.signal(SIGINT);
+  CHECK(tap.wait(10s) == 0);
+  const auto told = told_in(out);
+  std::printf(
+      "stopped tap: %.1f us a call (median), %.0f us the slowest; %llu shown, %llu skipped\n",
+      median, took_us.back(), static_cast<unsigned long long>(told.shown),
+      static_cast<unsigned long long>(told.skipped));
+  CHECK(told.skipped > 0);
+  CHECK(told.skipped >= recorded - layout::tap_slots);
+  CHECK(told.shown > 0);
+  CHECK(told.shown + told.skipped == recorded);
+}
+
 TEST_CASE("a tap that is killed leaves recording off within a second or two") {
   const TempBus place;
   const TempFolder folder;
@@ -191,10 +246,10 @@ TEST_CASE("a tap that is killed leaves recording off within a second or two") {
   auto caller = caller_of(bus, "echo");
   const auto core = join(place.path());
   {
-    Tool tap({"tap", "--bus", place.path()}, folder.path() + "/out");
+    Child tap = start_tool({"tap", "--bus", place.path()}, folder.path() + "/out");
     REQUIRE(eventually([&] { return tapped(*core); }));
     CHECK(call_rate(caller, 50ms) > 0);
-    tap.child().kill();
+    tap.kill();
   }
   CHECK(eventually([&] { return !tapped(*core); }, 3s));
   CHECK(call_rate(caller, 50ms) > 0);  // the handler looks again
@@ -211,7 +266,7 @@ TEST_CASE("forged events do no harm") {
   auto caller = caller_of(bus, "echo");
   const auto core = join(place.path());
   const std::string out = folder.path() + "/out";
-  Tool tap({"tap", "--json", "--bus", place.path()}, out);
+  Child tap = start_tool({"tap", "--json", "--bus", place.path()}, out);
   REQUIRE(eventually([&] { return tapped(*core); }));
   SHMBUS_RANDOM(random);
   auto& shared = core->view().tap();
@@ -241,8 +296,8 @@ TEST_CASE("forged events do no harm") {
     nap(1ms);
   }
   nap(100ms);
-  tap.child().signal(SIGINT);
-  CHECK(tap.child().wait(20s) == 0);
+  tap.signal(SIGINT);
+  CHECK(tap.wait(20s) == 0);
   const auto lines = lines_of(out);
   const auto true_ones = std::count_if(lines.begin(), lines.end(), [](const json& line) {
     return line["event"] == "served" && line["name"] == "echo" && line["bytes_in"] == 40;

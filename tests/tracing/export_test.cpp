@@ -1,11 +1,10 @@
 // Spans on their way out: OTLP that is valid by its schema and received over HTTP, a collector that
 // is away, a trace file whose slices nest.
-#include <fcntl.h>
-
 #include <csignal>
 #include <map>
 #include <set>
 
+#include "support/program.hpp"
 #include "support/tool.hpp"
 #include "tracing/collector.hpp"
 #include "tracing/otlp_schema.hpp"
@@ -61,13 +60,8 @@ const Json* attribute(const Json& span, const std::string& key) {
 }
 
 Child daemon_process(const std::string& path, const std::string& url, const std::string& log) {
-  return Child([&] {
-    const int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    ::dup2(fd, STDERR_FILENO);
-    ::execl(SHMBUS_BIN_DIR "/shmbusd", "shmbusd", "--bus", path.c_str(), "--otlp", url.c_str(),
-            nullptr);
-    return 127;
-  });
+  return start_program({SHMBUS_BIN_DIR "/shmbusd", "--bus", path, "--otlp", url},
+                       {.out = {}, .err = log});
 }
 
 bool log_says(const std::string& log, const std::string& text) {

@@ -6,34 +6,14 @@
 #include <algorithm>
 #include <functional>
 
-#include "inspect/doctor.hpp"
-#include "inspect/snapshot.hpp"
 #include "segment/create.hpp"
 #include "support/catch.hpp"
-#include "support/temp_bus.hpp"
+#include "unit/doctor_lab.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;
-using inspect::Finding;
 using inspect::HostFacts;
 using inspect::Reader;
-using inspect::Severity;
-
-namespace {
-
-const Finding* find(const std::vector<Finding>& findings, std::string_view id) {
-  const auto at = std::find_if(findings.begin(), findings.end(),
-                               [&](const Finding& finding) { return finding.id == id; });
-  return at == findings.end() ? nullptr : &*at;
-}
-
-std::string list(const std::vector<Finding>& findings) {
-  std::string text;
-  for (const auto& f : findings) text += f.id + " (" + f.subject + " " + f.what + ")\n";
-  return text;
-}
-
-}  // namespace
 
 TEST_CASE("random bytes all over the segment crash no inspection") {
   const TempBus place;
@@ -52,7 +32,7 @@ TEST_CASE("random bytes all over the segment crash no inspection") {
     }
     const auto bytes = static_cast<ssize_t>(noise.size() * 8);
     REQUIRE(::pwrite(fd, noise.data(), noise.size() * 8, layout::header_bytes) == bytes);
-    CHECK_FALSE(inspect::examine_bus(inspect::take_snapshot(*reader)).empty());
+    CHECK_FALSE(inspect::examine(*reader).empty());
   }
   ::close(fd);
 }
@@ -62,7 +42,7 @@ TEST_CASE("a file that changes under a reader is told") {
   REQUIRE(segment::create(*segment::locate(place.path()), small_bus()));
   const auto reader = Reader::open(place.path());
   REQUIRE_OK(reader);
-  const auto examine = [&] { return inspect::examine_bus(inspect::take_snapshot(*reader)); };
+  const auto examine = [&] { return inspect::examine(*reader); };
   INFO(list(examine()));
   REQUIRE(examine().empty());
   const int fd = ::open(place.path().c_str(), O_RDWR | O_CLOEXEC);

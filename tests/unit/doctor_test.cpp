@@ -1,116 +1,19 @@
 // The doctor against forged states of a real segment: each fault that it knows is written into a
 // healthy bus and must be found, under its own name.
-#include "inspect/doctor.hpp"
-
-#include <algorithm>
-#include <functional>
-
-#include "inspect/snapshot.hpp"
-#include "names/table.hpp"
 #include "support/catch.hpp"
-#include "support/temp_bus.hpp"
+#include "unit/doctor_lab.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;
-using inspect::Finding;
-using inspect::Reader;
-using inspect::Severity;
 using layout::BindingWord;
-using layout::CellWord;
 using layout::ControlWord;
-using layout::CursorWord;
 using layout::EndpointState;
 using layout::ExtentWord;
 using layout::LaneState;
 using layout::LaneWord;
 using layout::ParticipantState;
-using layout::ParticipantWord;
 using layout::Party;
-using layout::Phase;
 using layout::TicketWord;
-
-namespace {
-
-constexpr auto relaxed = std::memory_order_relaxed;
-const Party stranger = Party::make(6, 9);  // a seat that is free
-const Party corpse = Party::make(5, 1);    // a seat that is taken and whose lock is free
-
-const Finding* find(const std::vector<Finding>& findings, std::string_view id) {
-  const auto at = std::find_if(findings.begin(), findings.end(),
-                               [&](const Finding& finding) { return finding.id == id; });
-  return at == findings.end() ? nullptr : &*at;
-}
-
-std::string list(const std::vector<Finding>& findings) {
-  std::string text;
-  for (const auto& f : findings) text += f.id + " (" + f.subject + " " + f.what + ")\n";
-  return text;
-}
-
-/// A bus with one living participant and one name of no owner.
-struct Lab {
-  TempBus place;
-  std::shared_ptr<detail::BusCore> core = join(place.path());
-  const segment::View& view = core->view();
-  Party me = core->attachment().me;
-  std::uint32_t name = *names::intern(core->attachment(), "users.create");
-
-  std::vector<Finding> examine() const {
-    const auto reader = Reader::open(place.path());
-    REQUIRE_OK(reader);
-    return inspect::examine_bus(inspect::take_snapshot(*reader));
-  }
-  void seat(Party party, ParticipantState state) const {
-    view.participant(party.index())
-        .state.store(ParticipantWord::make(party.epoch(), state).bits, relaxed);
-  }
-  void own(Party party) const {
-    control(ControlWord::make(party, {}, 1, 0, EndpointState::active).bits);
-  }
-  void draining(std::uint64_t bits) const {
-    view.endpoint(1).control.draining.store(bits, relaxed);
-  }
-  void control(std::uint64_t bits) const { view.endpoint(1).control.control.store(bits, relaxed); }
-  void lane(Party party, LaneState state, std::uint32_t endpoint = 1,
-            std::uint32_t served = 0) const {
-    view.lane_word(2).store(LaneWord::make(3, party, endpoint, state, served).bits, relaxed);
-    cursor(1, 0);
-  }
-  void cursor(std::uint64_t seq, std::uint32_t cell) const {
-    view.lane(2).journal[0].cursor.store(CursorWord::make(seq, cell).bits, relaxed);
-  }
-  void cell(std::uint32_t index, std::uint64_t seq, std::uint64_t word1 = 0) const {
-    view.cells(2)[index].word[1].store(word1, relaxed);
-    view.cells(2)[index].word[0].store(CellWord::make(seq, Phase::request, 0).bits, relaxed);
-  }
-};
-
-struct Fault {
-  const char* id;
-  Severity severity;
-  std::function<void(const Lab&)> forge;
-};
-
-void check_each(const std::vector<Fault>& faults) {
-  for (const auto& fault : faults) {
-    const Lab lab;
-    REQUIRE(lab.examine().empty());
-    fault.forge(lab);
-    const auto findings = lab.examine();
-    INFO(fault.id << " among\n" << list(findings));
-    const auto* found = find(findings, fault.id);
-    REQUIRE(found != nullptr);
-    CHECK(found->severity == fault.severity);
-    CHECK_FALSE(found->what.empty());
-    CHECK_FALSE(found->mend.empty());
-    // Left as they are, these words would keep the bus from being left in good order.
-    lab.control(0);
-    lab.draining(0);
-    lab.view.lane_word(2).store(0, relaxed);
-  }
-}
-
-}  // namespace
 
 TEST_CASE("a healthy bus has no findings") {
   const Lab lab;

@@ -6,7 +6,8 @@
 //
 // A watch compares what is with what it told last: each poll() tells the changes since the one
 // before. What came and went in between is not told; a name that changed hands is told twice, as
-// gone and as there again.
+// gone and as there again. One that was taken over was never gone, and is told once, as there, by
+// its new owner. Members of a group that are taken over are not told: the name is the group's.
 //
 // Threads   One thread at a time may use a watch.
 // Lifetime  It keeps its bus open.
@@ -33,9 +34,10 @@ class NameWatchCore;
 
 struct NameChange {
   FixedText<128> name;
-  bool available = false;  ///< a live handler has it now
-  FixedText<64> owner;     ///< the label of its process; empty when nobody has it
-  std::uint32_t pid = 0;   ///< as that process sees itself, in its own pid namespace
+  bool available = false;   ///< a live handler has it now
+  FixedText<64> owner;      ///< the label of its process; empty when nobody has it
+  std::uint32_t pid = 0;    ///< as that process sees itself, in its own pid namespace
+  bool taken_over = false;  ///< from another, without a gap (Server::take_over); then available too
 };
 
 class SHMBUS_API NameWatch {

@@ -119,8 +119,16 @@ std::vector<Finding> examine_bus(const Snapshot& snapshot) {
   check_lanes(snapshot, out);
   check_extents(snapshot, out);
   check_names(snapshot, out);
+  check_policies(snapshot, out);
+  check_recorder(snapshot, out);
   sort_by_severity(out);
   return out;
+}
+
+std::vector<Finding> examine(const Reader& reader) {
+  Snapshot snapshot = take_snapshot(reader);
+  add_recorder(reader, snapshot);
+  return examine_bus(snapshot);
 }
 
 std::vector<Finding> persisting(const std::vector<Finding>& earlier, std::vector<Finding> later) {
@@ -133,10 +141,10 @@ std::vector<Finding> persisting(const std::vector<Finding>& earlier, std::vector
 }
 
 std::vector<Finding> settled(const Reader& reader, std::chrono::milliseconds pause) {
-  auto findings = examine_bus(take_snapshot(reader));
+  auto findings = examine(reader);
   if (findings.empty()) return findings;
   std::this_thread::sleep_for(pause);
-  return persisting(findings, examine_bus(take_snapshot(reader)));
+  return persisting(findings, examine(reader));
 }
 
 void sort_by_severity(std::vector<Finding>& findings) {

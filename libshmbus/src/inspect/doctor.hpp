@@ -2,6 +2,7 @@
 //
 //   examine_file   is there a usable bus at all?
 //   examine_bus    does the segment hold together? A pure function of a snapshot
+//   examine        examine_bus of a snapshot with all that it can judge
 //   examine_host   does the machine offer what a bus needs? A pure function of the facts (host.hpp)
 //
 // A snapshot of a bus at work can show for a moment what would be wrong if it stayed, for example a
@@ -39,10 +40,12 @@ std::vector<Finding> examine_file(const FileReport& report);
 std::vector<Finding> examine_bus(const Snapshot& snapshot);
 std::vector<Finding> examine_host(const HostFacts& facts);
 
+std::vector<Finding> examine(const Reader& reader);
+
 /// Those of `later` that stood in `earlier` too.
 std::vector<Finding> persisting(const std::vector<Finding>& earlier, std::vector<Finding> later);
 
-/// examine_bus, twice when there is something to tell.
+/// examine, twice when there is something to tell.
 std::vector<Finding> settled(const Reader& reader, std::chrono::milliseconds pause);
 
 /// The gravest first.

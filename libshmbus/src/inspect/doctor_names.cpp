@@ -1,4 +1,4 @@
-// The name table: where names lead, and whether the table leads to them.
+// The name table: where names lead, whether the table leads to them, and who changes policies.
 #include <map>
 
 #include "inspect/doctor_parts.hpp"
@@ -73,7 +73,36 @@ void check_members(const NameInfo& name, std::vector<Finding>& out) {
   }
 }
 
+/// A setter is done in a microsecond. One that is stopped in the middle is passed over by the next,
+/// and is no fault; a dead one never told the callers.
+void check_setter(const NameInfo& name, std::vector<Finding>& out) {
+  const auto party = layout::Party::from_bits(name.changing);
+  switch (name.changing_standing) {
+    case Standing::nobody:
+    case Standing::living:
+      return;
+    case Standing::dead:
+      out.push_back({Severity::warning, "policy-unfinished", subject_of(name),
+                     "has a policy that " + party_text(party) +
+                         " was changing when it died: callers may not know of what is set by now",
+                     "look with `shmbus policy show`; `shmbus gc` tells the callers, and so does "
+                     "the next `shmbus policy set`"});
+      return;
+    case Standing::gone:
+    case Standing::impossible:
+      out.push_back(
+          {Severity::error, "policy-setter", subject_of(name),
+           "has a policy that is being changed by " + party_text(party) + ", who is no participant",
+           "`shmbus policy set` passes it over and puts it right; " +
+               std::string(mend_corruption)});
+  }
+}
+
 }  // namespace
+
+void check_policies(const Snapshot& snapshot, std::vector<Finding>& out) {
+  for (const auto& name : snapshot.names) check_setter(name, out);
+}
 
 void check_names(const Snapshot& snapshot, std::vector<Finding>& out) {
   std::map<std::string_view, const NameInfo*> seen;

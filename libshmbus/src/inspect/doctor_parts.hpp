@@ -10,6 +10,8 @@ void check_endpoints(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_lanes(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_extents(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_names(const Snapshot& snapshot, std::vector<Finding>& out);
+void check_policies(const Snapshot& snapshot, std::vector<Finding>& out);
+void check_recorder(const Snapshot& snapshot, std::vector<Finding>& out);
 
 /// "participant 3.1": the seat and the generation that sits on it.
 std::string party_text(layout::Party party);

@@ -174,6 +174,17 @@ struct NameInfo {
   std::uint32_t length = 0;
   bool hash_fits = false;
   bool in_table = false;
+  std::uint64_t changing = 0;  ///< who changes its policy: a Party, or what no setter writes
+  Standing changing_standing = Standing::nobody;
+};
+
+/// One ring of the flight recorder, or the tap. See snapshot_recorder.cpp for what is judged.
+struct RecorderInfo {
+  std::optional<std::uint32_t> seat;  ///< nothing: the tap
+  std::uint64_t written = 0;          ///< events, since the bus was made
+  std::uint32_t misplaced = 0;        ///< events in a slot that is not that of their index
+  std::uint32_t ahead = 0;            ///< numbers that the heads have not given out
+  std::uint32_t out_of_bounds = 0;    ///< whole events that name what does not exist
 };
 
 struct ExtentUsage {
@@ -192,6 +203,8 @@ struct Snapshot {
   std::vector<std::uint32_t> bad_free_lanes;  ///< "free", and yet somebody's
   ExtentUsage extents;
   std::vector<std::uint64_t> bad_name_slots;  ///< slots that name no record
+  std::vector<RecorderInfo> recorder;         ///< by seat, then the tap; only for the doctor
+  std::uint64_t tap_wish_ns = 0;              ///< so long from now on; only for the doctor
 
   /// Judged by the seats of this very snapshot.
   [[nodiscard]] Standing standing(layout::Party party) const noexcept;

@@ -11,6 +11,8 @@ namespace shmbus::inspect {
 inline constexpr std::uint64_t published_fresh_ns = 3'000'000'000;
 
 Snapshot take_snapshot(const Reader& reader);
+/// What take_snapshot leaves out, because only the doctor wants it.
+void add_recorder(const Reader& reader, Snapshot& out);
 
 /// Opens, looks, closes.
 Result<Snapshot> take_snapshot(std::string_view name_or_path);

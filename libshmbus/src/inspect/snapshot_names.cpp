@@ -3,6 +3,8 @@
 
 #include "inbox/inbox.hpp"
 #include "inspect/snapshot_parts.hpp"
+#include "layout/participant.hpp"
+#include "layout/policy.hpp"
 #include "layout/text.hpp"
 #include "names/members.hpp"
 #include "names/table.hpp"
@@ -115,6 +117,21 @@ MemberInfo read_member(const Snapshot& so_far, const names::Members& members, na
   return info;
 }
 
+/// Whoever takes commands. Of a group, one that died and was not found yet does not hide a fellow
+/// that lives.
+const MemberInfo* best_of(const NameInfo& info, std::optional<names::Place> taking) {
+  const MemberInfo* best = nullptr;
+  for (const auto& member : info.members) {
+    if (member.place == taking) best = &member;
+  }
+  if (best == nullptr || best->state == NameState::active || !info.group) return best;
+  const auto fellow =
+      std::find_if(info.members.begin(), info.members.end(), [](const MemberInfo& member) {
+        return member.role == Role::member && member.state == NameState::active;
+      });
+  return fellow != info.members.end() ? &*fellow : best;
+}
+
 /// Those who share the name; it is as well as the best of them.
 void read_members(const segment::View& view, const Snapshot& so_far, NameInfo& info) {
   const auto members = names::load_members(view, info.record);
@@ -132,12 +149,11 @@ void read_members(const segment::View& view, const Snapshot& so_far, NameInfo& i
     if (members.word[place].bound()) info.members.push_back(read_member(so_far, members, place));
   }
   const auto taking = names::taking_place(view, members);
-  for (const auto& member : info.members) {
-    if (member.place != taking) continue;
-    info.state = member.state;
-    info.endpoint = member.endpoint;
-    info.owner_label = member.label;
-    info.owner_pid = member.pid;
+  if (const MemberInfo* shown = best_of(info, taking)) {
+    info.state = shown->state;
+    info.endpoint = shown->endpoint;
+    info.owner_label = shown->label;
+    info.owner_pid = shown->pid;
   }
 }
 
@@ -152,6 +168,33 @@ void read_counters(const segment::View& view, NameInfo& info) {
   info.queue.add(from.queue_ns);
   info.published_per_s =
       view.published_name(info.record).commands_per_s.load(std::memory_order_relaxed);
+}
+
+Standing standing_now(const Reader& reader, std::uint64_t bits) noexcept {
+  const auto party = layout::Party::from_bits(bits);
+  if (party.bits != bits || party.index() >= reader.view().capacities().participants ||
+      party.epoch() == 0) {
+    return Standing::impossible;
+  }
+  // SYNC seat.alive
+  const layout::ParticipantWord seat{
+      reader.view().participant(party.index()).state.load(std::memory_order_acquire)};
+  if (seat.state() == layout::ParticipantState::free || seat.epoch() != party.epoch()) {
+    return Standing::gone;
+  }
+  return reader.alive(party.index()) ? Standing::living : Standing::dead;
+}
+
+/// A setter may have joined since the seats were read, and be done and gone a moment later: who it
+/// is counts only if the word is still its own after the look at its seat.
+void read_setter(const Reader& reader, NameInfo& info) {
+  const auto& changing = reader.view().policy(info.record).asked.changing;
+  const std::uint64_t seen = changing.load(std::memory_order_acquire);  // SYNC policy.changing
+  if (seen == 0) return;
+  const Standing standing = standing_now(reader, seen);
+  if (changing.load(std::memory_order_acquire) != seen) return;  // SYNC policy.changing
+  info.changing = seen;
+  info.changing_standing = standing;
 }
 
 NameInfo read_name(const Reader& reader, const Snapshot& so_far, std::uint32_t record,
@@ -173,6 +216,7 @@ NameInfo read_name(const Reader& reader, const Snapshot& so_far, std::uint32_t r
   follow_binding(so_far, info);
   read_members(view, so_far, info);
   read_counters(view, info);
+  read_setter(reader, info);
   return info;
 }
 

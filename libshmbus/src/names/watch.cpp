@@ -37,28 +37,24 @@ bool changed_hands(std::uint64_t now, std::uint64_t before) noexcept {
 NameWatchCore::NameWatchCore(std::shared_ptr<BusCore> bus, std::vector<std::string> names)
     : bus_(std::move(bus)),
       names_(names.empty() ? bus_->view().capacities().names : names.size()),
-      controls_(bus_->view().capacities().endpoints),
       all_(names.empty()) {
   for (std::uint32_t i = 0; i < names_.size(); ++i) {
     if (all_) {
       names_[i].record = i;
-      names_[i].told = vacant;  // of names that nobody has there is nothing to tell
+      names_[i].told.binding = vacant;  // of names that nobody has there is nothing to tell
     } else {
       names_[i].text = std::move(names[i]);
     }
   }
 }
 
-void NameWatchCore::look_at_endpoints() noexcept {
-  const auto& view = bus_->view();
-  for (std::uint32_t i = 0; i < controls_.size(); ++i) {
+void NameWatchCore::recover_endpoints() noexcept {
+  for (std::uint32_t i = 0; i < bus_->view().capacities().endpoints; ++i) {
     recovery::recover_endpoint(bus_->attachment(), i);
-    // SYNC endpoint.control
-    controls_[i] = ControlWord{view.endpoint(i).control.control.load(std::memory_order_acquire)};
   }
 }
 
-std::uint64_t NameWatchCore::serving(Name& name) noexcept {
+NameWatchCore::Served NameWatchCore::serving(Name& name) noexcept {
   const auto& view = bus_->view();
   if (!name.known && all_) {
     const auto lease = view.name(name.record).lease.load(std::memory_order_acquire);
@@ -68,13 +64,28 @@ std::uint64_t NameWatchCore::serving(Name& name) noexcept {
     name.known = found.has_value();
     if (found) name.record = *found;
   }
-  if (!name.known) return vacant;
+  if (!name.known) return {};
   const Members members = names::load_members(view, name.record);
   const auto place = names::taking_place(view, members);
-  return place ? members.word[*place].registration() : vacant;
+  if (!place) return {};
+  const BindingWord word = members.word[*place];
+  const ControlWord control = names::control_of(view, word.endpoint());
+  return {word.registration(), word.served_under(control) ? control.holder() : layout::Party{}};
 }
 
-NameChange NameWatchCore::describe(const Name& name, std::uint64_t binding) const noexcept {
+NameWatchCore::News NameWatchCore::news_of(const Name& name, const Served& now) noexcept {
+  const Served& before = name.told;
+  const bool both =
+      now.binding != vacant && before.binding != vacant && before.binding != never_told;
+  if (!both) return now.binding == before.binding ? News::none : News::came_or_went;
+  if (changed_hands(now.binding, before.binding)) return News::changed_hands;
+  // Whichever of a group was looked at.
+  if (BindingWord{now.binding}.has(BindingWord::group)) return News::none;
+  const bool known = !now.holder.nobody() && !before.holder.nobody();
+  return known && now.holder != before.holder ? News::taken_over : News::none;
+}
+
+NameChange NameWatchCore::describe(const Name& name, const Served& now) const noexcept {
   const auto& view = bus_->view();
   NameChange change;
   if (name.text.empty()) {
@@ -82,38 +93,37 @@ NameChange NameWatchCore::describe(const Name& name, std::uint64_t binding) cons
   } else {
     change.name = std::string_view(name.text);
   }
-  if (binding == vacant) return change;
+  if (now.binding == vacant) return change;
   change.available = true;
-  const auto holder = controls_[BindingWord{binding}.endpoint()].holder();
-  if (holder.index() >= view.capacities().participants) return change;
-  const auto& owner = view.participant(holder.index());
+  if (now.holder.nobody() || now.holder.index() >= view.capacities().participants) return change;
+  const auto& owner = view.participant(now.holder.index());
   layout::TextBuffer<8> buffer{};
   change.owner = layout::load_text(owner.label, buffer);
   change.pid = owner.pid.load(std::memory_order_relaxed);
   return change;
 }
 
-void NameWatchCore::tell_one(Name& name, std::uint64_t now, Tell tell, void* user,
+void NameWatchCore::tell_one(Name& name, const Served& now, Tell tell, void* user,
                              std::size_t& told) noexcept {
-  if (now == name.told) return;
-  const bool was_there = now != vacant && name.told != vacant && name.told != never_told;
-  if (was_there && !changed_hands(now, name.told)) {
-    name.told = now;
-    return;
-  }
-  if (was_there) {
+  const News news = news_of(name, now);
+  if (news == News::changed_hands) {
     ++told;
-    tell(user, describe(name, vacant));
+    tell(user, describe(name, {}));
   }
-  name.told = now;
+  const layout::Party holder =
+      news == News::none && now.holder.nobody() ? name.told.holder : now.holder;
+  name.told = {now.binding, holder};
+  if (news == News::none) return;
   ++told;
-  tell(user, describe(name, now));
+  NameChange change = describe(name, now);
+  change.taken_over = news == News::taken_over;
+  tell(user, change);
 }
 
 Result<std::size_t> NameWatchCore::poll(Tell tell, void* user) noexcept {
   if (!bus_->attachment().intact()) return bus_->not_intact();
   if (bridge_) bridge_->clear();  // what changes from here on makes it readable again
-  look_at_endpoints();
+  recover_endpoints();
   std::size_t told = 0;
   for (auto& name : names_) tell_one(name, serving(name), tell, user, told);
   if (!bus_->attachment().guard->was_intact()) return bus_->not_intact();
@@ -121,13 +131,9 @@ Result<std::size_t> NameWatchCore::poll(Tell tell, void* user) noexcept {
 }
 
 bool NameWatchCore::anything_new() noexcept {
-  look_at_endpoints();
-  return std::any_of(names_.begin(), names_.end(), [this](Name& name) {
-    const std::uint64_t now = serving(name);
-    if (now == name.told) return false;
-    return now == vacant || name.told == vacant || name.told == never_told ||
-           changed_hands(now, name.told);
-  });
+  recover_endpoints();
+  return std::any_of(names_.begin(), names_.end(),
+                     [this](Name& name) { return news_of(name, serving(name)) != News::none; });
 }
 
 Result<bool> NameWatchCore::wait(Duration timeout) noexcept {

@@ -1,6 +1,6 @@
-// What stands behind NameWatch: the binding under which each name was last told of. A look at all
-// names is a load of each binding word, and one question to the kernel for each endpoint that has
-// an owner.
+// What stands behind NameWatch: the binding under which each name was last told of, and whose it
+// was. A look at all names is a load of each binding word, and one question to the kernel for each
+// endpoint that has an owner. A seat that is taken over keeps its binding: only its holder tells.
 #pragma once
 
 #include <cstdint>
@@ -29,24 +29,27 @@ class NameWatchCore {
  private:
   static constexpr std::uint64_t never_told = ~0ULL;
   static constexpr std::uint64_t vacant = 0;
+  struct Served {
+    std::uint64_t binding = vacant;  ///< under which the name has a live handler, or vacant
+    layout::Party holder;            ///< of the seat; nobody when it went in this very moment
+  };
   struct Name {
     std::string text;  ///< empty when all names are watched
     std::uint32_t record = 0;
-    bool known = false;               ///< in the table: it stays there
-    std::uint64_t told = never_told;  ///< the binding it was last told of, or vacant
+    bool known = false;           ///< in the table: it stays there
+    Served told{never_told, {}};  ///< how it was when it was last told of
   };
+  enum class News : std::uint8_t { none, came_or_went, changed_hands, taken_over };
 
-  /// Marks the endpoints whose owner is alive, recovering those whose owner is not.
-  void look_at_endpoints() noexcept;
-  /// The binding under which the name has a live handler, or vacant.
-  [[nodiscard]] std::uint64_t serving(Name& name) noexcept;
+  void recover_endpoints() noexcept;
+  [[nodiscard]] Served serving(Name& name) noexcept;
+  [[nodiscard]] static News news_of(const Name& name, const Served& now) noexcept;
   [[nodiscard]] bool anything_new() noexcept;
-  void tell_one(Name& name, std::uint64_t now, Tell tell, void* user, std::size_t& told) noexcept;
-  [[nodiscard]] NameChange describe(const Name& name, std::uint64_t binding) const noexcept;
+  void tell_one(Name& name, const Served& now, Tell tell, void* user, std::size_t& told) noexcept;
+  [[nodiscard]] NameChange describe(const Name& name, const Served& now) const noexcept;
 
   std::shared_ptr<BusCore> bus_;
   std::vector<Name> names_;
-  std::vector<layout::ControlWord> controls_;  ///< of the endpoints, at the last look
   bool all_;
   std::unique_ptr<wait::FdBridge> bridge_;
 };
