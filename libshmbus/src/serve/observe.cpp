@@ -20,7 +20,10 @@ void ServerCore::note_time_queued(const Invocation& call, layout::NameStats& sta
   const std::uint64_t published = call.lane->published_at(call.taken);
   const std::uint64_t now = wait::ticks();
   if (published > now) return;
-  stats::record(stats.queue_ns, attachment().rate.to_ns(now - published));
+  observed_.queued_ns = attachment().rate.to_ns(now - published);
+  observed_.queued_seq = call.taken.word().seq();
+  observed_.queued_lane = call.lane->index();
+  stats::record(stats.queue_ns, observed_.queued_ns);
 }
 
 /// What lies in the caller's memory, while it still is as the handler sees it.
@@ -62,6 +65,9 @@ void ServerCore::observe(const Invocation& call, StatusCode outcome, std::uint32
   event.handler = attachment().me;
   event.started_at = began != 0 ? began : ended;
   event.duration_ns = began != 0 ? attachment().rate.to_ns(ended - began) : 0;
+  const bool queue_known = observed_.queued_seq == call.taken.word().seq() &&
+                           observed_.queued_lane == call.lane->index();
+  event.queued_ns = queue_known ? observed_.queued_ns : 0;
   event.bytes_in = call.taken.head().bytes;
   event.bytes_out = call.deferred || outcome == StatusCode::malformed ? 0 : call.target.size;
   event.detail = detail;
