@@ -59,7 +59,7 @@ class StormCaller {
       : book_(role.book), weather_(role.weather), life_(life), random_(role.seed) {}
 
   int run(const std::string& path) {
-    auto bus = Bus::open(path, {.label = "storm caller"});
+    auto bus = open_patiently(path, "storm caller");
     if (!bus) return fail_start(bus.error());
     patience_ = one_in(2) ? WhenVacant::wait : WhenVacant::fail;
     const WaitMode waits[] = {WaitMode::adaptive, WaitMode::adaptive, WaitMode::blocking};
@@ -117,8 +117,10 @@ class StormCaller {
     return {id, check_of(id), stamp, ++index_, static_cast<std::uint16_t>(life_), in_order_};
   }
 
-  void published(std::uint64_t id) {
-    if (weather_.order == Order::global) book_.published_at[id] = book_.stamp.fetch_add(1) + 1;
+  /// One whose time limit is over while the inbox is full has no place in the order of all.
+  void published(std::uint64_t id, bool short_limit) {
+    if (weather_.order == Order::global && !short_limit)
+      book_.published_at[id] = book_.stamp.fetch_add(1) + 1;
   }
 
   bool step() {
@@ -175,7 +177,7 @@ class StormCaller {
       if (!size) return told_by(size.error().kind, hurry);
       return reply == request.check ? Told::ok : Told::wrong;
     });
-    published(id);
+    published(id, short_limit);
   }
 
   void start(std::uint64_t id) {
@@ -201,7 +203,7 @@ class StormCaller {
       settle(id, told_by(pending.error().kind, short_limit));
       return;
     }
-    published(id);
+    published(id, short_limit);
     if (one_in(64)) pending->cancel();
     under_way_.push_back({id, std::move(*pending), short_limit});
     // What is kept under way takes cells from the next command, which would wait for them.
@@ -245,7 +247,7 @@ class StormCaller {
       }
       return Told::sent;
     });
-    published(id);
+    published(id, false);
   }
 
   void lost(std::uint64_t sequence, ErrorKind why) {

@@ -75,7 +75,7 @@ class StormHandler {
       : role_(role), post_(post), name_(name_of(post.name)), stop_(stopped_by_signal()) {}
 
   int run() {
-    auto bus = Bus::open(role_.path, {.label = "storm handler"});
+    auto bus = open_patiently(role_.path, "storm handler");
     if (!bus) return 10;
     auto server = bus->serve({.label = name_,
                               .wait = role_.weather.handler_wait,

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "shmbus/shmbus.hpp"
+#include "support/child.hpp"
 #include "torture/storm/book.hpp"
 #include "torture/storm/weather.hpp"
 
@@ -17,6 +19,17 @@ struct Role {
 
 inline constexpr std::uint64_t patience_ns = 10'000'000'000;  ///< no wait takes longer
 inline constexpr std::chrono::seconds long_timeout{20};
+
+/// While a handler is stopped, the seats of dead callers that it still owes a look may be all that
+/// there are.
+inline Result<Bus> open_patiently(const std::string& path, const char* label) {
+  const auto until = now_ns() + patience_ns;
+  for (;;) {
+    auto bus = Bus::open(path, {.label = label});
+    if (bus || bus.error().kind != ErrorKind::limit_reached || now_ns() > until) return bus;
+    test::nap(std::chrono::milliseconds(1));
+  }
+}
 
 /// Calls until the book says stop, then waits for what is under way. Returns an exit code.
 int call_for_ever(const Role& role, std::uint32_t life);

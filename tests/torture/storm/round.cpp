@@ -299,15 +299,15 @@ class Round {
     return wanted;
   }
 
-  /// Two may race for a vacant name, or a canary be promoted, and the name moves to another seat
-  /// than the one where dead callers' commands wait. Those are dropped when somebody needs their
-  /// lanes. A group leaves none behind.
+  /// A name may move to another seat than the one where commands wait: two race for it while nobody
+  /// serves it, a canary is promoted, a caller was stopped before it sent to a member that had gone
+  /// meanwhile. Living callers have been told; what those left that have ended is dropped when
+  /// somebody needs their lanes, as here.
   int reclaim() {
     auto bus = detail::BusCore::open(path_, {{.create = false, .label = "storm reclaimer"}, false});
     if (!bus) return 1;
     recovery::reclaim_all((*bus)->attachment());
-    const bool may_strand = weather_.seats == Seats::relay || weather_.canary;
-    if (!may_strand || weather_.seats == Seats::group) return 0;
+    if (weather_.seats != Seats::relay && !weather_.shared()) return 0;
     if (recovery::drop_stranded_lanes((*bus)->attachment()) != 0) {
       recovery::reclaim_all((*bus)->attachment());
     }
