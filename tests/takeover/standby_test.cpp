@@ -1,4 +1,5 @@
 // A server that stands by, and sits down when the seat is free.
+#include "support/census.hpp"
 #include "takeover/world.hpp"
 
 using namespace shmbus;
@@ -97,6 +98,27 @@ TEST_CASE("an owner that leaves while somebody asks gives its seat away instead"
   green.join();
   CHECK(taken);
   CHECK_OK(queued->wait());
+}
+
+TEST_CASE("who lost the race for a name and then takes it over keeps one seat", "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  // Green finds nobody to take over from, has a seat, and is about to register.
+  auto green = test::handler(path.path(), *ledger,
+                             {.generation = 2, .take_over = true, .stop_at = "name.schema"});
+  REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
+  auto blue = test::handler(path.path(), *ledger, {.generation = 1});
+  REQUIRE(test::served_by(*ledger, 1));
+  green.signal(SIGCONT);
+  REQUIRE(test::served_by(*ledger, 2));
+  CHECK(blue.wait(10s) == 0);
+  const auto watcher = test::join(path.path());
+  CHECK(test::census(watcher->view()).endpoints == 1);
+  auto bus = test::open_when_served(path.path(), "work");
+  std::uint64_t back = 0;
+  CHECK_OK(test::caller_of(bus, "work").call(test::raw(test::Command{0, 0, 1}), test::raw(back)));
+  ledger->stop_handlers = true;
+  CHECK(green.wait(10s) == 0);
 }
 
 TEST_CASE("a server that is replaced in a loop of poll() and fd()", "[takeover]") {

@@ -18,6 +18,7 @@ using layout::RouteWord;
 namespace {
 
 constexpr std::uint64_t one_gen = 1ULL << 48U;
+constexpr int load_tries = 4;
 constexpr int route_tries = 64;  // each lost to somebody else's change
 
 /// The route without a place that is about to be cleared. What was promoted and has gone leaves
@@ -64,14 +65,23 @@ std::optional<Place> Members::canary() const noexcept {
 
 Members load_members(const segment::View& view, std::uint32_t record) noexcept {
   Members all;
-  for (Place place = 0; place < places; ++place) {
+  const auto load = [&](Place place) -> BindingWord {
     // SYNC names.binding: what the registrant set up is visible with it.
-    all.word[place] = {place_word(view, record, place).load(std::memory_order_acquire)};
-    if (all.word[place].bound() && all.word[place].endpoint() >= view.capacities().endpoints) {
-      all.word[place] = all.word[place].cleared();
+    return {place_word(view, record, place).load(std::memory_order_acquire)};
+  };
+  for (int tries = 0; tries < load_tries; ++tries) {
+    const BindingWord first = load(0);
+    for (Place place = 0; place < places; ++place) {
+      all.word[place] = place == 0 ? first : load(place);
+      if (all.word[place].bound() && all.word[place].endpoint() >= view.capacities().endpoints) {
+        all.word[place] = all.word[place].cleared();
+      }
     }
+    all.route = {view.name(record).route.load(std::memory_order_acquire)};  // SYNC names.route
+    // A word that moves to the binding stands there before it leaves its place: who saw it in
+    // neither sees a binding that has changed.
+    if (load(0).bits == first.bits) break;
   }
-  all.route = {view.name(record).route.load(std::memory_order_acquire)};  // SYNC names.route
   return all;
 }
 

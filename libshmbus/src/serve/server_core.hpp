@@ -268,6 +268,7 @@ class ServerCore final : private serve::CommandRunner {
   Result<void> bind_staged();
   Result<bool> bind_one_staged(const Staged& staged);
   void drop_unknown_names(const serve::OwnedEndpoint& seat) noexcept;
+  void give_back_unnamed_seats() noexcept;
   [[nodiscard]] tl::unexpected<Error> not_given(std::uint32_t endpoint) const noexcept;
 
   std::shared_ptr<BusCore> bus_;

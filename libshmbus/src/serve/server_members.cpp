@@ -126,10 +126,19 @@ void ServerCore::take_over(ServedName& name, Place place, BindingWord word) {
   // The binding goes on with this seat, and the seats that we had before retire instead of it: each
   // step is one CAS, and no step leaves what is queued without a word that leads there.
   const std::uint32_t leaving = place == 0 ? 0 : BindingWord::leaving;
-  const auto next = BindingWord::make(word.gen() + 1, seat->gen(), word.endpoint(),
-                                      (word.flags() & BindingWord::group) | leaving);
-  if (place == 0) schema::publish(view, name.record, name.schema, next);
-  const bool moved = names::move_place(view, name.record, place, word, next);
+  bool moved = false;
+  for (int tries = 0; tries < 2 && !moved; ++tries) {
+    const auto next = BindingWord::make(word.gen() + 1, seat->gen(), word.endpoint(),
+                                        (word.flags() & BindingWord::group) | leaving);
+    if (place == 0) schema::publish(view, name.record, name.schema, next);
+    moved = names::move_place(view, name.record, place, word, next);
+    if (moved) break;
+    // Its owner may have said that it leaves since we looked: another word, the same seat.
+    const BindingWord now{names::place_word(view, name.record, place)
+                              .load(std::memory_order_acquire)};  // SYNC names.binding
+    if (!now.bound() || !now.same_seat(word)) break;
+    word = now;
+  }
   if (!moved) shared_seats_.back().retiring = true;
   SHMBUS_TESTPOINT("member.taken_over");
   (void)keep(std::move(seat));

@@ -274,6 +274,18 @@ Result<void> ServerCore::bind_staged() {
   return {};
 }
 
+/// Taken for a name that another was quicker with.
+void ServerCore::give_back_unnamed_seats() noexcept {
+  for (std::size_t i = endpoints_.size(); i-- > 0;) {
+    const auto& seat = *endpoints_[i];
+    const bool named = std::any_of(staged_.begin(), staged_.end(), [&](const Staged& staged) {
+      const BindingWord binding = binding_of(bus_->view(), staged.record);
+      return binding.bound() && binding.endpoint() == seat.index() && binding.owner() == seat.gen();
+    });
+    if (!named) give_back(seat.index());
+  }
+}
+
 Result<void> ServerCore::take_over(Duration timeout, WhenStuck when_stuck) {
   if (!attachment().intact()) return bus_->not_intact();
   if (!standing_by_ || running_) {
@@ -286,10 +298,9 @@ Result<void> ServerCore::take_over(Duration timeout, WhenStuck when_stuck) {
     const auto seats = seats_to_take();
     if (seats.empty()) {
       auto bound = bind_staged();
-      if (bound || bound.error().kind != ErrorKind::already_registered ||
-          deadline.over(wait::ticks())) {
-        return bound;
-      }
+      if (bound || bound.error().kind != ErrorKind::already_registered) return bound;
+      give_back_unnamed_seats();
+      if (deadline.over(wait::ticks())) return bound;
       continue;  // somebody was quicker than we: then from them
     }
     for (const std::uint32_t seat : seats) {

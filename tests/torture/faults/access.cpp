@@ -2,42 +2,17 @@
 // kernel decides who gets in; what the library adds is that errors say so, that a bus shared by a
 // group works between its users, and that a name stays with the user who registered it first.
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/stat.h>
 
 #include <csignal>
-#include <functional>
 
-#include "tally.hpp"
+#include "torture/faults/access_quotas.hpp"
+#include "torture/faults/users.hpp"
 
 using namespace shmbus;
 using namespace shmbus::torture;
 
 namespace {
-
-struct User {
-  uid_t uid;
-  std::vector<gid_t> groups;
-};
-
-constexpr gid_t shared_group = 60'001;
-const User root{0, {0}};
-const User anna{60'001, {60'101, shared_group}};
-const User berta{60'002, {60'102, shared_group}};
-const User carla{60'003, {60'103}};
-
-bool become_user(const User& user) {
-  if (user.uid == 0) return true;
-  return ::setgroups(user.groups.size(), user.groups.data()) == 0 &&
-         ::setresgid(user.groups[0], user.groups[0], user.groups[0]) == 0 &&
-         ::setresuid(user.uid, user.uid, user.uid) == 0;
-}
-
-constexpr int no_change = 44;
-
-test::Child as(const User& user, const std::function<int()>& body) {
-  return test::Child([&] { return become_user(user) ? body() : no_change; });
-}
 
 OpenOptions shared_bus() {
   auto options = small_bus();
@@ -193,5 +168,6 @@ int main(int argc, char** argv) {
   modes_are_kept(tally);
   a_group_works_together(tally);
   names_stay_with_their_user(tally);
+  quotas_hold(tally, arguments.full ? 10s : 1s);
   return tally.finish();
 }

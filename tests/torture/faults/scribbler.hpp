@@ -13,6 +13,7 @@
 #include "layout/words.hpp"
 #include "segment/open.hpp"
 #include "segment/view.hpp"
+#include "torture/faults/forgeries.hpp"
 
 namespace shmbus::torture {
 
@@ -35,10 +36,15 @@ class Scribbler {
 
   /// One wrong store. `header`: the first page too, which only newcomers read.
   void spoil(bool header) {
-    if (random_() % 2 == 0) {
-      aim();
-    } else {
-      anywhere(header);
+    switch (random_() % 4) {
+      case 0:
+        aim();
+        break;
+      case 1:
+        Forger(view_, random_).forge();
+        break;
+      default:
+        anywhere(header);
     }
   }
 

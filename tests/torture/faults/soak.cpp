@@ -151,7 +151,9 @@ int main(int argc, char** argv) {
   const auto arguments = parse(argc, argv);
   Tally tally(arguments.seed);
   std::mt19937_64 random(arguments.seed);
-  const std::uint64_t all = arguments.full ? 1'000'000 : 4'000;
+  const std::uint64_t all = arguments.count != 0 ? arguments.count
+                            : arguments.full     ? 1'000'000
+                                                 : 4'000;
   const std::uint64_t warm_up = all / 10;
   Scratch place;
   auto handler = start_handler(place.path());

@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 
 struct Arguments {
   bool full = false;
+  std::uint64_t count = 0;  ///< --count N, where something is repeated; 0: as --quick or --full say
   std::uint64_t seed = 0;
 };
 
@@ -32,6 +33,7 @@ inline Arguments parse(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     if (word == "--full") out.full = true;
+    if (word == "--count" && i + 1 < argc) out.count = std::strtoull(argv[++i], nullptr, 10);
     if (word == "--seed" && i + 1 < argc) out.seed = std::strtoull(argv[++i], nullptr, 10);
   }
   return out;

@@ -36,9 +36,6 @@ class Sweep {
       for (const Peers peers : all_peers) {
         if (options.has("peers") && options.text("peers") != to_string(peers)) continue;
         if (operation.no_bus && peers != Peers::idle) continue;  // there are none yet
-        // Of a handler and a caller beside, either might be the one that stops first.
-        const bool both = operation.handler_beside && operation.caller_beside;
-        if (both && peers == Peers::mid_step) continue;
         pairs_.push_back({&operation, peers});
       }
     }

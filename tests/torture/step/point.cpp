@@ -41,7 +41,7 @@ class Point {
   Point(const Operation& operation, Peers peers)
       : operation_(operation),
         path_("/dev/shm/shmbus-step." + std::to_string(::getpid())),
-        world_{path_, *ledger_, peers},
+        world_{path_, *ledger_, peers, operation.handler_beside && operation.caller_beside},
         watch_(path_) {
     ::unlink(path_.c_str());
   }
@@ -119,14 +119,15 @@ class Point {
       beside_ = peer(call_beside, parked());
       const bool can_publish = std::string_view(operation_.name) != "register";
       if (can_publish && world_.peers == Peers::mid_step) {
-        if (!expect(stands(beside_), "stop the caller")) return false;
+        auto& reached = world_.both_stop ? ledger_->caller_reached : ledger_->reached;
+        if (!expect(stands(beside_, reached), "stop the caller")) return false;
       } else if (can_publish) {
         if (!expect(flagged(ledger_->beside_ready), "the caller beside")) return false;
       }
     }
     if (operation_.handler_beside && world_.peers == Peers::mid_step) {
       early_ = peer(call_early);
-      if (!expect(stands(handler_), "stop the handler")) return false;
+      if (!expect(stands(handler_, ledger_->reached), "stop the handler")) return false;
     }
     if (operation_.dead_caller || reclaimer_.pid() > 0) {
       Child dead = peer(leave_things_behind);
@@ -135,14 +136,14 @@ class Point {
     }
     if (reclaimer_.pid() > 0) {
       ledger_->go = 1;
-      if (!expect(stands(reclaimer_), "stop the reclaimer")) return false;
+      if (!expect(stands(reclaimer_, ledger_->reached), "stop the reclaimer")) return false;
     }
     predecessor_.kill();
     return true;
   }
 
-  bool stands(const Child& child) {
-    return test::eventually([&] { return ledger_->reached != 0 && is_stopped(child.pid()); }, 10s);
+  bool stands(const Child& child, const std::atomic<int>& reached) {
+    return test::eventually([&] { return reached != 0 && is_stopped(child.pid()); }, 10s);
   }
 
   int be_subject() {

@@ -12,10 +12,11 @@ namespace {
 
 Ledger* stop_ledger = nullptr;
 const char* stop_point = nullptr;
+std::atomic<int>* stop_flag = nullptr;
 
 void stop_here(const char* name) {
   if (stop_ledger->armed == 0 || std::strcmp(name, stop_point) != 0) return;
-  if (stop_ledger->reached.exchange(1) == 0) ::raise(SIGSTOP);
+  if (stop_flag->exchange(1) == 0) ::raise(SIGSTOP);
 }
 
 std::span<const std::byte> bytes_of(const std::uint64_t& id) {
@@ -31,8 +32,9 @@ bool wait_for(const std::atomic<int>& flag, int least = 1) {
 
 }  // namespace
 
-void stop_self_at(World& world, const char* test_point) {
+void stop_self_at(World& world, const char* test_point, std::atomic<int>& reached) {
   stop_ledger = &world.ledger;
+  stop_flag = &reached;
   stop_point = test_point;
   testpoint::hook = stop_here;
 }
@@ -184,7 +186,7 @@ Status run_counted(World& world, Context& context) {
 }
 
 int serve(World& world, WaitMode wait) {
-  if (world.peers == Peers::mid_step) stop_self_at(world, "command.started");
+  if (world.peers == Peers::mid_step) stop_self_at(world, "command.started", world.ledger.reached);
   auto bus = Bus::open(world.path, {.create = false, .label = "handler"});
   if (!bus) return 10;
   auto server = bus->serve({.label = "handler", .wait = wait});
@@ -227,7 +229,10 @@ int serve_stuck(World& world) {
 int call_beside(World& world, WaitMode wait) {
   Voice voice(world, wait);
   if (!voice.open()) return 10;
-  if (world.peers == Peers::mid_step) stop_self_at(world, "lane.published");
+  if (world.peers == Peers::mid_step) {
+    auto& ledger = world.ledger;
+    stop_self_at(world, "lane.published", world.both_stop ? ledger.caller_reached : ledger.reached);
+  }
   voice.start(command_id::peer);
   voice.send(command_id::peer + 1);
   voice.start(command_id::peer + 2, 1500);
@@ -262,7 +267,7 @@ int leave_things_behind(World& world) {
 int reclaim_and_stop(World& world) {
   auto bus = Bus::open(world.path, {.create = false, .label = "reclaimer"});
   if (!bus) return 10;
-  stop_self_at(world, "reclaim.orphan");
+  stop_self_at(world, "reclaim.orphan", world.ledger.reached);
   world.ledger.reclaimer_ready = 1;
   if (!wait_for(world.ledger.go)) return 11;
   world.ledger.armed = 1;

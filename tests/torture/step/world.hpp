@@ -37,11 +37,12 @@ inline constexpr std::uint64_t count = 32;
 enum class Heard : std::uint8_t { nothing, sending, sent, ok, not_run, unknown, late, wrong };
 
 struct Ledger {
-  std::atomic<int> phase{0};     ///< of the subject: 0 prepares, 1 in the operation, 2 through
-  std::atomic<int> reached{0};   ///< a peer has come to the place where it stops
-  std::atomic<int> armed{0};     ///< peers stop there from now on
-  std::atomic<int> prepared{0};  ///< the subject is about to stop before its operation
-  std::atomic<int> serving{0};   ///< handlers that have registered
+  std::atomic<int> phase{0};    ///< of the subject: 0 prepares, 1 in the operation, 2 through
+  std::atomic<int> reached{0};  ///< a peer has come to the place where it stops
+  std::atomic<int> caller_reached{0};  ///< the same of the caller beside, when a handler stops too
+  std::atomic<int> armed{0};           ///< peers stop there from now on
+  std::atomic<int> prepared{0};        ///< the subject is about to stop before its operation
+  std::atomic<int> serving{0};         ///< handlers that have registered
   std::atomic<int> beside_ready{0}, early_ready{0}, dead_ready{0}, reclaimer_ready{0};
   std::atomic<int> go{0};                       ///< to the reclaimer
   std::atomic<std::uint64_t> reported_lost{0};  ///< one-way commands of the caller beside
@@ -53,6 +54,7 @@ struct World {
   std::string path;
   Ledger& ledger;
   Peers peers;
+  bool both_stop = false;  ///< mid-step: a handler and a caller, not just one of them
 };
 
 OpenOptions tiny_bus();
@@ -106,7 +108,7 @@ int work_elsewhere(World& world);              ///< another name, while others s
 int close_the_books(World& world);             ///< the last one: reclaims all
 
 /// From now on the calling process stops (SIGSTOP) where it passes this test point, once, when the
-/// ledger is armed.
-void stop_self_at(World& world, const char* test_point);
+/// ledger is armed and `reached` not yet set.
+void stop_self_at(World& world, const char* test_point, std::atomic<int>& reached);
 
 }  // namespace shmbus::torture

@@ -31,11 +31,16 @@ enum class Told : std::uint8_t {
 inline constexpr std::uint64_t ids_max = 4U << 20U;
 inline constexpr std::uint64_t block_ids = 64;
 inline constexpr std::uint64_t lives_max = 1U << 16U;
+inline constexpr std::uint32_t posts_max = 16;      ///< handler processes at one time
+inline constexpr std::uint32_t lanes_max = 64;      ///< of the bus
+inline constexpr std::uint32_t endpoints_max = 16;  ///< of the bus
 
 /// One life of a caller process.
 struct Life {
   std::atomic<std::uint32_t> last_started;  ///< by the handlers: order within this caller
-  std::atomic<std::uint8_t> killed;         ///< by the storm
+  std::atomic<std::uint32_t> lost;    ///< one-way commands of which it was told, in a shared name
+  std::atomic<std::uint64_t> newest;  ///< see order.cpp
+  std::atomic<std::uint8_t> killed;   ///< by the storm
 };
 
 struct Book {
@@ -47,10 +52,13 @@ struct Book {
   std::atomic<std::uint64_t> failed_starts;  ///< processes that could not open or register
   std::atomic<std::uint64_t> frozen_until;   ///< the whole machine stood still until then
   std::atomic<std::uint64_t> slowest_ns;
-  std::atomic<bool> serving[8];  ///< handlers that have registered their name
-  // Global order: stamps taken before and after each publish, and the newest that was started.
+  std::uint64_t began_ns;
+  std::atomic<bool> serving[posts_max];  ///< handlers that have registered their name
+  // Order: what was started last in each lane. Global order: stamps taken before and after each
+  // publish, and the newest that was started at each endpoint.
+  std::atomic<std::uint64_t> last_in_lane[lanes_max];
   std::atomic<std::uint64_t> stamp;
-  std::atomic<std::uint64_t> newest_started;
+  std::atomic<std::uint64_t> newest_started[endpoints_max];
   Life lives[lives_max];
   std::atomic<std::uint32_t> block_life[ids_max / block_ids];
   std::atomic<std::uint8_t> runs[ids_max];
@@ -78,9 +86,11 @@ struct Request {
   std::uint64_t id;
   std::uint64_t check;
   std::uint64_t stamp;  ///< before the publish
-  std::uint32_t life;
   std::uint32_t index;  ///< of the caller's commands
+  std::uint16_t life;
+  std::uint16_t in_order;  ///< its caller has one order over all its lanes
 };
+static_assert(lives_max <= 1U << 16U && sizeof(Request) == 32);
 
 constexpr std::uint64_t check_of(std::uint64_t id) noexcept {
   return id * 0x9E3779B97F4A7C15ULL + 1;

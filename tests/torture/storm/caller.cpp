@@ -59,12 +59,17 @@ class StormCaller {
       : book_(role.book), weather_(role.weather), life_(life), random_(role.seed) {}
 
   int run(const std::string& path) {
-    auto bus = Bus::open(path, {.label = "storm caller"});
+    auto bus = open_patiently(path, "storm caller");
     if (!bus) return fail_start(bus.error());
     patience_ = one_in(2) ? WhenVacant::wait : WhenVacant::fail;
     const WaitMode waits[] = {WaitMode::adaptive, WaitMode::adaptive, WaitMode::blocking};
+    const bool pinned = one_in(2);
+    // Of a group, only who stays with one member has an order over all that it sends.
+    in_order_ = weather_.seats != Seats::group || pinned;
     auto caller = bus->caller(name_of(static_cast<unsigned>(random_() % weather_.handlers)),
-                              {.wait = waits[random_() % 3], .when_vacant = patience_});
+                              {.wait = waits[random_() % 3],
+                               .when_vacant = patience_,
+                               .in_group = pinned ? InGroup::pinned : InGroup::least_busy});
     if (!caller) return fail_start(caller.error());
     caller_ = std::move(*caller);
     caller_.on_lost([](void* self, std::uint64_t sequence,
@@ -108,11 +113,14 @@ class StormCaller {
 
   Request request_of(std::uint64_t id) {
     const bool global = weather_.order == Order::global;
-    return {id, check_of(id), global ? book_.stamp.fetch_add(1) + 1 : 0, life_, ++index_};
+    const std::uint64_t stamp = global ? book_.stamp.fetch_add(1) + 1 : 0;
+    return {id, check_of(id), stamp, ++index_, static_cast<std::uint16_t>(life_), in_order_};
   }
 
-  void published(std::uint64_t id) {
-    if (weather_.order == Order::global) book_.published_at[id] = book_.stamp.fetch_add(1) + 1;
+  /// One whose time limit is over while the inbox is full has no place in the order of all.
+  void published(std::uint64_t id, bool short_limit) {
+    if (weather_.order == Order::global && !short_limit)
+      book_.published_at[id] = book_.stamp.fetch_add(1) + 1;
   }
 
   bool step() {
@@ -169,7 +177,7 @@ class StormCaller {
       if (!size) return told_by(size.error().kind, hurry);
       return reply == request.check ? Told::ok : Told::wrong;
     });
-    published(id);
+    published(id, short_limit);
   }
 
   void start(std::uint64_t id) {
@@ -195,7 +203,7 @@ class StormCaller {
       settle(id, told_by(pending.error().kind, short_limit));
       return;
     }
-    published(id);
+    published(id, short_limit);
     if (one_in(64)) pending->cancel();
     under_way_.push_back({id, std::move(*pending), short_limit});
     // What is kept under way takes cells from the next command, which would wait for them.
@@ -231,13 +239,22 @@ class StormCaller {
       const auto sent = caller_.send(std::as_bytes(std::span(&request, 1)),
                                      one_in(2) ? Notify::later : Notify::now);
       if (!sent) return told_by(sent.error().kind, false);
-      sent_.add({*sent, id});
+      if (weather_.shared()) {
+        may_be_lost_.push_back(id);
+        if (may_be_lost_.size() % 1024 == 0) forget_what_ran();
+      } else {
+        sent_.add({*sent, id});
+      }
       return Told::sent;
     });
-    published(id);
+    published(id, false);
   }
 
   void lost(std::uint64_t sequence, ErrorKind why) {
+    if (weather_.shared()) {  // several lanes have that number
+      ++book_.lives[life_].lost;
+      return;
+    }
     std::uint64_t found = ids_max;
     sent_.find(sequence, [&](std::uint64_t id) {
       if (book_.told[id] == Told::sent) {
@@ -261,6 +278,22 @@ class StormCaller {
       test::nap(std::chrono::milliseconds(1));
     }
     (void)caller_.flush();
+    hear_of_losses();
+  }
+
+  void forget_what_ran() {
+    std::erase_if(may_be_lost_, [&](std::uint64_t id) { return book_.runs[id] != 0; });
+  }
+
+  /// Of several lanes one may be answered while a dead member's is not yet told.
+  void hear_of_losses() {
+    const auto until = now_ns() + patience_ns;
+    while (!may_be_lost_.empty() && now_ns() < until) {
+      forget_what_ran();
+      if (may_be_lost_.size() <= book_.lives[life_].lost) return;
+      test::nap(std::chrono::milliseconds(1));
+      (void)caller_.flush();
+    }
   }
 
   Book& book_;
@@ -274,8 +307,10 @@ class StormCaller {
   std::uint64_t next_ = 0;
   std::uint64_t block_end_ = 0;
   bool refused_ = false;
+  bool in_order_ = true;
   std::deque<UnderWay> under_way_;
   SentList sent_;
+  std::vector<std::uint64_t> may_be_lost_;  ///< of a shared name
 };
 
 }  // namespace

@@ -8,12 +8,17 @@
 #include <mutex>
 #include <thread>
 
+#include "call/outer.hpp"
+#include "serve/server_core.hpp"
 #include "shmbus/shmbus.hpp"
 #include "support/child.hpp"
+#include "torture/storm/order.hpp"
 #include "torture/storm/roles.hpp"
 
 namespace shmbus::torture {
 namespace {
+
+using namespace std::chrono_literals;
 
 /// Answers deferred commands a moment later, from a thread of its own.
 class Deferrer {
@@ -49,55 +54,8 @@ class Deferrer {
   std::jthread thread_;
 };
 
-void misordered(Book& book, const Request& request, const char* why, std::uint64_t after) {
-  if (book.misordered++ >= 5) return;
-  std::printf("  command %lu of caller life %u started out of order (%s), after %lu\n", request.id,
-              request.life, why, after);
-  std::fflush(stdout);
-}
-
-void check_order(const Role& role, const Request& request) {
-  Book& book = role.book;
-  auto& life = book.lives[request.life % lives_max];
-  const std::uint32_t last = life.last_started.exchange(request.index);
-  if (last >= request.index) misordered(book, request, "its caller's", last);
-  if (role.weather.order != Order::global || role.weather.handlers > 1) return;
-  // Misordered: this publish was over before that of one that was started earlier began.
-  const std::uint64_t over = book.published_at[request.id];
-  const std::uint64_t newest = book.newest_started;
-  if (over != 0 && over < newest) misordered(book, request, "all callers'", newest - over);
-  if (request.stamp > newest) book.newest_started = request.stamp;
-}
-
-Status run(const Role& role, Deferrer& deferrer, Context& context) {
-  Request request{};
-  const auto body = context.request();
-  if (body.size() < sizeof request) return Status::reject(1);
-  std::memcpy(&request, body.data(), sizeof request);
-  Book& book = role.book;
-  if (request.id >= ids_max) {
-    ++book.damaged;
-    return Status::reject(1);
-  }
-  ++book.runs[request.id];
-  check_order(role, request);
-  bool whole = request.check == check_of(request.id);
-  for (const auto byte : body.subspan(sizeof request)) {
-    whole = whole && byte == static_cast<std::byte>(request.id);
-  }
-  if (!whole) ++book.damaged;
-  if (!context.one_way() && request.id % 61 == 0) {
-    deferrer.add(context.defer(), request.check);
-    return Status::ok();
-  }
-  const auto reply = context.reply_buffer(sizeof request.check);
-  if (!reply.empty()) std::memcpy(reply.data(), &request.check, sizeof request.check);
-  return Status::ok();
-}
-
-}  // namespace
-
-int serve_for_ever(const Role& role, unsigned which) {
+/// SIGTERM as a stop token.
+std::stop_token stopped_by_signal() {
   sigset_t terminate;
   sigemptyset(&terminate);
   sigaddset(&terminate, SIGTERM);
@@ -108,30 +66,132 @@ int serve_for_ever(const Role& role, unsigned which) {
     ::sigwait(&terminate, &signal);
     stop.request_stop();
   }).detach();
-
-  auto bus = Bus::open(role.path, {.label = "storm handler"});
-  if (!bus) return 10;
-  auto server = bus->serve({.label = name_of(which),
-                            .wait = role.weather.handler_wait,
-                            .order = role.weather.order,
-                            .hot_lanes = role.weather.hot_lanes});
-  if (!server) return 11;
-  Deferrer deferrer;
-  // In a storm a name's owner may be a process whose kill is still under way.
-  const auto until = now_ns() + patience_ns;
-  for (;;) {
-    const auto added =
-        server->on(name_of(which), [&](Context& c) { return run(role, deferrer, c); });
-    if (added) break;
-    if (now_ns() > until) {
-      std::printf("  a handler cannot register: %s\n",
-                  std::string(added.error().message.view()).c_str());
-      return 12;
-    }
-    test::nap(std::chrono::milliseconds(1));
-  }
-  role.book.serving[which] = true;
-  return server->run(stop.get_token()) ? 0 : 13;
+  return stop.get_token();
 }
+
+class StormHandler {
+ public:
+  StormHandler(const Role& role, const Post& post)
+      : role_(role), post_(post), name_(name_of(post.name)), stop_(stopped_by_signal()) {}
+
+  int run() {
+    auto bus = open_patiently(role_.path, "storm handler");
+    if (!bus) return 10;
+    auto server = bus->serve({.label = name_,
+                              .wait = role_.weather.handler_wait,
+                              .order = role_.weather.order,
+                              .hot_lanes = role_.weather.hot_lanes,
+                              .stand_by = post_.part >= Part::successor});
+    if (!server) return 11;
+    Deferrer deferrer;
+    deferrer_ = &deferrer;
+    if (const int code = sit_down(*server); code != 0 || stop_.stop_requested()) return code;
+    role_.book.serving[post_.number] = true;
+    return serve(*server) ? 0 : 13;
+  }
+
+ private:
+  Result<void> add(Server& server, Join join) {
+    return server.on(std::string_view(name_), [this](Context& c) { return handle(c); },
+                     {.join = join});
+  }
+
+  /// In a storm a name's owner may be a process whose kill is still under way.
+  int sit_down(Server& server) {
+    if (post_.part >= Part::successor) return follow(server);
+    const auto until = now_ns() + patience_ns;
+    const bool trial_first = post_.part == Part::canary;
+    const Join alone = role_.weather.seats == Seats::group ? Join::group : Join::nobody;
+    Result<void> added;
+    do {
+      added = add(server, trial_first ? Join::canary : alone);
+      if (!added && role_.weather.canary) added = add(server, trial_first ? alone : Join::canary);
+      if (added) return 0;
+      test::nap(1ms);
+    } while (now_ns() < until && !stop_.stop_requested());
+    if (stop_.stop_requested()) return 0;
+    return cannot("register", added.error());
+  }
+
+  /// Of whoever has the name now.
+  int follow(Server& server) {
+    if (auto added = add(server, Join::nobody); !added) return cannot("stand by", added.error());
+    if (post_.part == Part::heir) {
+      while (!stop_.stop_requested()) {
+        const auto sits = server.stand_by(50ms);
+        if (!sits) return cannot("stand by", sits.error());
+        if (*sits) break;
+      }
+      return 0;
+    }
+    const auto within = std::chrono::microseconds(role_.seed % 100'000);
+    const auto how = post_.part == Part::enforcer ? WhenStuck::kill : WhenStuck::fail;
+    const auto taken = server.take_over(within, how);
+    if (taken) return 0;
+    // Another was quicker with the name.
+    const auto kind = taken.error().kind;
+    if (kind == ErrorKind::timed_out || kind == ErrorKind::already_registered) return not_given;
+    return cannot("take over", taken.error());
+  }
+
+  static int cannot(const char* what, const Error& error) {
+    std::printf("  a handler cannot %s: %s\n", what, std::string(error.message.view()).c_str());
+    return 12;
+  }
+
+  bool serve(Server& server) {
+    if (!role_.weather.shared()) return server.run(stop_).has_value();
+    while (!stop_.stop_requested()) {
+      idle_at_ns_ = now_ns();
+      if (!server.run_for(1ms)) return false;
+    }
+    return true;
+  }
+
+  Status handle(Context& context) {
+    const Status status = run_one(context);
+    idle_at_ns_ = now_ns();
+    return status;
+  }
+
+  Status run_one(Context& context) {
+    Request request{};
+    const auto body = context.request();
+    if (body.size() < sizeof request) return Status::reject(1);
+    std::memcpy(&request, body.data(), sizeof request);
+    Book& book = role_.book;
+    if (request.id >= ids_max) {
+      ++book.damaged;
+      return Status::reject(1);
+    }
+    ++book.runs[request.id];
+    const auto& lane = *detail::this_thread.running->lane;
+    check_order(book, role_.weather, request,
+                {lane.index(), lane.adopted_word().endpoint(), idle_at_ns_});
+    bool whole = request.check == check_of(request.id);
+    for (const auto byte : body.subspan(sizeof request)) {
+      whole = whole && byte == static_cast<std::byte>(request.id);
+    }
+    if (!whole) ++book.damaged;
+    if (!context.one_way() && request.id % 61 == 0) {
+      deferrer_->add(context.defer(), request.check);
+      return Status::ok();
+    }
+    const auto reply = context.reply_buffer(sizeof request.check);
+    if (!reply.empty()) std::memcpy(reply.data(), &request.check, sizeof request.check);
+    return Status::ok();
+  }
+
+  const Role& role_;
+  Post post_;
+  std::string name_;
+  std::stop_token stop_;
+  Deferrer* deferrer_ = nullptr;
+  std::uint64_t idle_at_ns_ = 0;
+};
+
+}  // namespace
+
+int serve_for_ever(const Role& role, const Post& post) { return StormHandler(role, post).run(); }
 
 }  // namespace shmbus::torture

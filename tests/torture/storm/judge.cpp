@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 namespace shmbus::torture {
 namespace {
@@ -15,7 +16,7 @@ struct Case {
 };
 
 Wrong judge_one(const Case& c, const Weather& weather) noexcept {
-  const bool handlers_die = weather.kill_handlers;
+  const bool handlers_die = weather.handlers_die();
   if (c.runs > 1) return Wrong::twice;
   switch (c.told) {
     case Told::nothing:
@@ -37,7 +38,7 @@ Wrong judge_one(const Case& c, const Weather& weather) noexcept {
       if (c.runs == 1 || (c.caller_killed && (handlers_die || weather.restart_handlers))) {
         return Wrong::nothing;
       }
-      return Wrong::lost;
+      return weather.shared() ? Wrong::nothing : Wrong::lost;  // counted, see missing_reports()
     case Told::wrong:
       return Wrong::impossible;
     case Told::gave_up:
@@ -108,17 +109,29 @@ void add(Wrong wrong, Summary& summary) noexcept {
   }
 }
 
+/// Of a name with several lanes a caller is told how many one-way commands were lost, not which.
+void missing_reports(const Book& book, const std::vector<std::uint32_t>& unseen, Summary& summary) {
+  for (std::size_t life = 0; life < unseen.size(); ++life) {
+    if (book.lives[life].killed != 0 || unseen[life] <= book.lives[life].lost) continue;
+    summary.lost += unseen[life] - book.lives[life].lost;
+    std::printf("  caller life %zu: %u one-way commands did not run, and it was told of %u\n", life,
+                unseen[life], book.lives[life].lost.load());
+  }
+}
+
 }  // namespace
 
 Tally judge(const Book& book, const Weather& weather, Summary& summary) {
   Tally tally;
   unsigned shown = 0;
+  std::vector<std::uint32_t> unseen(weather.shared() ? lives_max : 0);
   const auto ids = std::min<std::uint64_t>(book.next_block * block_ids, ids_max);
   for (std::uint64_t id = 0; id < ids; ++id) {
     const auto life = book.block_life[id / block_ids].load();
     const Case one{book.told[id], book.runs[id], book.lives[life].killed != 0};
     if (one.told != Told::nothing) ++tally.sent;
     count(one.told, tally);
+    if (weather.shared() && one.told == Told::sent && one.runs == 0) ++unseen[life];
     const Wrong wrong = judge_one(one, weather);
     if (wrong == Wrong::nothing) continue;
     add(wrong, summary);
@@ -128,6 +141,7 @@ Tally judge(const Book& book, const Weather& weather, Summary& summary) {
                   one.caller_killed ? "killed" : "lives");
     }
   }
+  missing_reports(book, unseen, summary);
   return tally;
 }
 

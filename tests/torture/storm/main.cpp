@@ -3,6 +3,7 @@
 // (judge.hpp). Ends when all of --commands, --kills are reached, or after --seconds.
 //
 //   --round SEED   play only the round of that seed, for --seconds (as a failure prints it)
+//   --seats WHO    only names that are served by `one`, a `group`, or a `relay`
 #include <cstdio>
 
 #include "torture/storm/book.hpp"
@@ -13,19 +14,29 @@ using namespace shmbus::torture;  // NOLINT: this file is its main
 
 namespace {
 
-RoundResult play(std::uint64_t seed, double seconds) {
+/// As --seats says; null: any.
+const Seats* seats_wanted(const Options& options) {
+  static constexpr Seats all[] = {Seats::one, Seats::group, Seats::relay};
+  for (const Seats& seats : all) {
+    if (options.text("seats") == to_string(seats)) return &seats;
+  }
+  return nullptr;
+}
+
+RoundResult play(std::uint64_t seed, double seconds, const Seats* wanted) {
   std::mt19937_64 random(seed);
-  const Weather weather = weather_of(random);
+  const Weather weather = weather_of(random, wanted);
   std::printf("round seed=%lu %s\n", seed, describe(weather).c_str());
   std::fflush(stdout);
   auto result = play_round(weather, random(),
                            std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
-  std::printf("  kills=%lu stops=%lu restarts=%lu slowest=%.0f ms %s\n", result.kills, result.stops,
-              result.restarts, static_cast<double>(result.slowest_ns) * 1e-6,
-              result.counts.c_str());
+  std::printf("  kills=%lu stops=%lu restarts=%lu handed-over=%lu slowest=%.0f ms %s\n",
+              result.kills, result.stops, result.restarts, result.handed_over,
+              static_cast<double>(result.slowest_ns) * 1e-6, result.counts.c_str());
   if (!result.summary.good()) {
-    std::printf("FAILED seed=%lu: torture_storm --round %lu --seconds %.0f (%s)\n", seed, seed,
-                seconds, describe(weather).c_str());
+    std::printf("FAILED seed=%lu: torture_storm --round %lu --seconds %.0f%s%s (%s)\n", seed, seed,
+                seconds, wanted != nullptr ? " --seats " : "",
+                wanted != nullptr ? to_string(*wanted) : "", describe(weather).c_str());
   }
   std::fflush(stdout);
   return result;
@@ -34,13 +45,14 @@ RoundResult play(std::uint64_t seed, double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options(argc, argv, "commands kills seconds round");
+  const Options options(argc, argv, "commands kills seconds round seats");
   const bool full = options.full();
   const auto commands = options.number("commands", full ? 100'000'000 : ~0ULL);
   const auto kills = options.number("kills", full ? 100'000 : ~0ULL);
-  const auto seconds = options.number("seconds", full ? 5'400 : 40);
+  const auto seconds = options.number("seconds", full ? 5'400 : 50);
+  const Seats* wanted = seats_wanted(options);
   if (options.has("round")) {
-    const auto result = play(options.number("round", 0), static_cast<double>(seconds));
+    const auto result = play(options.number("round", 0), static_cast<double>(seconds), wanted);
     result.summary.print();
     return result.summary.good() ? 0 : 1;
   }
@@ -50,14 +62,15 @@ int main(int argc, char** argv) {
   const auto began = now_ns();
   const auto over = [&] { return (now_ns() - began) / 1'000'000'000 >= seconds; };
   while (!over() && (all.commands < commands || all.kills < kills)) {
-    const auto one = play(random(), full ? 8 : 3);
+    const auto one = play(random(), full ? 8 : 3, wanted);
     all.summary += one.summary;
     all.commands += one.commands;
     all.kills += one.kills;
+    all.handed_over += one.handed_over;
     all.slowest_ns = std::max(all.slowest_ns, one.slowest_ns);
   }
-  all.summary.print(" commands=" + std::to_string(all.commands) +
-                    " kills=" + std::to_string(all.kills) +
+  all.summary.print(" commands=" + std::to_string(all.commands) + " kills=" +
+                    std::to_string(all.kills) + " handed_over=" + std::to_string(all.handed_over) +
                     " slowest_ms=" + std::to_string(all.slowest_ns / 1'000'000));
   return all.summary.good() ? 0 : 1;
 }

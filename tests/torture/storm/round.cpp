@@ -6,8 +6,11 @@
 #include <cstdlib>
 #include <deque>
 
+#include "bus/core.hpp"
+#include "recovery/participant.hpp"
 #include "shmbus/shmbus.hpp"
 #include "support/child.hpp"
+#include "torture/storm/crew.hpp"
 #include "torture/storm/judge.hpp"
 #include "torture/storm/roles.hpp"
 #include "torture/support/bus_state.hpp"
@@ -26,6 +29,7 @@ class Round {
         random_(seed),
         path_("/dev/shm/shmbus-storm." + std::to_string(::getpid())) {
     ::unlink(path_.c_str());
+    book_->began_ns = now_ns();
   }
   Round(const Round&) = delete;
   Round& operator=(const Round&) = delete;
@@ -34,7 +38,9 @@ class Round {
   RoundResult play(std::chrono::nanoseconds length) {
     make_bus();
     if (weather_.daemon) daemon_ = start_daemon();
-    for (unsigned i = 0; i < weather_.handlers; ++i) handlers_.push_back(start_handler(i));
+    for (unsigned i = 0; i < weather_.handlers; ++i) {
+      crews_.emplace_back(weather_, i, [this](const Post& post) { return start_handler(post); });
+    }
     for (unsigned i = 0; i < weather_.callers; ++i) callers_.push_back(start_caller());
     rage(length);
     reckon();
@@ -55,10 +61,12 @@ class Round {
     Child maker([this] {
       OpenOptions options;
       options.default_timeout = long_timeout;
-      options.capacities = {.participants = 16,
+      // One alone gets tables that are small enough to be exhausted.
+      const bool small = weather_.seats == Seats::one && !weather_.canary;
+      options.capacities = {.participants = small ? 16U : 32U,
                             .names = 8,
-                            .endpoints = 4,
-                            .lanes = 24,
+                            .endpoints = small ? 4U : endpoints_max,
+                            .lanes = small ? 24U : lanes_max,
                             .cells_per_lane = weather_.cells,
                             .inbox_slots = 64,
                             .extents = 64,
@@ -70,9 +78,9 @@ class Round {
 
   Role role() { return {path_, *book_, weather_, random_()}; }
 
-  Child start_handler(unsigned which) {
-    book_->serving[which] = false;
-    return Child([this, which, role = role()] { return torture::serve_for_ever(role, which); });
+  Child start_handler(const Post& post) {
+    book_->serving[post.number] = false;
+    return Child([post, role = role()] { return serve_for_ever(role, post); });
   }
   Caller start_caller() {
     const auto life = static_cast<std::uint32_t>(++lives_ % lives_max);
@@ -94,13 +102,19 @@ class Round {
     while (now_ns() < until && book_->next_block < ids_max / block_ids && lives_ + 1 < lives_max) {
       test::nap(std::chrono::microseconds(random_() % (2 * weather_.pause_us)));
       const auto now = now_ns();
-      if (now - last > freeze_ns + weather_.pause_us * 2'000ULL) book_->frozen_until = now;
-      last = now;
+      last = notice_freeze(last, now, weather_.pause_us * 2'000ULL);
       go_on_after(now);
+      look_after_crews();
       strike(now);
     }
     go_on_after(~0ULL);
     book_->stop = true;
+  }
+
+  /// Nobody was running, if much more time has passed than the nap that was asked for.
+  std::uint64_t notice_freeze(std::uint64_t last, std::uint64_t now, std::uint64_t nap) {
+    if (now - last > freeze_ns + nap) book_->frozen_until = now;
+    return now;
   }
 
   /// Those whose stop is over.
@@ -120,23 +134,58 @@ class Round {
       kill(daemon_);
       daemon_ = start_daemon();
     } else if (weather_.restart_handlers && lot == 3) {
-      const auto which = random_() % handlers_.size();
-      end(handlers_[which]);
-      ++result_.restarts;
-      handlers_[which] = start_handler(static_cast<unsigned>(which));
+      restart_handler();
+    } else if (weather_.canary && lot >= 6) {
+      change_route();
+    } else if (weather_.seats == Seats::relay && lot >= 6) {
+      auto& crew = any_crew();
+      result_.restarts += crew.send_successor(random_()) ? 1 : 0;
     } else if (weather_.kill_handlers && (!weather_.kill_callers || lot % 2 == 0)) {
-      const auto which = random_() % handlers_.size();
-      // Mostly those that work: killed at their start again and again nobody gets anything done.
-      if (!book_->serving[which] && random_() % 8 != 0) return;
-      kill(handlers_[which]);
-      // Sometimes nobody is there for a while.
-      if (random_() % 8 == 0) test::nap(std::chrono::microseconds(random_() % 20'000));
-      handlers_[which] = start_handler(static_cast<unsigned>(which));
+      kill_handler();
     } else if (weather_.kill_callers) {
       auto& victim = callers_[random_() % callers_.size()];
       book_->lives[victim.life].killed = 1;
       kill(victim.process);
       victim = start_caller();
+    }
+  }
+
+  Crew& any_crew() { return crews_[random_() % crews_.size()]; }
+
+  void restart_handler() {
+    auto& crew = any_crew();
+    const auto which = random_() % crew.size();
+    end(crew.at(which).process);
+    ++result_.restarts;
+    crew.replace(which);
+  }
+
+  void kill_handler() {
+    auto& crew = any_crew();
+    const auto which = random_() % crew.size();
+    // Mostly those that work: killed at their start again and again nobody gets anything done.
+    const unsigned idle_too = weather_.seats == Seats::relay ? 2 : 8;
+    if (!book_->serving[crew.at(which).post.number] && random_() % idle_too != 0) return;
+    kill(crew.at(which).process);
+    // Sometimes nobody is there for a while.
+    if (random_() % 8 == 0) test::nap(std::chrono::microseconds(random_() % 20'000));
+    crew.replace(which);
+  }
+
+  /// One who is still at it is killed.
+  void change_route() {
+    if (router_.pid() > 0) kill(router_);
+    const auto name = static_cast<unsigned>(random_() % weather_.handlers);
+    router_ = Child([name, role = role()] { return torture::change_route(role, name); });
+  }
+
+  void look_after_crews() {
+    for (auto& crew : crews_) {
+      const auto ended = crew.look_after();
+      result_.handed_over += ended.handed_over;
+      result_.kills += ended.shot;
+      if (ended.wrong == 0) continue;
+      problem(result_.summary.hung, "a handler ended with " + std::to_string(ended.wrong));
     }
   }
 
@@ -150,26 +199,39 @@ class Round {
     ++result_.kills;
   }
 
+  /// Whoever was stopped goes on meanwhile: nobody is to wait for that one for longer.
+  int wait_for(Child& process) {
+    auto last = now_ns();
+    for (int naps = 0; naps < 30'000 && !Crew::has_ended(process); ++naps) {
+      test::nap(std::chrono::milliseconds(1));
+      last = notice_freeze(last, now_ns(), 0);
+      go_on_after(last);
+    }
+    return process.wait(std::chrono::seconds(1));
+  }
+
   /// In good order; one that does not end has hung.
   void end(Child& process) {
     if (process.pid() <= 0) return;
     forget_stop(process.pid());
     process.signal(SIGCONT);
     process.signal(SIGTERM);
-    const int code = process.wait(std::chrono::seconds(20));
+    const int code = wait_for(process);
     if (code == test::ended_by(SIGTERM)) return;  // before it had asked for the signal
+    if (code == not_given && weather_.seats == Seats::relay) return;
     if (code != 0) problem(result_.summary.hung, "a handler ended with " + std::to_string(code));
   }
 
   void stop_somebody(std::uint64_t now) {
-    const auto pick = random_() % (callers_.size() + handlers_.size() + (weather_.daemon ? 1 : 0));
-    const Child& victim = pick < callers_.size() ? callers_[pick].process
-                          : pick < callers_.size() + handlers_.size()
-                              ? handlers_[pick - callers_.size()]
-                              : daemon_;
-    if (victim.pid() <= 0) return;
-    victim.signal(SIGSTOP);
-    stopped_.push_back({victim.pid(), now + random_() % 60'000'000});
+    std::vector<pid_t> all{daemon_.pid(), router_.pid()};
+    for (const auto& caller : callers_) all.push_back(caller.process.pid());
+    for (auto& crew : crews_) {
+      for (std::size_t i = 0; i < crew.size(); ++i) all.push_back(crew.at(i).process.pid());
+    }
+    const pid_t victim = all[random_() % all.size()];
+    if (victim <= 0) return;
+    ::kill(victim, SIGSTOP);
+    stopped_.push_back({victim, now + random_() % 60'000'000});
     ++result_.stops;
   }
 
@@ -179,17 +241,27 @@ class Round {
   }
 
   void reckon() {
+    (void)router_.wait();
+    auto last = now_ns();
+    const auto until = last + 60'000'000'000;
     for (auto& caller : callers_) {
-      const int code = caller.process.wait(std::chrono::seconds(60));
+      // The last ones of a relay may still be changing seats.
+      while (!Crew::has_ended(caller.process) && now_ns() < until) {
+        look_after_crews();
+        last = notice_freeze(last, now_ns(), 0);
+        test::nap(std::chrono::milliseconds(1));
+      }
+      const int code = caller.process.wait(std::chrono::seconds(1));
       if (code != 0) problem(result_.summary.hung, "a caller ended with " + std::to_string(code));
     }
     callers_.clear();
-    const auto others = weather_.handlers + (weather_.daemon ? 1U : 0U);
-    expect({.participants = others, .endpoints = weather_.handlers}, "after the callers");
-    for (auto& handler : handlers_) end(handler);
-    handlers_.clear();
+    expect([this] { return census_of_crews(); }, "after the callers");
+    for (auto& crew : crews_) {
+      for (std::size_t i = 0; i < crew.size(); ++i) end(crew.at(i).process);
+    }
+    crews_.clear();
     daemon_.kill();
-    expect({}, "in the end");
+    expect([] { return test::Census{}; }, "in the end");
     const auto findings = doctor_findings(path_);
     if (!findings.empty()) problem(result_.summary.other, "doctor: " + findings);
     if (!files_left(path_).empty()) problem(result_.summary.leaked, "files: " + files_left(path_));
@@ -215,20 +287,45 @@ class Round {
         " gave-up=" + std::to_string(tally.gave_up) + " untold=" + std::to_string(tally.untold);
   }
 
+  /// Each of a group has a seat; of a relay one has it, and others wait.
+  test::Census census_of_crews() {
+    look_after_crews();
+    test::Census wanted{.participants = weather_.daemon ? 1U : 0U};
+    for (const auto& crew : crews_) {
+      const auto size = static_cast<std::uint32_t>(crew.size());
+      wanted.participants += size;
+      wanted.endpoints += weather_.seats == Seats::relay ? 1 : size;
+    }
+    return wanted;
+  }
+
+  /// A name may move to another seat than the one where commands wait: two race for it while nobody
+  /// serves it, a canary is promoted, a caller was stopped before it sent to a member that had gone
+  /// meanwhile. Living callers have been told; what those left that have ended is dropped when
+  /// somebody needs their lanes, as here.
+  int reclaim() {
+    auto bus = detail::BusCore::open(path_, {{.create = false, .label = "storm reclaimer"}, false});
+    if (!bus) return 1;
+    recovery::reclaim_all((*bus)->attachment());
+    if (weather_.seats != Seats::relay && !weather_.shared()) return 0;
+    if (recovery::drop_stranded_lanes((*bus)->attachment()) != 0) {
+      recovery::reclaim_all((*bus)->attachment());
+    }
+    return 0;
+  }
+
   /// Others may still be at it, a handler draining what the dead have sent, say.
-  void expect(const test::Census& wanted, const char* when) {
+  template <class Wanted>
+  void expect(Wanted wanted, const char* when) {
     const bool clean = test::eventually(
         [&] {
-          Child([this] {
-            auto bus = Bus::open(path_, {.label = "storm reclaimer"});
-            return bus && bus->reclaim() ? 0 : 1;
-          }).wait();
-          return census_of(path_) == wanted;
+          Child([this] { return reclaim(); }).wait();
+          return census_of(path_) == wanted();
         },
         std::chrono::seconds(10));
     if (clean) return;
     std::ostringstream text;
-    text << "left " << when << ": " << census_of(path_) << ", expected " << wanted << "\n"
+    text << "left " << when << ": " << census_of(path_) << ", expected " << wanted() << "\n"
          << doctor_findings(path_);
     problem(result_.summary.leaked, text.str());
     if (std::getenv("SHMBUS_KEEP") != nullptr) {
@@ -241,7 +338,8 @@ class Round {
   std::string path_;
   SharedBook book_;
   Child daemon_;
-  std::vector<Child> handlers_;
+  Child router_;
+  std::deque<Crew> crews_;
   std::vector<Caller> callers_;
   std::vector<Stopped> stopped_;
   std::uint64_t lives_ = 0;

@@ -15,6 +15,7 @@ struct RoundResult {
   std::uint64_t kills = 0;
   std::uint64_t stops = 0;
   std::uint64_t restarts = 0;
+  std::uint64_t handed_over = 0;  ///< to another handler, both alive
   std::uint64_t slowest_ns = 0;
   std::string counts;
 };

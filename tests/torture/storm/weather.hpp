@@ -8,8 +8,22 @@
 
 namespace shmbus::torture {
 
+/// Who serves a name.
+enum class Seats : std::uint8_t {
+  one,    ///< one process; another one when that has died
+  group,  ///< several together
+  relay,  ///< one, and others that take over from it or wait for its end
+};
+inline const char* to_string(Seats seats) noexcept {
+  return seats == Seats::one ? "one" : seats == Seats::group ? "group" : "relay";
+}
+
 struct Weather {
   Order order = Order::per_caller;
+  Seats seats = Seats::one;
+  bool canary = false;    ///< one more stands on trial, and the route changes all the time
+  bool by_force = false;  ///< who takes over kills the one that does not give way
+  unsigned members = 1;   ///< processes that serve a name, a canary included
   bool kill_callers = false;
   bool kill_handlers = false;
   bool restart_handlers = false;  ///< shut down in good order, and started again
@@ -23,9 +37,26 @@ struct Weather {
   std::uint32_t cells = 64;
   std::uint32_t hot_lanes = 8;
   unsigned pause_us = 2'000;  ///< between two blows, on average
+
+  /// A caller may have lanes to several handlers of its name.
+  [[nodiscard]] bool shared() const noexcept { return seats == Seats::group || canary; }
+  [[nodiscard]] bool handlers_die() const noexcept { return kill_handlers || by_force; }
 };
 
-inline Weather weather_of(std::mt19937_64& random) {
+/// Who serves the names, beside all the rest.
+inline void seat_the_handlers(Weather& w, std::mt19937_64& random, const Seats* wanted) {
+  const Seats lots[] = {Seats::one, Seats::one, Seats::group, Seats::relay};
+  const Seats drawn = lots[random() % 4];
+  w.seats = wanted != nullptr ? *wanted : drawn;
+  w.canary = random() % 3 == 0 && w.seats != Seats::relay;
+  w.by_force = w.seats == Seats::relay && random() % 2 == 0;
+  const auto most = w.handlers > 1 ? 3U : 4U;
+  w.members = w.seats == Seats::group ? 2 + static_cast<unsigned>(random() % (most - 1)) : 1;
+  if (w.canary) ++w.members;
+}
+
+/// `wanted`: these seats and no others.
+inline Weather weather_of(std::mt19937_64& random, const Seats* wanted = nullptr) {
   const auto one_in = [&](unsigned n) { return random() % n == 0; };
   Weather w;
   w.order = one_in(2) ? Order::global : Order::per_caller;
@@ -44,6 +75,7 @@ inline Weather weather_of(std::mt19937_64& random) {
   w.hot_lanes = one_in(3) ? 1 : 8;
   const unsigned pauses[] = {300, 2'000, 2'000, 10'000};
   w.pause_us = pauses[random() % 4];
+  seat_the_handlers(w, random, wanted);
   return w;
 }
 
@@ -57,10 +89,14 @@ inline std::string describe(const Weather& w) {
   add(w.daemon && !w.kill_daemon, "daemon");
   add(w.kill_daemon, "kill-daemon");
   add(w.parked, "parked");
+  add(w.canary, "canary");
+  add(w.by_force, "by-force");
   add(w.handler_wait == WaitMode::blocking, "blocking-handlers");
+  if (w.seats != Seats::one) text += std::string(" ") + to_string(w.seats);
   return text + " callers=" + std::to_string(w.callers) +
-         " handlers=" + std::to_string(w.handlers) + " cells=" + std::to_string(w.cells) +
-         " hot=" + std::to_string(w.hot_lanes) + " pause=" + std::to_string(w.pause_us) + "us";
+         " handlers=" + std::to_string(w.handlers) + " members=" + std::to_string(w.members) +
+         " cells=" + std::to_string(w.cells) + " hot=" + std::to_string(w.hot_lanes) +
+         " pause=" + std::to_string(w.pause_us) + "us";
 }
 
 }  // namespace shmbus::torture

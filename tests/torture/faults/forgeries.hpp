@@ -1,0 +1,152 @@
+// What a scribbler aims at beside the words of calls: policies, the flight recorder and the tap,
+// members and routes of a name, seats that change hands. Values that look right and are wrong.
+#pragma once
+
+#include <random>
+
+#include "layout/policy.hpp"
+#include "layout/recorder.hpp"
+#include "layout/words.hpp"
+#include "segment/view.hpp"
+
+namespace shmbus::torture {
+
+class Forger {
+ public:
+  Forger(const segment::View& view, std::mt19937_64& random) : view_(view), random_(random) {}
+
+  void forge() {
+    switch (below(5)) {
+      case 0:
+        policy();
+        break;
+      case 1:
+        recorder();
+        break;
+      case 2:
+        members();
+        break;
+      default:
+        takeover();
+    }
+  }
+
+ private:
+  using Word = layout::Word64;
+
+  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+  std::uint32_t index(std::uint32_t limit) { return static_cast<std::uint32_t>(below(limit)); }
+  layout::Party party() {
+    return layout::Party::make(index(view_.capacities().participants + 1), index(4));
+  }
+  /// Small, huge, or anything.
+  std::uint64_t number() {
+    switch (below(3)) {
+      case 0:
+        return below(8);
+      case 1:
+        return ~below(8);
+      default:
+        return random_();
+    }
+  }
+
+  /// Limits that nothing passes or everything does, times far ahead, a setter that never ends.
+  void policy() {
+    auto& record = view_.policy(index(view_.capacities().names));
+    Word* const words[] = {&record.asked.terms,    &record.asked.outstanding,
+                           &record.asked.rate,     &record.asked.breaker,
+                           &record.live.arrival,   &record.live.circuit,
+                           &record.asked.set_by,   &record.asked.set_at_unix_s,
+                           &record.live.over_rate, &record.live.opened};
+    words[below(10)]->store(number());
+    record.asked.changing.store(below(3) == 0 ? number() : party().bits);
+    auto& binding = view_.name(index(view_.capacities().names)).binding;
+    binding.store(layout::BindingWord{binding.load()}.with_news().bits);  // so that callers look
+  }
+
+  /// Events of other times, whole ones that say nonsense, rings that have run on, endless taps.
+  void recorder() {
+    auto& ring = view_.recorder(index(view_.capacities().participants));
+    auto& tap = view_.tap();
+    switch (below(6)) {
+      case 0:
+        ring.head.next.store(number());
+        break;
+      case 1:
+        ring.slot[below(layout::recorder_slots)].word[below(16)].store(number());
+        break;
+      case 2: {  // another's event, checksum included
+        auto& to = ring.slot[below(layout::recorder_slots)];
+        const auto& from = view_.recorder(0).slot[below(layout::recorder_slots)];
+        for (std::size_t i = 0; i < to.word.size(); ++i) to.word[i].store(from.word[i].load());
+        break;
+      }
+      case 3:
+        tap.control.wanted_until.store(number());
+        tap.control.payload_until.store(number());
+        break;
+      case 4:
+        tap.head.next.store(number());
+        tap.spill_head.next.store(number());
+        break;
+      default:
+        tap.slot[below(layout::tap_slots)].word[below(16)].store(number());
+        tap.spill[below(tap.spill.size())].store(number());
+    }
+  }
+
+  /// Seats that nobody has or somebody else has, twice the same, routes to places that are none.
+  void members() {
+    auto& name = view_.name(index(view_.capacities().names));
+    const std::uint32_t endpoints = view_.capacities().endpoints;
+    auto& word = name.members[below(layout::members_max)];
+    switch (below(4)) {
+      case 0:
+        word.store(
+            layout::BindingWord::make(index(4), index(8), index(endpoints + 2), index(4)).bits);
+        break;
+      case 1:
+        word.store(name.binding.load());
+        break;
+      case 2:
+        name.binding.store(word.load());
+        break;
+      default:
+        name.route.store(layout::RouteWord::make(
+                             index(16), index(16), static_cast<layout::RouteWord::Rule>(below(4)),
+                             static_cast<std::uint32_t>(random_()),
+                             layout::BindingWord{name.binding.load()}.gen() + index(2),
+                             below(2) == 0)
+                             .bits);
+    }
+  }
+
+  /// Somebody stands by who does not, seats given away, debts of the dead and of the living.
+  void takeover() {
+    auto& endpoint = view_.endpoint(index(view_.capacities().endpoints)).control;
+    const layout::ControlWord seen{endpoint.control.load()};
+    switch (below(4)) {
+      case 0:
+        endpoint.control.store(seen.with_standby(party()).bits);
+        break;
+      case 1:
+        endpoint.control.store(seen.with_standby(party()).handed_over(index(2)).bits);
+        break;
+      case 2:
+        endpoint.control.store(layout::ControlWord::make(seen.holder(), party(),
+                                                         seen.gen() + index(3), index(2),
+                                                         layout::EndpointState::active)
+                                   .bits);
+        break;
+      default:
+        endpoint.draining.store(below(4) == 0 ? number()
+                                              : layout::DrainingWord::make(party(), index(2)).bits);
+    }
+  }
+
+  const segment::View& view_;
+  std::mt19937_64& random_;
+};
+
+}  // namespace shmbus::torture
