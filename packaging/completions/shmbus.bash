@@ -21,8 +21,8 @@ _shmbus() {
     describe) words="--help $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     ps) words="--help --bus --json" ;;
     top) words="--help --interval --count --sort --filter --by --bus --json" ;;
-    heat) words="--help --interval --count --svg $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
-    hist) words="--help --over --compare $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    heat) words="--help --queue --interval --count --svg $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
+    hist) words="--help --queue --over --compare $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     watch) words="--help --for --count $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;
     trace) words="--help --otlp --perfetto --file --follow --for show export --bus --json" ;;
     call) words="--help --hex --text --file --timeout --reply-capacity --output --wait $(SHMBUS_BUS=$bus shmbus ls --names 2>/dev/null) --bus --json" ;;

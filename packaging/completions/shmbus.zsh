@@ -73,6 +73,7 @@ _shmbus() {
     heat)
       _arguments \
         '--help[Print this help message and exit]' \
+        '--queue[Time from the publish to the start, instead of time in the handler]' \
         '--interval[Time of one column]:value:_files' \
         '--count[End after so many columns; 0\: never, or 30 without a terminal]:value:_files' \
         '--svg[Write the map to this file at the end]:value:_files' \
@@ -82,6 +83,7 @@ _shmbus() {
     hist)
       _arguments \
         '--help[Print this help message and exit]' \
+        '--queue[Time from the publish to the start, instead of time in the handler]' \
         '--over[Only what happens during this time from now]:value:_files' \
         '--compare[Beside what --json saved earlier]:value:_files' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
@@ -139,7 +141,7 @@ _shmbus() {
         '--lanes[Pairs of caller thread and server (256)]:value:_files' \
         '--cells-per-lane[Outstanding commands of one lane; a power of two (64)]:value:_files' \
         '--inbox-slots[Tickets of one server; a power of two (512)]:value:_files' \
-        '--extents[Pieces of payload memory (56)]:value:_files' \
+        '--extents[Pieces of payload memory (44)]:value:_files' \
         '--extent-bytes[Size of one piece; a power of two (64K)]:value:_files' \
         '--user-participants[Open Bus objects of one user; 0\: no quota]:value:_files' \
         '--user-endpoints[Servers of one user; 0\: no quota]:value:_files' \
@@ -161,7 +163,7 @@ _shmbus() {
         '--lanes[Pairs of caller thread and server (256)]:value:_files' \
         '--cells-per-lane[Outstanding commands of one lane; a power of two (64)]:value:_files' \
         '--inbox-slots[Tickets of one server; a power of two (512)]:value:_files' \
-        '--extents[Pieces of payload memory (56)]:value:_files' \
+        '--extents[Pieces of payload memory (44)]:value:_files' \
         '--extent-bytes[Size of one piece; a power of two (64K)]:value:_files' \
         '--bus[Name of the bus, or a path with a '\''/'\'']:value:_files' \
         '--json[Print JSON instead of text]' ;;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "inspect/snapshot.hpp"
+#include "names/table.hpp"
 #include "stats/sampler.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"

@@ -65,10 +65,15 @@ std::function<Act(World&)> caller(bool with_lane, std::function<void(World&, Voi
   };
 }
 void start_one(World& world, Voice& voice) { voice.start(command_id::subject, 8, limit_of(world)); }
+/// A request in two cells.
+void start_longer(World& world, Voice& voice) {
+  voice.start(command_id::subject, 64, limit_of(world));
+}
 void call_one(World& world, Voice& voice) { voice.call(command_id::subject, limit_of(world)); }
 void start_and_await(World& world, Voice& voice) {
   voice.start(command_id::subject, 8, limit_of(world));
   voice.start(command_id::subject + 1, 2000, limit_of(world));
+  voice.start(command_id::subject + 2, 64, limit_of(world));
   voice.finish();
 }
 void loan(World&, Voice& voice) { voice.start_loan(command_id::subject, 3000); }
@@ -253,6 +258,7 @@ const std::vector<Operation> all = {
      .prepare = set_policy},
     {.name = "attach", .handler_beside = true, .prepare = caller(false, start_one)},
     {.name = "publish", .handler_beside = true, .prepare = caller(true, start_one)},
+    {.name = "publish-longer", .handler_beside = true, .prepare = caller(true, start_longer)},
     {.name = "call", .handler_beside = true, .gives_up = true, .prepare = caller(true, call_one)},
     {.name = "await",
      .handler_beside = true,

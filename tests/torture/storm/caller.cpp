@@ -185,8 +185,9 @@ class StormCaller {
     const Duration limit = short_limit ? Duration(std::chrono::microseconds(20 + random_() % 2000))
                                        : (one_in(2) ? Duration(long_timeout) : default_timeout);
     const Request request = request_of(id);
-    std::vector<std::byte> body(sizeof request + (one_in(4) ? random_() % 3000 : 0),
-                                static_cast<std::byte>(id));
+    // In one cell, in two, or in a block.
+    const std::size_t more = one_in(4) ? random_() % 3000 : one_in(2) ? random_() % 57 : 0;
+    std::vector<std::byte> body(sizeof request + more, static_cast<std::byte>(id));
     std::memcpy(body.data(), &request, sizeof request);
     book_.told[id] = Told::sending;
     const auto began = now_ns();
