@@ -127,6 +127,12 @@ TEST_CASE("what the killed, the stopped and the overtaken leave in a ring is no 
   for (std::size_t i = 1; i < words.size(); ++i) slot.word[i].store(words[i]);
   slot.word[0].store(SlotWord::make(old, recorder::checksum(words, old)).bits);
   CHECK(lab.examine().empty());
+  // Registered, and somebody had unbound the name before it was looked where it leads.
+  Event registered = served(lab);
+  registered.kind = Kind::registered;
+  registered.endpoint = layout::BindingWord::none;
+  record(lab, registered);
+  CHECK(lab.examine().empty());
   // A kind that a newer program tells of may use its fields otherwise.
   Event news;
   news.kind = static_cast<Kind>(77);

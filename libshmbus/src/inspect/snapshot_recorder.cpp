@@ -6,6 +6,7 @@
 #include <span>
 
 #include "inspect/snapshot.hpp"
+#include "layout/words.hpp"
 #include "recorder/ring.hpp"
 #include "wait/clock.hpp"
 
@@ -28,7 +29,11 @@ struct Bounds {
   [[nodiscard]] bool hold(const Event& event) const noexcept {
     const bool parties = event.caller.index() < capacities.participants &&
                          event.handler.index() < capacities.participants;
-    const bool places = event.lane < capacities.lanes && event.endpoint < capacities.endpoints;
+    // Where a name leads is looked up after it was registered: it may lead nowhere again by then.
+    const bool nowhere =
+        event.kind == recorder::Kind::registered && event.endpoint == layout::BindingWord::none;
+    const bool places =
+        event.lane < capacities.lanes && (nowhere || event.endpoint < capacities.endpoints);
     const bool name = event.record == recorder::no_record || event.record < capacities.names;
     return parties && places && name && event.bytes_in <= payload_bytes &&
            event.bytes_out <= payload_bytes;
