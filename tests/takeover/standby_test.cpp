@@ -7,14 +7,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Waits for its turn, then serves.
-int wait_and_serve(const std::string& path, test::Ledger& ledger, int generation) {
+/// Waits for its turn, then serves. May stop on the way, once: see test::stop_at.
+int wait_and_serve(const std::string& path, test::Ledger& ledger, int generation,
+                   const char* stop_at = nullptr) {
   auto bus = Bus::open(path, {.label = "standby"});
   if (!bus) return 10;
   test::Clerk clerk(ledger, true);
   auto server = bus->serve({.label = "standby", .stand_by = true});
   if (!server || !test::add_handlers(*server, ledger, clerk)) return 11;
-  ++ledger.reached;
+  if (stop_at != nullptr) {
+    test::stop_at(ledger, stop_at);
+  } else {
+    ++ledger.reached;
+  }
   for (;;) {
     const auto seated = server->stand_by(100ms);
     if (!seated) return 12;
@@ -119,6 +124,38 @@ TEST_CASE("who lost the race for a name and then takes it over keeps one seat", 
   CHECK_OK(test::caller_of(bus, "work").call(test::raw(test::Command{0, 0, 1}), test::raw(back)));
   ledger->stop_handlers = true;
   CHECK(green.wait(10s) == 0);
+}
+
+TEST_CASE("who loses the race for a name runs nothing of what waits at its seat", "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  auto blue = test::handler(path.path(), *ledger, {});
+  REQUIRE(test::served_by(*ledger, 1));
+  blue.signal(SIGSTOP);
+  // Commands that wait for whoever comes next, of a caller that has ended.
+  test::Child caller([&] {
+    auto bus = test::open_when_served(path.path(), "work");
+    auto work = test::caller_of(bus, "work", {.when_vacant = WhenVacant::wait});
+    for (std::uint64_t id = 1; id <= 3; ++id) {
+      if (!work.send(test::raw(test::Command{0, 0, id}))) return 1;
+    }
+    ::_exit(0);  // as if killed: nothing is taken back
+  });
+  REQUIRE(caller.wait(10s) == 0);
+  // Green stands by, has the seat of the dead, and is about to register; red is quicker.
+  blue.kill();
+  test::Child green([&] { return wait_and_serve(path.path(), *ledger, 2, "name.schema"); });
+  REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
+  auto red = test::handler(path.path(), *ledger, {.generation = 3});
+  REQUIRE(test::served_by(*ledger, 3));
+  const auto watcher = test::join(path.path());
+  CHECK(test::census(watcher->view()).endpoints == 2);
+  green.signal(SIGCONT);
+  CHECK(test::eventually([&] { return test::census(watcher->view()).endpoints == 1; }));
+  CHECK(ledger->runs == 0);
+  CHECK(ledger->serving == 3);
+  red.kill();
+  CHECK(test::served_by(*ledger, 2));
 }
 
 TEST_CASE("a server that is replaced in a loop of poll() and fd()", "[takeover]") {

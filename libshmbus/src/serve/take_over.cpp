@@ -339,12 +339,10 @@ Result<bool> ServerCore::stand_by(Duration timeout) {
       if (bound.error().kind != ErrorKind::already_registered) {
         return tl::unexpected<Error>(bound.error());
       }
-      // Another was quicker with one of the names: let go of the others, none is served by halves.
+      // Another was quicker with one of the names: let go of the others, none is served by halves,
+      // and what waits at their seats is not ours to run.
       for (const Staged& staged : staged_) unbind(staged.record);
-      for (auto& seat : endpoints_) seat->vacate(*this);
-      const std::scoped_lock lock(seats_mutex_);
-      endpoints_.clear();
-      bridges_.clear();
+      while (!endpoints_.empty()) give_back(endpoints_.back()->index());
     }
     if (!bus.intact()) return bus_->not_intact();
     const std::uint64_t left = deadline.left_ns(wait::ticks());

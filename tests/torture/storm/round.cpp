@@ -219,6 +219,7 @@ class Round {
     const int code = wait_for(process);
     if (code == test::ended_by(SIGTERM)) return;  // before it had asked for the signal
     if (code == not_given && weather_.seats == Seats::relay) return;
+    if (code == test::ended_by(SIGKILL) && weather_.by_force) return;  // shot by who takes over
     if (code != 0) problem(result_.summary.hung, "a handler ended with " + std::to_string(code));
   }
 
