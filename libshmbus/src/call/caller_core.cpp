@@ -54,6 +54,10 @@ Result<Block> CallerCore::allocate(std::uint64_t bytes, Deadline& deadline) noex
     }
     if (!bus().intact()) return misuse();
     if (options_.when_full == WhenFull::fail || deadline.over(wait::ticks())) return block;
+    if (lane_ != nullptr) {  // what holds the memory may wait where nobody runs it
+      check_owner(*lane_);
+      withdraw_if_moved();
+    }
     // Nobody tells us when a handler is done with a one-way command's memory: look again soon.
     wait::pause_for(memory_slice_ns);
   }
@@ -302,15 +306,7 @@ Result<void> CallerCore::flush() noexcept {
   if (lane_ == nullptr) return {};
   lane_->lane.notify();
   port_->collect_all();  // also the lanes to where the name has been
-  if (routed_) {
-    flush_routed();
-    return {};
-  }
-  const layout::BindingWord binding{
-      bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
-  if (!binding.bound() || binding.endpoint() != lane_->lane.endpoint_index()) {
-    port_->withdraw(*lane_, *record_);
-  }
+  withdraw_if_moved();
   return {};
 }
 

@@ -100,6 +100,7 @@ class CallerCore {
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
   Result<void> settle_into(std::shared_ptr<PortLane> lane, bool routed,
                            Deadline& deadline) noexcept;
+  bool withdraw_if_moved() noexcept;
   void adopt_lane() noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
   void wait_for_turn(PortLane& lane, Deadline& deadline) noexcept;
@@ -116,7 +117,6 @@ class CallerCore {
   Result<PortLane*> least_busy() noexcept;
   Result<void> drain(PortLane& old, Deadline& deadline) noexcept;
   [[nodiscard]] bool nobody_takes_over(const PortLane& lane) const noexcept;
-  void flush_routed() noexcept;
 
   // Waiting (caller_wait.cpp)
   enum class Waited : std::uint8_t { answered, timed_out, stranded, cancelled, lost };

@@ -26,16 +26,18 @@ constexpr std::uint64_t gather_ns = 2'000;
 }  // namespace
 
 Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
-  if (!resolved_and_owned()) [[unlikely]] {
-    const auto lane = resolve(deadline);
-    if (!lane) return lane;
-  }
-  if (!lane_->lane.has_room()) [[unlikely]] {
+  for (;;) {
+    if (!resolved_and_owned()) [[unlikely]] {
+      const auto lane = resolve(deadline);
+      if (!lane) return lane;
+    }
+    if (lane_->lane.has_room()) [[likely]]
+      return lane_.get();
+    // The name may move while we wait: then there is a new lane to be found.
     if (auto room = wait_for_room(*lane_, deadline); !room) {
       return tl::unexpected<Error>(room.error());
     }
   }
-  return lane_.get();
 }
 
 /// Where commands for the name go now: to the owner that serves it, or, for a caller that waits for
@@ -137,6 +139,23 @@ Result<void> CallerCore::settle_into(std::shared_ptr<PortLane> lane, bool routed
   return {};
 }
 
+/// What waits where the name does not lead any more is withdrawn: nobody would run it, its caller
+/// is told, and what it holds comes back. True when the name has moved.
+bool CallerCore::withdraw_if_moved() noexcept {
+  if (lane_ == nullptr) return false;
+  const std::uint32_t here = lane_->lane.endpoint_index();
+  bool leads_here = false;
+  if (routed_) {
+    leads_here = names::load_members(bus().view, *record_).place_of(here).has_value();
+  } else {
+    const BindingWord binding{
+        bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+    leads_here = binding.bound() && binding.endpoint() == here;
+  }
+  if (!leads_here) port_->withdraw(*lane_, *record_);
+  return !leads_here;
+}
+
 void CallerCore::adopt_lane() noexcept {
   if (on_lost_ == nullptr) return;
   lane_->on_lost = on_lost_;
@@ -163,7 +182,8 @@ Result<void> CallerCore::wait_for_owner(Deadline& deadline) noexcept {
   return {};
 }
 
-/// The lane is full: take back what is finished, wait for more when the caller may wait.
+/// The lane is full: take back what is finished, wait for more when the caller may wait. Ok also
+/// when nobody will make room here any more, since the name lives elsewhere or nowhere.
 Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexcept {
   const std::uint64_t began = wait::ticks();
   const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
@@ -188,7 +208,7 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
     }
     // Nothing will wake us for a one-way command that has finished: sleep briefly and look again.
     lane.lane.notify();
-    check_owner(lane);
+    if (!check_owner(lane) || withdraw_if_moved()) return {};
     auto& events = lane.lane.head().events.count;
     const std::uint32_t seen = events.load(std::memory_order_acquire);  // SYNC wait.event
     wait::futex_wait(events, seen, std::min(deadline.left_ns(now), room_slice_ns));
@@ -198,7 +218,7 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
 /// Global order: others took the last slots of the inbox between our look and our ticket. The
 /// command is committed; what it lacks is its place in the order, which it gets as soon as the
 /// owner has taken a ticket. When the deadline comes first, the owner's sweep finds the command,
-/// and the next command's ticket speaks for it too.
+/// and the next command's ticket speaks for it too. Where nobody serves, there is no turn.
 void CallerCore::wait_for_turn(PortLane& lane, Deadline& deadline) noexcept {
   const std::uint64_t began = wait::ticks();
   const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
@@ -210,7 +230,7 @@ void CallerCore::wait_for_turn(PortLane& lane, Deadline& deadline) noexcept {
       continue;
     }
     lane.lane.notify();
-    check_owner(lane);
+    if (!check_owner(lane) || withdraw_if_moved()) return;
     wait::pause_for(std::min(deadline.left_ns(now), room_slice_ns));
   }
 }

@@ -51,6 +51,12 @@ void Holdings::collect_all() noexcept {
   for (const auto& lane : lanes) collect(*lane);
 }
 
+void Holdings::take_back_withdrawn() noexcept {
+  for (const auto& lane : lanes) {
+    lane->lane.take_back_withdrawn(*bus_, [this](std::uint32_t block) { pool.release(block); });
+  }
+}
+
 // --- Port ------------------------------------------------------------------------------------
 
 Port::Port(std::shared_ptr<BusCore> bus)
@@ -80,6 +86,7 @@ Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore
 }
 
 void Port::retire_idle_lanes() noexcept {
+  holdings_->take_back_withdrawn();
   std::erase_if(holdings_->lanes, [this](const std::shared_ptr<PortLane>& lane) {
     // SYNC endpoint.control
     const layout::ControlWord control{
@@ -137,6 +144,7 @@ Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
   auto& pool = holdings_->pool;
   if (auto block = pool.allocate(bytes)) return *block;
   collect_all();
+  holdings_->take_back_withdrawn();
   if (auto block = pool.allocate(bytes)) return *block;
   // Others may have died, or ended, with memory in their hands.
   bus_->settle_left_behind();

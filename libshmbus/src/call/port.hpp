@@ -47,6 +47,8 @@ class Holdings {
   void collect_all() noexcept;
   /// `command` has left the endpoint of this lane: see CallerLane::withdraw().
   void withdraw(PortLane& lane, std::uint32_t command) noexcept;
+  /// Cells and memory of withdrawn commands that wait where nobody comes.
+  void take_back_withdrawn() noexcept;
   /// Nothing is with a handler any more.
   [[nodiscard]] bool settled() const noexcept { return pool.outstanding() == 0; }
 

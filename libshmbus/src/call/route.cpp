@@ -196,10 +196,4 @@ bool CallerCore::nobody_takes_over(const PortLane& lane) const noexcept {
   return options_.when_vacant == WhenVacant::fail;
 }
 
-/// What waits where the name does not lead any more is withdrawn, so that it is told.
-void CallerCore::flush_routed() noexcept {
-  const Members members = names::load_members(bus().view, *record_);
-  if (!members.place_of(lane_->lane.endpoint_index())) port_->withdraw(*lane_, *record_);
-}
-
 }  // namespace shmbus::detail

@@ -24,11 +24,25 @@ CallerLane::CallerLane(const Attachment& bus, Attached attached, std::uint32_t e
       target_(&bus.view.endpoint(endpoint)),
       index_(attached.lane),
       endpoint_(endpoint),
-      next_(Place::make(attached.first_seq, 0)),
       mask_(static_cast<std::uint32_t>(cells_.size()) - 1) {
-  // Cell 0 is where the first command will be; the others are free, in order, so that a stream of
-  // commands walks the cells one after the other.
+  start_at(attached.first_seq);
+}
+
+void CallerLane::start_at(std::uint64_t first_seq) noexcept {
+  next_ = Place::make(first_seq, 0);
+  use_ = {};
+  free_head_ = 0;
+  free_tail_ = 0;
+  quarantined_count_ = 0;
+  owes_ticket_ = false;
+  // In order, so that a stream of commands walks the cells one after the other.
   for (std::uint32_t cell = 1; cell < cells_.size(); ++cell) push_free(cell);
+}
+
+bool CallerLane::holds_only_withdrawn() const noexcept {
+  if (quarantined_count_ == 0 || calls_ != 0 || sends_head_ != sends_tail_) return false;
+  return std::all_of(quarantined_.begin(), quarantined_.begin() + quarantined_count_,
+                     [this](Place at) { return use_[at.cell()].cancel_asked; });
 }
 
 bool CallerLane::has_room() noexcept {

@@ -161,6 +161,11 @@ class CallerLane {
   template <class OnLost, class OnBlock>
   void collect(OnLost on_lost, OnBlock on_block) noexcept;
 
+  /// Withdrawn commands stay in their cells, with their memory, until an owner has passed them. If
+  /// nothing else is in a lane that nobody serves, take both back: perhaps nobody ever comes.
+  template <class OnBlock>
+  void take_back_withdrawn(const Attachment& bus, OnBlock on_block) noexcept;
+
   [[nodiscard]] std::uint32_t outstanding() const noexcept {
     return calls_ + (sends_tail_ - sends_head_) + quarantined_count_;
   }
@@ -234,6 +239,9 @@ class CallerLane {
   void clear_cancel(std::uint32_t cell) noexcept;
   /// Asks to cancel every call and one-way command of that name that is not answered.
   void cancel_all(std::uint32_t command) noexcept;
+  /// All cells free, the first command goes into cell 0.
+  void start_at(std::uint64_t first_seq) noexcept;
+  [[nodiscard]] bool holds_only_withdrawn() const noexcept;
   [[nodiscard]] bool is_waiting(Place sent, std::uint32_t command) const noexcept;
   template <class OnBlock>
   void free_blocks(CellUse& use, OnBlock& on_block) noexcept;
@@ -366,6 +374,15 @@ void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
     give_back(place.cell());
     quarantined_[i] = quarantined_[--quarantined_count_];
   }
+}
+
+template <class OnBlock>
+void CallerLane::take_back_withdrawn(const Attachment& bus, OnBlock on_block) noexcept {
+  if (!holds_only_withdrawn()) return;
+  const auto again = attach_anew(bus, index_);
+  if (!again) return;
+  for (CellUse& use : use_) free_blocks(use, on_block);
+  start_at(again->first_seq);
 }
 
 }  // namespace shmbus::lane

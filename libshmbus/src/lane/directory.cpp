@@ -47,6 +47,14 @@ std::uint64_t initialise(const segment::View& view, std::uint32_t index,
   return first_seq;
 }
 
+/// REQUIRES: `mine` is the lane's word, `allocating` by us: nobody but us moves it.
+Attached open_to(const Attachment& bus, std::uint32_t index, LaneWord mine) noexcept {
+  const std::uint64_t first_seq = initialise(bus.view, index, mine.endpoint());
+  (void)move_word(bus.view, index, mine, mine.with_state(LaneState::attached));
+  SHMBUS_TESTPOINT("lane.attached");
+  return {index, first_seq};
+}
+
 }  // namespace
 
 LaneWord load_word(const segment::View& view, std::uint32_t lane) noexcept {
@@ -75,13 +83,26 @@ std::optional<Attached> attach(const Attachment& bus, std::uint32_t endpoint) no
       (void)move_word(bus.view, index, mine, mine.freed());
       return std::nullopt;
     }
-    const std::uint64_t first_seq = initialise(bus.view, index, endpoint);
-    // Nobody but us may move an `allocating` lane of a living caller.
-    (void)move_word(bus.view, index, mine, mine.with_state(LaneState::attached));
-    SHMBUS_TESTPOINT("lane.attached");
-    return Attached{index, first_seq};
+    return open_to(bus, index, mine);
   }
   return std::nullopt;
+}
+
+std::optional<Attached> attach_anew(const Attachment& bus, std::uint32_t lane) noexcept {
+  const LaneWord seen = load_word(bus.view, lane);
+  if (seen.state() != LaneState::attached || seen.party() != bus.me || seen.served() != 0) {
+    return std::nullopt;
+  }
+  if (seen.endpoint() >= bus.view.capacities().endpoints) return std::nullopt;
+  // SYNC endpoint.draining: set before its owner's successor could die, so before `served` was 0.
+  if (bus.view.endpoint(seen.endpoint()).control.draining.load(std::memory_order_acquire) != 0) {
+    return std::nullopt;
+  }
+  const auto mine =
+      LaneWord::make(seen.gen() + 1, bus.me, seen.endpoint(), LaneState::allocating, 0);
+  if (!move_word(bus.view, lane, seen, mine)) return std::nullopt;
+  SHMBUS_TESTPOINT("lane.allocating");
+  return open_to(bus, lane, mine);
 }
 
 void detach(const Attachment& bus, std::uint32_t lane) noexcept {

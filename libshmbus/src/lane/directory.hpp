@@ -6,7 +6,8 @@
 //   served = gen of a dead owner ──whoever recovers the endpoint──► served 0
 //   orphan ──the owner that serves it, when nothing is under way──► free(g + 1)
 //   orphan, served 0, nothing queued ──anyone──► free(g + 1)
-//   allocating ──anyone who proved the caller dead──► free(g + 1)
+//   attached(g, me, ep), served 0 ──its caller, when all in it is withdrawn──► allocating(g + 1,
+//   ..) allocating ──anyone who proved the caller dead──► free(g + 1)
 //
 // `served` is what makes the two ways to free exclusive: a lane that an owner looks at privately is
 // freed by that owner alone.
@@ -32,10 +33,14 @@ struct Attached {
 };
 
 /// A lane from this participant to `endpoint`. Nothing when all are taken, or as many as its user
-/// may have. Sequence numbers go on
-/// from lease to lease, so that no cell word ever comes back: a recoverer that was stopped before
-/// its CAS must not win it against a later lessee.
+/// may have. Sequence numbers go on from lease to lease, so that no cell word ever comes back: a
+/// recoverer that was stopped before its CAS must not win it against a later lessee.
 std::optional<Attached> attach(const Attachment& bus, std::uint32_t endpoint) noexcept;
+
+/// A new lease of a lane of ours that nobody serves: what lies in it is gone. Nothing when somebody
+/// serves it, or may still answer what was started there; then it stays as it is.
+/// REQUIRES: nothing in it is waited for or still to be run.
+std::optional<Attached> attach_anew(const Attachment& bus, std::uint32_t lane) noexcept;
 
 /// The caller is done with it. What it published still runs.
 void detach(const Attachment& bus, std::uint32_t lane) noexcept;

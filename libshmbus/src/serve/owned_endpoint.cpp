@@ -203,7 +203,8 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
     OwnerLane* lane = adopt(index);
     if (lane == nullptr) continue;
     lane->clear_rung();
-    if (!ordered_ || lost_its_ticket(*lane)) ran += runner.run_queued(*lane, lane_batch);
+    const std::size_t due = ordered_ ? without_tickets(*lane) : lane_batch;
+    if (due != 0) ran += runner.run_queued(*lane, due);
     // Without a daemon it falls to us to notice that a caller has died.
     if (alone && !lane->orphan && bus_->dead(lane->party())) {
       recovery::reclaim_participant(*bus_, lane->party().index());
@@ -215,20 +216,26 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
   return ran;
 }
 
-/// Global order: a command has been waiting since an earlier sweep, and all tickets of that time
-/// are gone: its caller died before it could put one, or the ticket was scribbled over. That the
-/// inbox is empty just now is not asked: what woke us, a bell perhaps, may lie in it at every
-/// sweep.
-bool OwnedEndpoint::lost_its_ticket(OwnerLane& lane) noexcept {
+/// Global order: how many commands have been waiting since an earlier sweep although all tickets of
+/// that time are gone: their caller died before it could put one, or it was scribbled over. What
+/// has come since then has tickets of its own. That the inbox is empty just now is not asked: what
+/// woke us, a bell perhaps, may lie in it at every sweep.
+std::size_t OwnedEndpoint::without_tickets(OwnerLane& lane) noexcept {
   const bool waiting = lane::has_queued(bus_->view, lane.index());
   if (!waiting || lane.waiting_at_sweep != lane.next_seq()) {
     lane.waiting_at_sweep = waiting ? lane.next_seq() : 0;
+    lane.published_at_sweep = lane.head().counters.published.load(std::memory_order_relaxed);
     lane.tickets_at_sweep = inbox_.head();
     lane.empties_at_sweep = inbox_empties_;
-    return false;
+    return 0;
   }
-  return inbox_empties_ != lane.empties_at_sweep ||
-         inbox_.head() - lane.tickets_at_sweep >= bus_->view.capacities().inbox_slots;
+  const bool all_gone =
+      inbox_empties_ != lane.empties_at_sweep ||
+      inbox_.head() - lane.tickets_at_sweep >= bus_->view.capacities().inbox_slots;
+  if (!all_gone) return 0;
+  // One that was killed may not have counted its last command.
+  const std::uint64_t last = std::max(lane.published_at_sweep, lane.next_seq());
+  return std::min<std::uint64_t>(last - lane.next_seq() + 1, lane_batch);
 }
 
 OwnerLane* OwnedEndpoint::adopt(std::uint32_t index) noexcept {

@@ -85,6 +85,13 @@ class OwnedEndpoint {
   /// of the lanes, makes the endpoint vacant. Without `run_queue`, leaves what is queued to whoever
   /// comes next.
   void vacate(CommandRunner& runner, bool run_queue = true) noexcept;
+  /// Calls `f(OwnerLane&)` for each lane that is served here.
+  template <class F>
+  void for_each_lane(F f) {
+    for (auto& lane : lanes_) {
+      if (lane) f(*lane);
+    }
+  }
   /// Something that was started here will be answered later.
   [[nodiscard]] bool owes_answers() const noexcept;
 
@@ -117,7 +124,7 @@ class OwnedEndpoint {
   void drop_if_drained(OwnerLane& lane) noexcept;
   void forget(OwnerLane& lane) noexcept;
   void drop_pointers(OwnerLane& lane) noexcept;
-  [[nodiscard]] bool lost_its_ticket(OwnerLane& lane) noexcept;
+  [[nodiscard]] std::size_t without_tickets(OwnerLane& lane) noexcept;
   void add_commands(std::size_t ran) noexcept { stats::add(shared_->owner.commands, ran); }
 
   const Attachment* bus_;

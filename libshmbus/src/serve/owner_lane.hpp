@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "lane/request.hpp"
@@ -44,6 +45,13 @@ class OwnerLane {
     // SYNC lane.publish: take() loads it again before it believes.
     return layout::CellWord{cells_[next_cell_].word[0].load(std::memory_order_relaxed)}.seq() ==
            next_seq_;
+  }
+  /// The name that the next command is for; none when there is no next command.
+  [[nodiscard]] std::optional<std::uint32_t> next_name() const noexcept {
+    // SYNC lane.publish
+    const layout::CellWord word{cells_[next_cell_].word[0].load(std::memory_order_acquire)};
+    if (word.seq() != next_seq_) return std::nullopt;
+    return word.code();
   }
   TakeResult take(Taken& out) noexcept;
   /// The command taken last is all that its caller has under way: it named the cell of the one
@@ -91,8 +99,10 @@ class OwnerLane {
   bool queued_again = false;  ///< in the endpoint's backlog
   bool orphan = false;        ///< its caller has gone
   std::uint32_t idle_sweeps = 0;
-  // Global order: the command that was queued at an earlier sweep, and how far the inbox was then.
+  // Global order: the command that was queued at an earlier sweep, what was published last, and how
+  // far the inbox was then.
   std::uint64_t waiting_at_sweep = 0;
+  std::uint64_t published_at_sweep = 0;
   std::uint64_t tickets_at_sweep = 0;
   std::uint64_t empties_at_sweep = 0;
 

@@ -207,6 +207,9 @@ class ServerCore final : private serve::CommandRunner {
   /// One that serves a single name, together with others.
   [[nodiscard]] bool is_shared(std::uint32_t endpoint) const noexcept;
 
+  // strays.cpp
+  void refuse_strays(serve::OwnedEndpoint& seat) noexcept;
+
   // server_join.cpp
   Result<bool> try_join(std::uint32_t record, const Schema& schema, Join join);
   Result<bool> try_found(std::uint32_t record, const names::Members& members, const Schema& schema);

@@ -295,7 +295,11 @@ void ServerCore::retire_seats(std::uint64_t now) noexcept {
   }
 }
 
-/// A seat that could not be put into its place. REQUIRES: nobody knows of it.
-void ServerCore::give_back(std::uint32_t endpoint) noexcept { release_seat(endpoint, false); }
+/// A seat that could not be put into its place, or whose name another was quicker with: what waits
+/// there for a name that leads elsewhere by now is told.
+void ServerCore::give_back(std::uint32_t endpoint) noexcept {
+  if (auto* seat = owned(endpoint)) refuse_strays(*seat);
+  release_seat(endpoint, false);
+}
 
 }  // namespace shmbus::detail

@@ -277,7 +277,9 @@ std::unique_ptr<OwnedEndpoint> ServerCore::acquire(std::uint32_t endpoint) {
     endpoints_.reserve(endpoints_.size() + 1);
   }
   mailbox_.expect_bell();
-  return OwnedEndpoint::acquire(attachment(), endpoint, options_, label_);
+  auto taken = OwnedEndpoint::acquire(attachment(), endpoint, options_, label_);
+  if (taken) refuse_strays(*taken);
+  return taken;
 }
 
 Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint) {

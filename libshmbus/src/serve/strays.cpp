@@ -1,0 +1,32 @@
+// A name may move to another seat, or be given up, while commands wait at the one where it was. Its
+// living callers withdraw them when they see that; nobody does so for who has died, or stands
+// still. Whoever sits down there next, for whatever name, refuses them: run when the name comes
+// back, they would come after what was sent to other seats meanwhile.
+#include "names/members.hpp"
+#include "serve/server_core.hpp"
+
+namespace shmbus::detail {
+namespace {
+
+bool is_stray(const segment::View& view, std::uint32_t record, std::uint32_t endpoint) noexcept {
+  return record < view.capacities().names &&
+         !names::load_members(view, record).place_of(endpoint).has_value();
+}
+
+}  // namespace
+
+void ServerCore::refuse_strays(serve::OwnedEndpoint& seat) noexcept {
+  // A handler that registers a name may be running: this is no command of its server's.
+  Invocation call(*this);
+  seat.for_each_lane([&](serve::OwnerLane& lane) {
+    call.turn_to(lane);
+    for (auto name = lane.next_name(); name && is_stray(bus_->view(), *name, seat.index());
+         name = lane.next_name()) {
+      if (lane.take(call.taken) != serve::TakeResult::taken) return;
+      call.begin();
+      refuse(call, StatusCode::not_registered);
+    }
+  });
+}
+
+}  // namespace shmbus::detail
