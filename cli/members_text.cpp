@@ -14,22 +14,6 @@ using inspect::MemberInfo;
 using inspect::Role;
 using layout::RouteWord;
 
-std::string_view to_string(Role role) noexcept {
-  switch (role) {
-    case Role::owner:
-      return "owner";
-    case Role::member:
-      return "member";
-    case Role::canary:
-      return "canary";
-    case Role::former:
-      return "former owner";
-    case Role::leaving:
-      return "leaving";
-  }
-  return "unknown";
-}
-
 std::string canary_share(const inspect::NameInfo& name) {
   switch (name.route.rule()) {
     case RouteWord::Rule::share:

@@ -3,13 +3,11 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 
 #include "inspect/snapshot.hpp"
 
 namespace shmbus::cli {
 
-std::string_view to_string(inspect::Role role) noexcept;
 /// Which callers the canary gets: "10 %", "label batch", "nobody".
 std::string canary_share(const inspect::NameInfo& name);
 /// "users" for one owner, "users, +2" for a group of three.

@@ -75,22 +75,6 @@ void write_each(Page& page, const std::vector<Command>& commands) {
   for (const auto& one : commands) page.histogram(one.info->queue, one.label);
 }
 
-std::string_view role_text(Role role) noexcept {
-  switch (role) {
-    case Role::owner:
-      return "owner";
-    case Role::member:
-      return "member";
-    case Role::canary:
-      return "canary";
-    case Role::former:
-      return "former";
-    case Role::leaving:
-      break;
-  }
-  return "leaving";
-}
-
 struct Member {
   const MemberInfo* info;
   std::string label;
@@ -104,7 +88,7 @@ std::vector<Member> members_of(const std::vector<Command>& commands) {
     for (const auto& member : one.info->members) {
       if (!seen.insert(member.endpoint).second) continue;
       out.push_back({&member, fmt::format("{},endpoint=\"{}\",role=\"{}\",handler=\"{}\"",
-                                          one.label, member.endpoint, role_text(member.role),
+                                          one.label, member.endpoint, to_string(member.role),
                                           label_value(member.label))});
     }
   }

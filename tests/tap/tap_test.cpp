@@ -82,6 +82,23 @@ double call_rate(RawCaller& caller, std::chrono::milliseconds time) {
   return static_cast<double>(calls) * 1e3 / watch.ms();
 }
 
+/// A bus at work, and a tap on it.
+struct Scene {
+  const TempBus place{};
+  const TempFolder folder{};
+  const std::string out = folder.path() + "/out";
+  const Child handler = handler_process(place.path(), echo_and_refuse());
+  Bus bus = open_when_served(place.path(), "echo");
+  RawCaller caller = caller_of(bus, "echo");
+  const std::shared_ptr<detail::BusCore> core = join(place.path());
+
+  [[nodiscard]] Child tap() const {
+    Child tool = start_tool({"tap", "--json", "--bus", place.path()}, out);
+    REQUIRE(eventually([&] { return tapped(*core); }));
+    return tool;
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a tap shows each command of a rate that it can follow") {
@@ -182,17 +199,10 @@ TEST_CASE("at full speed a tap counts what it skips, and calls go on") {
 }
 
 TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call waits for it") {
-  const TempBus place;
-  const TempFolder folder;
-  const auto handler = handler_process(place.path(), echo_and_refuse());
-  auto bus = open_when_served(place.path(), "echo");
-  auto caller = caller_of(bus, "echo");
-  const auto core = join(place.path());
-  const std::string out = folder.path() + "/out";
-  Child tap = start_tool({"tap", "--json", "--bus", place.path()}, out);
-  REQUIRE(eventually([&] { return tapped(*core); }));
+  Scene scene;
+  Child tap = scene.tap();
   nap(50ms);
-  const auto& head = core->view().tap().head.next;
+  const auto& head = scene.core->view().tap().head.next;
   const auto before = head.load();
   tap.signal(SIGSTOP);
   // Every command is recorded from here on, and the tap reads none of them.
@@ -200,11 +210,11 @@ TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call wa
   std::vector<double> took_us;
   Block block;
   for (std::uint64_t i = 0; head.load() < before + calls; ++i) {
-    if (i % 20 == 0) recorder::ask_for_events(core->attachment(), true);
+    if (i % 20 == 0) recorder::ask_for_events(scene.core->attachment(), true);
     block.number = i;
     Block reply;
     const Stopwatch watch;
-    REQUIRE(caller.call(raw(block), raw(reply), 5s) == sizeof reply);
+    REQUIRE(scene.caller.call(raw(block), raw(reply), 5s) == sizeof reply);
     took_us.push_back(watch.ms() * 1e3);
     REQUIRE(reply.number == i);
   }
@@ -215,19 +225,19 @@ TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call wa
   CHECK(median < 1'000);  // whoever waited for a reader that is stopped would take its 5 s
   // An event is written after its command was answered, and before the next one is taken: once
   // nobody asks for events any more, one call more makes sure of the last.
-  REQUIRE(eventually([&] { return !tapped(*core); }, 5s));
-  REQUIRE(caller.call(raw(block), raw(block)));
+  REQUIRE(eventually([&] { return !tapped(*scene.core); }, 5s));
+  REQUIRE(scene.caller.call(raw(block), raw(block)));
   const auto recorded = head.load() - before;
   tap.signal(SIGCONT);
   // It reads what is left, and tells the rest.
   const auto all_told = [&] {
-    const auto [shown, skipped] = told_in(out);
+    const auto [shown, skipped] = told_in(scene.out);
     return shown + skipped >= recorded;
   };
   CHECK(eventually(all_told, 20s));
   tap.signal(SIGINT);
   CHECK(tap.wait(10s) == 0);
-  const auto told = told_in(out);
+  const auto told = told_in(scene.out);
   std::printf(
       "stopped tap: %.1f us a call (median), %.0f us the slowest; %llu shown, %llu skipped\n",
       median, took_us.back(), static_cast<unsigned long long>(told.shown),
@@ -239,74 +249,61 @@ TEST_CASE("a tap that cannot follow is overrun, says by how much, and no call wa
 }
 
 TEST_CASE("a tap that is killed leaves recording off within a second or two") {
-  const TempBus place;
-  const TempFolder folder;
-  const auto handler = handler_process(place.path(), echo_and_refuse());
-  auto bus = open_when_served(place.path(), "echo");
-  auto caller = caller_of(bus, "echo");
-  const auto core = join(place.path());
+  Scene scene;
   {
-    Child tap = start_tool({"tap", "--bus", place.path()}, folder.path() + "/out");
-    REQUIRE(eventually([&] { return tapped(*core); }));
-    CHECK(call_rate(caller, 50ms) > 0);
+    Child tap = scene.tap();
+    CHECK(call_rate(scene.caller, 50ms) > 0);
     tap.kill();
   }
-  CHECK(eventually([&] { return !tapped(*core); }, 3s));
-  CHECK(call_rate(caller, 50ms) > 0);  // the handler looks again
-  const auto before = core->view().tap().head.next.load();
-  CHECK(call_rate(caller, 100ms) > 0);
-  CHECK(core->view().tap().head.next.load() == before);
+  CHECK(eventually([&] { return !tapped(*scene.core); }, 3s));
+  CHECK(call_rate(scene.caller, 50ms) > 0);  // the handler looks again
+  const auto before = scene.core->view().tap().head.next.load();
+  CHECK(call_rate(scene.caller, 100ms) > 0);
+  CHECK(scene.core->view().tap().head.next.load() == before);
 }
 
 TEST_CASE("forged events do no harm") {
-  const TempBus place;
-  const TempFolder folder;
-  const auto handler = handler_process(place.path(), echo_and_refuse());
-  auto bus = open_when_served(place.path(), "echo");
-  auto caller = caller_of(bus, "echo");
-  const auto core = join(place.path());
-  const std::string out = folder.path() + "/out";
-  Child tap = start_tool({"tap", "--json", "--bus", place.path()}, out);
-  REQUIRE(eventually([&] { return tapped(*core); }));
+  Scene scene;
+  Child tap = scene.tap();
   SHMBUS_RANDOM(random);
-  auto& shared = core->view().tap();
+  auto& shared = scene.core->view().tap();
   for (int i = 0; i < 20'000; ++i) {
     recorder::EventWords words{};
     for (auto& word : words) word = random();
     const auto event = recorder::unpack(words);
     if (i % 3 == 0) {
-      recorder::tell_tap(core->view(), event);  // whole, and nonsense
+      recorder::tell_tap(scene.core->view(), event);  // whole, and nonsense
     } else if (i % 3 == 1) {
       shared.slot[random() % shared.slot.size()].word[random() % 16].store(random());
     } else {
       shared.spill[random() % shared.spill.size()].store(random());
-      recorder::record(core->view(), static_cast<std::uint32_t>(random() % 8), event);
+      recorder::record(scene.core->view(), static_cast<std::uint32_t>(random() % 8), event);
     }
     if (i % 1'000 == 0) shared.head.next.store(random());
     if (i % 500 == 0) {
       std::uint64_t reply = 0;
-      CHECK(caller.call(raw(reply), raw(reply)));
+      CHECK(scene.caller.call(raw(reply), raw(reply)));
     }
   }
   // Once the nonsense ends, true events are seen again.
   nap(100ms);
   for (int i = 0; i < 200; ++i) {
     Block block;
-    CHECK(caller.call(raw(block), raw(block)));
+    CHECK(scene.caller.call(raw(block), raw(block)));
     nap(1ms);
   }
   nap(100ms);
   tap.signal(SIGINT);
   CHECK(tap.wait(20s) == 0);
-  const auto lines = lines_of(out);
+  const auto lines = lines_of(scene.out);
   const auto true_ones = std::count_if(lines.begin(), lines.end(), [](const json& line) {
     return line["event"] == "served" && line["name"] == "echo" && line["bytes_in"] == 40;
   });
   CHECK(true_ones > 100);
-  const auto seen = run_tool({"postmortem", "--json", "--bus", place.path()});
+  const auto seen = run_tool({"postmortem", "--json", "--bus", scene.place.path()});
   CHECK(seen.code == 0);
   CHECK(json::parse(seen.out).is_array());
-  CHECK(run_tool({"postmortem", "--bus", place.path()}).code == 0);
+  CHECK(run_tool({"postmortem", "--bus", scene.place.path()}).code == 0);
   std::uint64_t reply = 0;
-  CHECK(caller.call(raw(reply), raw(reply)));
+  CHECK(scene.caller.call(raw(reply), raw(reply)));
 }

@@ -63,11 +63,13 @@ Result<Block> CallerCore::allocate(std::uint64_t bytes, Deadline& deadline) noex
   }
 }
 
-/// Publishes, and under global order does not return before the command has its place.
-Ticket CallerCore::commit(PortLane& lane, const Outgoing& out, Deadline& deadline) noexcept {
+/// Publishes, and under global order does not return before the command has its place. Its memory
+/// is the cell's from here on, also when there is an error.
+Result<Ticket> CallerCore::commit(PortLane& lane, const Outgoing& out,
+                                  Deadline& deadline) noexcept {
   const Ticket ticket = lane.lane.publish(out);
-  if (lane.lane.owes_ticket()) [[unlikely]]
-    wait_for_turn(lane, deadline);
+  if (lane.lane.owes_ticket() && !wait_for_turn(lane, ticket, deadline)) [[unlikely]]
+    return not_registered();
   return ticket;
 }
 
@@ -122,8 +124,7 @@ Result<std::size_t> CallerCore::call(std::span<const std::byte> request, std::sp
 Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
                                           std::span<std::byte> reply) noexcept {
   PortLane& lane = *lane_;
-  const bool sampled = lane.sampler.due();
-  const std::uint64_t began = sampled ? wait::ticks() : 0;
+  const std::uint64_t began = stamp_if_due(lane);
   const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request, began);
   lane.lane.notify();
   auto& counters = lane.lane.head().counters;
@@ -133,7 +134,7 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
   if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) {
     return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
   }
-  if (sampled) [[unlikely]]
+  if (began != 0) [[unlikely]]
     record_round_trip(lane, ticket, began);
   const auto answer = lane.lane.answer(ticket);
   if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
@@ -161,10 +162,8 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
   const auto ready = lane_for(deadline, timeout, policy::Kind::call);
   if (!ready) return tl::unexpected<Error>(ready.error());
   PortLane& lane = **ready;
-  const bool sampled = lane.sampler.due();
-  const std::uint64_t began = sampled ? wait::ticks() : 0;
   Outgoing out;
-  out.stamp = began;
+  out.stamp = stamp_if_due(lane);
   const auto ticket = publish(lane, out, request, reply.size(), deadline, span);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
   lane.lane.notify();
@@ -178,7 +177,7 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
     gate_.ended(lane.lane, *ticket, error.kind);
     return tl::unexpected<Error>(error);
   }
-  if (sampled) record_round_trip(lane, *ticket, began);
+  if (out.stamp != 0) record_round_trip(lane, *ticket, out.stamp);
   auto result = finish_call(lane, *ticket, out.request, out.reply, reply);
   const ErrorKind kind = result ? ErrorKind::none : result.error().kind;
   if (span.travels) end_span(span, lane, *ticket, result ? nullptr : &result.error());
@@ -269,7 +268,7 @@ Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notif
 
 std::uint64_t CallerCore::send_fast(std::span<const std::byte> request, Notify notify) noexcept {
   auto& lane = lane_->lane;
-  const std::uint64_t stamp = lane_->sampler.due() ? wait::ticks() : 0;
+  const std::uint64_t stamp = stamp_if_due(*lane_);
   const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request, stamp);
   if (notify == Notify::now) lane.notify();
   stats::add(lane.head().counters.sends, 1);

@@ -100,10 +100,12 @@ class CallerCore {
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
   Result<void> settle_into(std::shared_ptr<PortLane> lane, bool routed,
                            Deadline& deadline) noexcept;
+  /// Of this caller's name, whether or not somebody sits there.
+  [[nodiscard]] bool leads_to(const PortLane& lane) const noexcept;
   bool withdraw_if_moved() noexcept;
   void adopt_lane() noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
-  void wait_for_turn(PortLane& lane, Deadline& deadline) noexcept;
+  bool wait_for_turn(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
   [[nodiscard]] tl::unexpected<Error> not_registered() const noexcept;
 
   // Names with members (route.cpp)
@@ -161,7 +163,10 @@ class CallerCore {
 
   // Publishing
   Result<Block> allocate(std::uint64_t bytes, Deadline& deadline) noexcept;
-  lane::Ticket commit(PortLane& lane, const lane::Outgoing& out, Deadline& deadline) noexcept;
+  Result<lane::Ticket> commit(PortLane& lane, const lane::Outgoing& out,
+                              Deadline& deadline) noexcept;
+  Result<lane::Ticket> commit(PortLane& lane, Loan& loan, lane::Outgoing& out,
+                              const trace::CallSpan& span, Deadline& deadline) noexcept;
   Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
                                std::span<const std::byte> request, std::size_t reply_capacity,
                                Deadline& deadline, trace::CallSpan& span) noexcept;

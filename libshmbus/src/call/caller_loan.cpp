@@ -33,6 +33,19 @@ Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noe
   return loan;
 }
 
+/// The loan's memory is the command's from here on.
+Result<Ticket> CallerCore::commit(PortLane& lane, Loan& loan, Outgoing& out,
+                                  const trace::CallSpan& span, Deadline& deadline) noexcept {
+  if (span.travels) out.context = &span.cell;
+  out.stamp = stamp_if_due(lane);
+  out.command = *record_;
+  out.request = std::exchange(loan.request_, {});
+  out.request_bytes = loan.size_;
+  out.deadline_ticks = deadline.travelling();
+  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
+  return commit(lane, out, deadline);
+}
+
 Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
@@ -41,23 +54,16 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   Deadline deadline = deadline_for(timeout);
   const auto lane = lane_for(deadline, timeout, policy::Kind::call);
   if (!lane) return tl::unexpected<Error>(lane.error());
-  Outgoing out;
-  if (span.travels) out.context = &span.cell;
   if (span.sampled()) span.published = wait::ticks();
-  out.stamp = stamp_if_due(**lane);
-  out.command = *record_;
-  out.request = loan.request_;
-  out.request_bytes = loan.size_;
-  out.reply = loan.reply_;
-  out.reply_capacity = loan.reply_.capacity;
-  out.deadline_ticks = deadline.travelling();
-  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
-  const Ticket ticket = commit(**lane, out, deadline);
+  Outgoing out;
+  out.reply = std::exchange(loan.reply_, {});
+  out.reply_capacity = out.reply.capacity;
+  const auto ticket = commit(**lane, loan, out, span, deadline);
+  if (!ticket) return tl::unexpected<Error>(ticket.error());
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.calls, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
-  loan.request_ = {};
-  return make_pending(**lane, ticket, std::exchange(loan.reply_, {}), deadline, span);
+  return make_pending(**lane, *ticket, out.reply, deadline, span);
 }
 
 Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
@@ -68,22 +74,15 @@ Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for(deadline, timeout, policy::Kind::send);
   if (!lane) return tl::unexpected<Error>(lane.error());
-  Outgoing out;
-  if (span.travels) out.context = &span.cell;
   if (span.sampled()) span.published = wait::ticks();
-  out.stamp = stamp_if_due(**lane);
-  out.command = *record_;
+  Outgoing out;
   out.one_way = true;
-  out.request = loan.request_;
-  out.request_bytes = loan.size_;
-  out.deadline_ticks = deadline.travelling();
-  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
-  const Ticket ticket = commit(**lane, out, deadline);
-  if (span.travels) end_sent(span, **lane, ticket);
+  const auto ticket = commit(**lane, loan, out, span, deadline);
+  if (!ticket) return tl::unexpected<Error>(ticket.error());
+  if (span.travels) end_sent(span, **lane, *ticket);
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.sends, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
-  loan.request_ = {};
   return {};
 }
 

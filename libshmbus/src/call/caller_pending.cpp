@@ -49,7 +49,7 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
                            [this](std::uint32_t offset64) { port_->release_offset(offset64); });
   lane.lane.release(ticket);
   lane.lane.probe_answer(*record_, ticket, head.bytes,
-                         is_ok(words) ? ErrorKind::none : error_of_reply(words).kind);
+                         is_ok(words) ? ErrorKind::none : kind_of(status_in(words)));
   if (!bus().guard->was_intact()) [[unlikely]] {
     port_->release(reply);
     return misuse();
@@ -117,7 +117,7 @@ std::string_view body_text(const lane::CellWords& words) noexcept {
 
 Error error_of_reply(const lane::CellWords& words) noexcept {
   const auto head = lane::ReplyHead::unpack(words[1]);
-  const auto code = static_cast<StatusCode>(layout::CellWord{words[0]}.code());
+  const StatusCode code = status_in(words);
   Error error{kind_of(code), 0, 0, {}};
   switch (code) {
     case StatusCode::rejected:

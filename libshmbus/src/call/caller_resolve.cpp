@@ -139,21 +139,20 @@ Result<void> CallerCore::settle_into(std::shared_ptr<PortLane> lane, bool routed
   return {};
 }
 
+bool CallerCore::leads_to(const PortLane& lane) const noexcept {
+  const std::uint32_t endpoint = lane.lane.endpoint_index();
+  if (routed_) return names::load_members(bus().view, *record_).place_of(endpoint).has_value();
+  const BindingWord binding{
+      bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
+  return binding.bound() && binding.endpoint() == endpoint;
+}
+
 /// What waits where the name does not lead any more is withdrawn: nobody would run it, its caller
 /// is told, and what it holds comes back. True when the name has moved.
 bool CallerCore::withdraw_if_moved() noexcept {
-  if (lane_ == nullptr) return false;
-  const std::uint32_t here = lane_->lane.endpoint_index();
-  bool leads_here = false;
-  if (routed_) {
-    leads_here = names::load_members(bus().view, *record_).place_of(here).has_value();
-  } else {
-    const BindingWord binding{
-        bus().view.name(*record_).binding.load(std::memory_order_acquire)};  // SYNC names.binding
-    leads_here = binding.bound() && binding.endpoint() == here;
-  }
-  if (!leads_here) port_->withdraw(*lane_, *record_);
-  return !leads_here;
+  if (lane_ == nullptr || leads_to(*lane_)) return false;
+  port_->withdraw(*lane_, *record_);
+  return true;
 }
 
 void CallerCore::adopt_lane() noexcept {
@@ -218,21 +217,23 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
 /// Global order: others took the last slots of the inbox between our look and our ticket. The
 /// command is committed; what it lacks is its place in the order, which it gets as soon as the
 /// owner has taken a ticket. When the deadline comes first, the owner's sweep finds the command,
-/// and the next command's ticket speaks for it too. Where nobody serves, there is no turn.
-void CallerCore::wait_for_turn(PortLane& lane, Deadline& deadline) noexcept {
+/// and the next command's ticket speaks for it too. False when it was taken back: nobody serves
+/// there any more, and what has no place is not to be run by a later owner.
+bool CallerCore::wait_for_turn(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept {
   const std::uint64_t began = wait::ticks();
   const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
   while (!lane.lane.pay_ticket()) {
     const std::uint64_t now = wait::ticks();
-    if (options_.when_full == WhenFull::fail || deadline.over(now)) return;
+    if (options_.when_full == WhenFull::fail || deadline.over(now)) return true;
     if (now - began < spin_for) {
       wait::cpu_relax();
       continue;
     }
     lane.lane.notify();
-    if (!check_owner(lane) || withdraw_if_moved()) return;
+    if (!check_owner(lane) || !leads_to(lane)) return !lane.lane.take_back(ticket);
     wait::pause_for(std::min(deadline.left_ns(now), room_slice_ns));
   }
+  return true;
 }
 
 }  // namespace shmbus::detail

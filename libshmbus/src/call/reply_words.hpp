@@ -17,8 +17,11 @@ inline std::span<const std::byte> inline_reply(const lane::CellWords& words,
   return {reinterpret_cast<const std::byte*>(words.data()) + lane::reply_inline_offset, bytes};
 }
 
+inline StatusCode status_in(const lane::CellWords& words) noexcept {
+  return static_cast<StatusCode>(layout::CellWord{words[0]}.code());
+}
 inline bool is_ok(const lane::CellWords& words) noexcept {
-  return layout::CellWord{words[0]}.code() == static_cast<std::uint32_t>(StatusCode::ok);
+  return status_in(words) == StatusCode::ok;
 }
 
 /// The handler answered in the cell, which has room for more than this caller gave.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "layout/header.hpp"
@@ -132,6 +133,7 @@ enum class Role : std::uint8_t {
   former,   ///< was the owner until the canary was promoted
   leaving,  ///< takes no more
 };
+std::string_view to_string(Role role) noexcept;
 
 struct MemberInfo {
   std::uint32_t place = 0;

@@ -263,4 +263,20 @@ void read_names(const Reader& reader, Snapshot& out,
   }
 }
 
+std::string_view to_string(Role role) noexcept {
+  switch (role) {
+    case Role::owner:
+      return "owner";
+    case Role::member:
+      return "member";
+    case Role::canary:
+      return "canary";
+    case Role::former:
+      return "former owner";
+    case Role::leaving:
+      return "leaving";
+  }
+  return "unknown";
+}
+
 }  // namespace shmbus::inspect

@@ -196,6 +196,18 @@ bool CallerLane::ask_to_cancel(Ticket ticket) noexcept {
   return never_started;
 }
 
+bool CallerLane::take_back(Ticket ticket) noexcept {
+  if (!ask_to_cancel(ticket)) return false;
+  const Place last = Place::make(ticket.seq, ticket.cell);
+  if (sends_head_ != sends_tail_ && sends_[(sends_tail_ - 1) & mask_].bits == last.bits) {
+    --sends_tail_;
+    quarantined_[quarantined_count_++] = last;
+  } else {
+    quarantine(ticket);
+  }
+  return true;
+}
+
 void CallerLane::clear_cancel(std::uint32_t cell) noexcept {
   use_[cell].cancel_asked = false;
   auto& bits = head_->caller.cancel[cell / 64];

@@ -151,6 +151,11 @@ class CallerLane {
   /// may have been started, wakes those who watch the bit for its handler.
   bool ask_to_cancel(Ticket ticket) noexcept;
 
+  /// The command that was published last is to have never been sent. False when it may have been
+  /// started: then it stays. Else it is told to nobody, and keeps its cell and memory as a
+  /// withdrawn one does.
+  bool take_back(Ticket ticket) noexcept;
+
   /// Nobody who has `command` comes to this lane any more: what was not started of it never will
   /// be. One-way commands are told to `on_lost(LostSend)`, calls learn it when they are waited for.
   template <class OnLost>

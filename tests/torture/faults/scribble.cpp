@@ -20,16 +20,10 @@ namespace {
 
 void handle(const std::string& path, Role& role, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  while (role.on()) {
-    auto bus = role.timed([&] { return Bus::open(path, options()); });
-    if (!bus) {
-      test::nap(5ms);
-      continue;
-    }
-    fence(path);
+  again_and_again(path, role, [&](Bus& bus) {
     const auto order = random() % 2 == 0 ? Order::per_caller : Order::global;
-    auto server = bus->serve({.order = order});
-    if (!server) continue;
+    auto server = bus.serve({.order = order});
+    if (!server) return;
     std::vector<Responder> later;
     (void)role.timed([&] { return server->on("echo", echo); });
     (void)role.timed([&] { return server->on("other", echo); });
@@ -48,30 +42,24 @@ void handle(const std::string& path, Role& role, std::uint64_t seed) {
     }
     if (random() % 2 == 0) (void)role.timed([&] { return server->off("other"); });
     if (random() % 4 == 0) ::_exit(0);  // as if killed, but for the books; started again
-  }
+  });
 }
 
 void call(const std::string& path, Role& role, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  while (role.on()) {
-    auto bus = role.timed([&] { return Bus::open(path, options()); });
-    if (!bus) {
-      test::nap(5ms);
-      continue;
-    }
-    fence(path);
+  again_and_again(path, role, [&](Bus& bus) {
     const auto vacant = random() % 2 == 0 ? WhenVacant::wait : WhenVacant::fail;
-    auto echo_caller = bus->caller("echo", {.when_vacant = vacant});
-    auto later_caller = bus->caller("later", {.when_vacant = vacant});
-    if (!echo_caller || !later_caller) continue;
+    auto echo_caller = bus.caller("echo", {.when_vacant = vacant});
+    auto later_caller = bus.caller("later", {.when_vacant = vacant});
+    if (!echo_caller || !later_caller) return;
     if (random() % 4 == 0) (void)echo_caller->fd();
     for (int i = 0; i < 20 && role.on(); ++i) {
       call_all(role, *echo_caller, random);
       if (i % 4 == 0) call_all(role, *later_caller, random);
-      if (i % 8 == 0) (void)role.timed([&] { return bus->reclaim(); });
-      if (i % 8 == 1) (void)role.timed([&] { return bus->wait_until_available("other", 5ms); });
+      if (i % 8 == 0) (void)role.timed([&] { return bus.reclaim(); });
+      if (i % 8 == 1) (void)role.timed([&] { return bus.wait_until_available("other", 5ms); });
     }
-  }
+  });
 }
 
 /// Runs a program over and over. It may end with any code; a signal or a sanitizer's is a fault.

@@ -82,6 +82,20 @@ inline OpenOptions options() {
   return out;
 }
 
+/// Opens the bus over and over, whatever becomes of it, and lets `act(Bus&)` work with it.
+template <class Act>
+void again_and_again(const std::string& path, Role& role, Act act) {
+  while (role.on()) {
+    auto bus = role.timed([&] { return Bus::open(path, options()); });
+    if (!bus) {
+      test::nap(5ms);
+      continue;
+    }
+    fence(path);
+    act(*bus);
+  }
+}
+
 inline Status echo(Context& context) {
   (void)context.caller();
   (void)context.name();

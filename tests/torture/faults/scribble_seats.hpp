@@ -18,33 +18,21 @@ inline void serve_a_while(Role& role, Server& server, std::mt19937_64& random) {
 /// Serves "shared" together with others, or on trial beside them.
 inline void be_a_member(const std::string& path, Role& role, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  while (role.on()) {
-    auto bus = role.timed([&] { return Bus::open(path, options()); });
-    if (!bus) {
-      test::nap(5ms);
-      continue;
-    }
-    fence(path);
-    auto server = bus->serve({.order = random() % 2 == 0 ? Order::per_caller : Order::global});
-    if (!server) continue;
+  again_and_again(path, role, [&](Bus& bus) {
+    auto server = bus.serve({.order = random() % 2 == 0 ? Order::per_caller : Order::global});
+    if (!server) return;
     const Join join = random() % 4 == 0 ? Join::canary : Join::group;
     (void)role.timed([&] { return server->on("shared", echo, {.join = join}); });
     serve_a_while(role, *server, random);
-  }
+  });
 }
 
 /// Takes "relayed" over from whoever has it, or waits until nobody has.
 inline void take_turns(const std::string& path, Role& role, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  while (role.on()) {
-    auto bus = role.timed([&] { return Bus::open(path, options()); });
-    if (!bus) {
-      test::nap(5ms);
-      continue;
-    }
-    fence(path);
-    auto server = bus->serve({.stand_by = true});
-    if (!server) continue;
+  again_and_again(path, role, [&](Bus& bus) {
+    auto server = bus.serve({.stand_by = true});
+    if (!server) return;
     std::vector<Responder> later;
     (void)role.timed([&] {
       return server->on("relayed", [&](Context& context) {
@@ -59,24 +47,18 @@ inline void take_turns(const std::string& path, Role& role, std::uint64_t seed) 
     }
     serve_a_while(role, *server, random);
     for (auto& one : later) (void)one.reply(std::as_bytes(std::span(&seed, 1)));
-  }
+  });
 }
 
 /// Calls what has several seats, under policies that change.
 inline void call_shared(const std::string& path, Role& role, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  while (role.on()) {
-    auto bus = role.timed([&] { return Bus::open(path, options()); });
-    if (!bus) {
-      test::nap(5ms);
-      continue;
-    }
-    fence(path);
+  again_and_again(path, role, [&](Bus& bus) {
     const auto in_group = random() % 2 == 0 ? InGroup::pinned : InGroup::least_busy;
     const auto vacant = random() % 2 == 0 ? WhenVacant::wait : WhenVacant::fail;
-    auto shared = bus->caller("shared", {.when_vacant = vacant, .in_group = in_group});
-    auto relayed = bus->caller("relayed", {.when_vacant = vacant});
-    if (!shared || !relayed) continue;
+    auto shared = bus.caller("shared", {.when_vacant = vacant, .in_group = in_group});
+    auto relayed = bus.caller("relayed", {.when_vacant = vacant});
+    if (!shared || !relayed) return;
     for (int i = 0; i < 20 && role.on(); ++i) {
       call_all(role, *shared, random);
       if (i % 4 == 0) call_all(role, *relayed, random);
@@ -86,11 +68,11 @@ inline void call_shared(const std::string& path, Role& role, std::uint64_t seed)
                           .outstanding = 1 + static_cast<std::uint32_t>(random() % 8),
                           .rate = {.commands = 1'000, .per = 1s, .burst = 100},
                           .breaker = {.failure_percent = 90, .min_calls = 8, .open_for = 5ms}};
-      (void)role.timed([&] { return bus->set_policy(name, policy); });
-      (void)role.timed([&] { return bus->policy_status(name); });
-      (void)role.timed([&] { return bus->clear_policy(name); });
+      (void)role.timed([&] { return bus.set_policy(name, policy); });
+      (void)role.timed([&] { return bus.policy_status(name); });
+      (void)role.timed([&] { return bus.clear_policy(name); });
     }
-  }
+  });
 }
 
 }  // namespace shmbus::torture
