@@ -259,14 +259,8 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
   return make_pending(**lane, *ticket, out.reply, deadline, span);
 }
 
-Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notify notify,
-                                       Duration timeout) noexcept {
-  if (!fast(request.size(), timeout)) [[unlikely]]
-    return send_slow(request, notify, timeout);
-  return send_fast(request, notify);
-}
-
-std::uint64_t CallerCore::send_fast(std::span<const std::byte> request, Notify notify) noexcept {
+[[gnu::always_inline]] inline std::uint64_t CallerCore::send_fast(
+    std::span<const std::byte> request, Notify notify) noexcept {
   auto& lane = lane_->lane;
   const std::uint64_t stamp = stamp_if_due(*lane_);
   const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request, stamp);
@@ -274,6 +268,13 @@ std::uint64_t CallerCore::send_fast(std::span<const std::byte> request, Notify n
   stats::add(lane.head().counters.sends, 1);
   stats::add(lane.head().counters.bytes_out, request.size());
   return ticket.seq;
+}
+
+Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notify notify,
+                                       Duration timeout) noexcept {
+  if (!fast(request.size(), timeout)) [[unlikely]]
+    return send_slow(request, notify, timeout);
+  return send_fast(request, notify);
 }
 
 Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, Notify notify,

@@ -52,6 +52,7 @@ bool CallerLane::has_room() noexcept {
 
 Ticket CallerLane::publish(const Outgoing& out) noexcept {
   const Place at = next_;
+  if (out.one_way) fetch_ahead(at.cell());
   const std::uint32_t named = pop_free();
   std::uint32_t next = named;
   if (out.inline_bytes.size() > layout::inline_request_bytes) {
@@ -125,7 +126,7 @@ void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t nex
     if (here != out.inline_bytes.size()) request.flags |= layout::cell_flags::continued;
   }
   words[1] = request.pack();
-  words[2] = out.deadline_ticks;
+  words[deadline_word] = out.deadline_ticks;
   for (std::size_t i = 1; i < 8; ++i) cell.word[i].store(words[i], std::memory_order_relaxed);
 }
 

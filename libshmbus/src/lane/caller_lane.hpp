@@ -18,6 +18,7 @@
 #include "bus/attachment.hpp"
 #include "endpoint/status_code.hpp"
 #include "lane/directory.hpp"
+#include "lane/line.hpp"
 #include "lane/request.hpp"
 #include "layout/words.hpp"
 #include "probe/probes.hpp"
@@ -182,6 +183,7 @@ class CallerLane {
   }
 
  private:
+  static constexpr std::uint32_t lines_ahead = 5;
   static constexpr std::uint32_t none = ~0U;
   struct LentBlocks {  // by offset64
     std::uint32_t request = none;
@@ -211,6 +213,9 @@ class CallerLane {
     const auto attention = target_->attention.attention.load(std::memory_order_acquire);
     return mode == static_cast<std::uint32_t>(layout::LaneMode::cold) ||
            attention == static_cast<std::uint32_t>(layout::Attention::parked);
+  }
+  void fetch_ahead(std::uint32_t cell) const noexcept {  // streams walk the cells in order
+    fetch_to_write(&cells_[(cell + lines_ahead) & mask_]);
   }
   void note_outstanding(Place place, layout::Phase phase) noexcept;
   void ring() noexcept;
@@ -292,6 +297,7 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
   const Place at = next_;
   std::uint32_t next = pop_free();
   layout::Cell& cell = cells_[at.cell()];
+  if (phase == layout::Phase::send) fetch_ahead(at.cell());
   RequestHead head{next, 0, static_cast<std::uint32_t>(request.size())};
   if (request.size() > layout::inline_request_bytes) [[unlikely]] {
     head.flags = layout::cell_flags::continued;
@@ -319,6 +325,7 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
 inline std::uint32_t CallerLane::continue_in_next(std::uint32_t cell, std::uint32_t more,
                                                   std::span<const std::byte> rest) noexcept {
   const std::uint32_t next = pop_free();
+  fetch_ahead(more);
   store_words<continued_offset / 8>(cells_[more], rest);
   cells_[more].word[1].store(RequestHead{next, 0, 0}.pack(), std::memory_order_relaxed);
   use_[cell].continuation = static_cast<std::uint16_t>(more);

@@ -18,6 +18,8 @@
 
 namespace shmbus::lane {
 
+inline constexpr std::size_t deadline_word = 2;
+
 using CellWords = std::array<std::uint64_t, 8>;
 /// A request: the words of its cell, then words 2 to 7 of the one in which it goes on.
 using RequestWords = std::array<std::uint64_t, 14>;

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 
+#include "lane/line.hpp"
 #include "lane/request.hpp"
 #include "layout/lane.hpp"
 #include "layout/words.hpp"
@@ -107,6 +108,16 @@ class OwnerLane {
   std::uint64_t empties_at_sweep = 0;
 
  private:
+  /// For the stream behind it: see lane/line.hpp. The cell is of a one-way command that was copied
+  /// and started; the word is one that nobody reads any more.
+  void draw_line(layout::Cell& cell) const noexcept {
+    // SYNC lane.done, which gives the cell back.
+    cell.word[lane::deadline_word].store(0, std::memory_order_relaxed);
+    const auto index = static_cast<std::size_t>(&cell - cells_.data());
+    lane::fetch_to_write(&cells_[(index + lines_ahead) & mask_]);
+  }
+  static constexpr std::uint32_t lines_ahead = 2;
+
   /// `named`, which a line names that may be still on its way. Streams walk the cells in order:
   /// taking the neighbour's number from here lets the processor fetch that cell meanwhile.
   [[nodiscard]] std::uint32_t expected(std::uint32_t named, std::uint32_t after) const noexcept {
@@ -133,7 +144,7 @@ class OwnerLane {
 };
 
 inline TakeResult OwnerLane::take(Taken& out) noexcept {
-  const layout::Cell& cell = cells_[next_cell_];
+  layout::Cell& cell = cells_[next_cell_];
   // SYNC lane.publish
   const layout::CellWord word{cell.word[0].load(std::memory_order_acquire)};
   if (word.seq() != next_seq_) return TakeResult::nothing;
@@ -143,10 +154,11 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   lane::copy_cell(out.words, cell, word.bits);
   out.cell = next_cell_;
   std::uint32_t next = expected(out.head().next, next_cell_ + 1);
+  layout::Cell* more = nullptr;
   if (out.head().has(layout::cell_flags::continued) && next <= mask_) {
-    const layout::Cell& more = cells_[next];
-    lane::copy_continuation(out.words, more);
-    next = expected(lane::RequestHead::unpack(more.word[1].load(std::memory_order_relaxed)).next,
+    more = &cells_[next];
+    lane::copy_continuation(out.words, *more);
+    next = expected(lane::RequestHead::unpack(more->word[1].load(std::memory_order_relaxed)).next,
                     next + 1);
   }
   if (poisoned_ || next > mask_) [[unlikely]] {
@@ -160,6 +172,10 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   // SYNC lane.cursor: started. Before any effect of the command, in program order, which is all
   // that a kill respects and all that is needed: see docs/architecture.md.
   if (!SHMBUS_MISTAKE("cursor.late")) note_started();
+  if (word.phase() == layout::Phase::send) {
+    draw_line(cell);
+    if (more != nullptr) draw_line(*more);
+  }
   probes::take(word.code(), index_, endpoint_, next_seq_ - 1, caller_);
   wait::publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
   return TakeResult::taken;

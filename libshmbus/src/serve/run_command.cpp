@@ -88,8 +88,8 @@ inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
   call.unusual = true;
   if (head.has(layout::cell_flags::context)) call.begin_span();
   if (head.has(layout::cell_flags::deadline)) {
-    if (wait::ticks() >= taken.words[2]) return StatusCode::expired;
-    call.deadline_ticks = taken.words[2];
+    if (wait::ticks() >= taken.words[lane::deadline_word]) return StatusCode::expired;
+    call.deadline_ticks = taken.words[lane::deadline_word];
   }
   if (head.has(layout::cell_flags::with_caller)) {
     call.with_caller = true;
