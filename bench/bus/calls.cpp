@@ -100,6 +100,14 @@ void add_policies(Registry& registry) {
   with("set.in_all", {.outstanding = 1000}, echo.data(), Tier::detail);
 }
 
+// What it costs that a name is a group's: one member, so that nothing else differs.
+void add_groups(Registry& registry) {
+  add<kSmall>(registry, {"group.pinned", "spin", "call.hot.40B", Tier::detail},
+              {.join = Join::group, .in_group = InGroup::pinned});
+  add<kSmall>(registry, {"group.least_busy", "spin", "call.hot.40B", Tier::detail},
+              {.join = Join::group, .in_group = InGroup::least_busy});
+}
+
 }  // namespace
 
 void register_bus_calls(Registry& registry) {
@@ -108,6 +116,7 @@ void register_bus_calls(Registry& registry) {
   add_paced(registry);
   add_work(registry);
   add_policies(registry);
+  add_groups(registry);
 }
 
 }  // namespace shmbus::bench

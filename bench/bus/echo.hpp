@@ -21,6 +21,8 @@ struct EchoPlan {
   std::uint32_t idle_callers = 0;
   Policy policy{};
   const char* policy_of = nullptr;  ///< the name that has it
+  Join join = Join::nobody;         ///< of the handler
+  InGroup in_group = InGroup::least_busy;
 };
 
 /// By value up to 256 B, above in memory of the segment, where the reply lands too.
@@ -59,7 +61,8 @@ void call_role(RoleContext& context, const PrivateBus& place, const EchoPlan& pl
                const Crowd& crowd) {
   context.barrier();
   Bus bus = place.open();
-  auto caller = value_of("caller", bus.caller<Echo<Bytes>>({.wait = plan.wait}));
+  auto caller =
+      value_of("caller", bus.caller<Echo<Bytes>>({.wait = plan.wait, .in_group = plan.in_group}));
   crowd.wait_until_attached();
   if (plan.policy_of != nullptr) value_of("policy", bus.set_policy(plan.policy_of, plan.policy));
   EchoCaller<Bytes> echo;
@@ -82,7 +85,7 @@ void serve_role(RoleContext& context, const PrivateBus& place, const EchoPlan& p
   std::stop_source stop;
   EchoServer<Bytes> echo;
   const Ticks work = ns_to_ticks(plan.work_ns);
-  value_of("on", server.template on<Echo<Bytes>>([&](const Block<Bytes>& in, Block<Bytes>& out) {
+  const auto answer = [&](const Block<Bytes>& in, Block<Bytes>& out) {
     echo.take(in.bytes());
     if (work != 0) {
       burn(work);
@@ -91,7 +94,8 @@ void serve_role(RoleContext& context, const PrivateBus& place, const EchoPlan& p
     if (echo.ended()) [[unlikely]] {
       stop.request_stop();
     }
-  }));
+  };
+  value_of("on", server.template on<Echo<Bytes>>(answer, {.join = plan.join}));
   context.barrier();
   value_of("run", server.run(stop.get_token()));
   context.report().operations = echo.count() - 1;  // the end was answered too

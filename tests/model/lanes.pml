@@ -1,17 +1,19 @@
 /* The directory of lanes: who leases a lane, who serves it, who frees it.
  *
- * Code      lane/directory.cpp: attach, detach, move_word, has_queued, free_unserved_orphan;
+ * Code      lane/directory.cpp: attach, attach_anew, detach, move_word, has_queued, free_unserved_orphan;
  *           serve/owned_endpoint.cpp: adopt, drop_if_drained, forget; recovery/participant.cpp:
  *           release_lanes_of, orphan_lane; recovery/endpoint.cpp: release_lanes, stop_serving
  * Bounds    one lane; owner 1 is killed at any step, owner 2 adopts what it left; a recoverer of the
  *           endpoint and a reclaimer of the caller, as late as they like. Two callers that lease
  *           the lane once each and leave, one of them killed at any step, the first of them with a
  *           command; a passer-by who frees an orphan that nobody serves. Or, with -DLATE, one caller
- *           with a command and two recoverers.
+ *           with a command and two recoverers. With -DANEW the first caller may withdraw its
+ *           command and begin a new lease of the lane, if nobody serves it.
  * Property  While an owner looks at a lane privately, the lane stays the one that it adopted. Nobody
  *           else leases a lane while its lessee is there. What was committed is started, once. In
  *           the end the lane is free: not leaked.
  * Mutants   M_FREESERVED  free_unserved_orphan does not look at `served`
+ *           M_ANEWSERVED  (with -DANEW) the new lease begins whoever serves the lane
  *           M_ANYGEN      (with -DLATE) a recoverer clears `served`, whoever serves the lane
  */
 #ifdef LATE
@@ -34,6 +36,12 @@
 #define WITH_STATE(w, s) WORD(GEN(w), PARTY(w), s, SERVED(w))
 #define WITH_SERVED(w, o) WORD(GEN(w), PARTY(w), STATE(w), o)
 #define FREED(w) WORD(GEN(w) + 1, 0, FREE, 0)
+
+#ifdef M_ANEWSERVED
+#define MAY_BEGIN true
+#else
+#define MAY_BEGIN SERVED(seen) == 0
+#endif
 
 byte lane;
 byte queued, runs, commits;   /* what the lane's cells and journal say; ghosts: starts, commits */
@@ -67,6 +75,28 @@ proctype Caller(byte me) {
           queued = 1; commits++)
   :: true
   fi;
+#ifdef ANEW
+  if
+  :: me == 1 ->                                               /* withdrawn: it counts no more */
+     atomic { if
+      :: seen = lane; assert(PARTY(seen) == me && STATE(seen) == ATTACHED && lessee == me)
+      DIE fi };
+     if
+     :: MAY_BEGIN ->
+        atomic { if
+         :: lane == seen -> mine = WORD(GEN(seen) + 1, me, ALLOC, 0); lane = mine;
+            if :: queued -> queued = 0; commits-- :: else fi
+         :: lane != seen -> mine = 0
+         DIE fi };
+        if
+        :: mine != 0 -> STEP(assert(lane == mine && lessee == me); lane = WITH_STATE(mine, ATTACHED))
+        :: else
+        fi
+     :: else
+     fi
+  :: true
+  fi;
+#endif
   do                                                          /* detach */
   :: atomic { if
       :: seen = lane; assert(PARTY(seen) == me && STATE(seen) == ATTACHED && lessee == me)

@@ -20,7 +20,7 @@ constexpr std::uint32_t commands = 40;  // more than a lane, an inbox or the mem
 /// Two seats: "work" lives on one, whose owner is dead, "other" on the one where it will go.
 class Scene {
  public:
-  explicit Scene(Order order) {
+  explicit Scene(Order order) : order_(order) {
     OpenOptions options = test::small_bus();
     options.capacities.endpoints = 2;
     if (order == Order::global) options.capacities.cells_per_lane = 64;  // the inbox is full first
@@ -39,7 +39,7 @@ class Scene {
   void move_name(std::atomic<std::uint32_t>& ran) {
     auto squatter = test::Child([this] {
       auto bus = Bus::open(path_.path());
-      auto server = bus->serve();
+      auto server = bus->serve({.order = order_});
       if (!server->on("squatter", nothing)) return 1;
       for (;;) test::nap(1s);
     });
@@ -62,6 +62,7 @@ class Scene {
  private:
   static Status nothing(Context&) { return Status::ok(); }
 
+  Order order_;
   test::TempBus path_;
   Bus bus_;
   Server other_;

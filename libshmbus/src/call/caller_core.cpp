@@ -126,6 +126,8 @@ Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
   PortLane& lane = *lane_;
   const std::uint64_t began = stamp_if_due(lane);
   const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request, began);
+  if (!take_turn(lane, ticket)) [[unlikely]]
+    return not_registered();
   lane.lane.notify();
   auto& counters = lane.lane.head().counters;
   stats::add(counters.calls, 1);
@@ -259,14 +261,17 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
   return make_pending(**lane, *ticket, out.reply, deadline, span);
 }
 
-[[gnu::always_inline]] inline std::uint64_t CallerCore::send_fast(
+[[gnu::always_inline]] inline Result<std::uint64_t> CallerCore::send_fast(
     std::span<const std::byte> request, Notify notify) noexcept {
-  auto& lane = lane_->lane;
-  const std::uint64_t stamp = stamp_if_due(*lane_);
-  const Ticket ticket = lane.publish_small(*record_, layout::Phase::send, request, stamp);
-  if (notify == Notify::now) lane.notify();
-  stats::add(lane.head().counters.sends, 1);
-  stats::add(lane.head().counters.bytes_out, request.size());
+  PortLane& lane = *lane_;
+  const std::uint64_t stamp = stamp_if_due(lane);
+  const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::send, request, stamp);
+  if (!take_turn(lane, ticket)) [[unlikely]]
+    return not_registered();
+  if (notify == Notify::now) lane.lane.notify();
+  auto& counters = lane.lane.head().counters;
+  stats::add(counters.sends, 1);
+  stats::add(counters.bytes_out, request.size());
   return ticket.seq;
 }
 

@@ -106,6 +106,13 @@ class CallerCore {
   void adopt_lane() noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
   bool wait_for_turn(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  /// After publish_small(). False as above.
+  bool take_turn(PortLane& lane, lane::Ticket ticket) noexcept {
+    if (lane.lane.take_turn()) [[likely]]
+      return true;
+    Deadline deadline(bus(), std::uint64_t{0});
+    return wait_for_turn(lane, ticket, deadline);
+  }
   [[nodiscard]] tl::unexpected<Error> not_registered() const noexcept;
 
   // Names with members (route.cpp)
@@ -196,7 +203,7 @@ class CallerCore {
   [[gnu::noinline]] Result<std::size_t> call_slow(std::span<const std::byte> request,
                                                   std::span<std::byte> reply,
                                                   Duration timeout) noexcept;
-  std::uint64_t send_fast(std::span<const std::byte> request, Notify notify) noexcept;
+  Result<std::uint64_t> send_fast(std::span<const std::byte> request, Notify notify) noexcept;
   [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request,
                                                     Notify notify, Duration timeout) noexcept;
   [[nodiscard]] static std::uint64_t stamp_if_due(PortLane& lane) noexcept {

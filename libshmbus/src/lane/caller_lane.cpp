@@ -46,8 +46,11 @@ bool CallerLane::holds_only_withdrawn() const noexcept {
 }
 
 bool CallerLane::has_room() noexcept {
-  if (free_cells() == 0) return false;
-  return !ordered() || inbox::had_room(view_.inbox(endpoint_), target_->inbox_tail);
+  return free_cells() != 0 && (!ordered() || inbox_has_room());
+}
+
+bool CallerLane::inbox_has_room() const noexcept {
+  return inbox::had_room(view_.inbox(endpoint_), target_->inbox_tail);
 }
 
 Ticket CallerLane::publish(const Outgoing& out) noexcept {

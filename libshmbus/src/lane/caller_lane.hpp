@@ -72,17 +72,26 @@ class CallerLane {
   /// ticket yet. It has no place in the order until pay_ticket() has returned true.
   [[nodiscard]] bool owes_ticket() const noexcept { return owes_ticket_; }
   bool pay_ticket() noexcept;
+  /// After publish_small(). False: it owes its ticket.
+  [[nodiscard]] bool take_turn() noexcept {
+    if (!ordered()) [[likely]]
+      return true;
+    owes_ticket_ = true;
+    return pay_ticket();
+  }
 
   /// Whether a request of so many bytes can go without a block: in a cell, or in two.
   [[nodiscard]] bool fits_cells(std::size_t bytes) const noexcept {
     return bytes <= layout::inline_request_bytes ||
            (bytes <= layout::continued_request_bytes && free_cells() > 1);
   }
-  /// The usual case in a few dozen instructions: room is there, the lane is not ordered, and the
-  /// request is small, which the caller of this checks.
-  [[nodiscard]] bool can_publish_small() const noexcept { return free_cells() > 1 && !ordered(); }
+  /// The usual case in a few dozen instructions: room is there, and the request is small, which the
+  /// caller of this checks.
+  [[nodiscard]] bool can_publish_small() const noexcept {
+    return free_cells() > 1 && (!ordered() || inbox_has_room());
+  }
   /// REQUIRES: can_publish_small(), and at most continued_request_bytes. Does not notify. `stamp`:
-  /// the time, when this command is timed, or 0.
+  /// the time, when this command is timed, or 0. take_turn() has to follow.
   Ticket publish_small(std::uint32_t command, layout::Phase phase,
                        std::span<const std::byte> request, std::uint64_t stamp) noexcept;
   /// Makes sure that the owner hears of what was published.
@@ -223,6 +232,7 @@ class CallerLane {
     return head_->owner.mode.load(std::memory_order_relaxed) ==
            static_cast<std::uint32_t>(layout::LaneMode::ordered);
   }
+  [[nodiscard]] bool inbox_has_room() const noexcept;
   void fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next,
             std::uint32_t flags) noexcept;
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
@@ -332,69 +342,6 @@ inline std::uint32_t CallerLane::continue_in_next(std::uint32_t cell, std::uint3
   return next;
 }
 
-template <class OnBlock>
-void CallerLane::free_blocks(CellUse& use, OnBlock& on_block) noexcept {
-  if (use.blocks == LentBlocks{}) return;
-  if (use.blocks.request != none) on_block(use.blocks.request);
-  if (use.blocks.reply != none) on_block(use.blocks.reply);
-  use.blocks = {};
-}
-
-template <class OnLost>
-void CallerLane::withdraw(std::uint32_t command, OnLost on_lost) noexcept {
-  cancel_all(command);
-  // As in ask_to_cancel(): what the owner had not started before this fence it will not start.
-  const bool certain = wait::sleeper_fence();
-  std::uint32_t kept = sends_head_;
-  for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
-    const Place sent = sends_[i & mask_];
-    if (is_waiting(sent, command) && certain && !maybe_started({sent.cell(), sent.seq()})) {
-      on_lost(LostSend{sent.seq(), StatusCode::not_registered});
-      quarantined_[quarantined_count_++] = sent;
-      continue;
-    }
-    clear_cancel(sent.cell());
-    sends_[kept++ & mask_] = sent;
-  }
-  sends_tail_ = kept;
-}
-
-template <class OnLost, class OnBlock>
-void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
-  if (sends_tail_ != sends_head_) {
-    // SYNC lane.done: everything below has finished, also with the memory it was sent in.
-    const std::uint64_t done = std::max(head_->journal[0].done.load(std::memory_order_acquire),
-                                        head_->journal[1].done.load(std::memory_order_acquire));
-    for (; sends_tail_ != sends_head_; ++sends_head_) {
-      const Place sent = sends_[sends_head_ & mask_];
-      const layout::CellWord seen{word(sent.cell())};
-      const bool answered = is_reply(seen.bits, sent.seq());
-      if (!answered && sent.seq() >= done) break;
-      if (answered) on_lost(LostSend{sent.seq(), static_cast<StatusCode>(seen.code())});
-      free_blocks(use_[sent.cell()], on_block);
-      give_back(sent.cell());
-    }
-  }
-  for (std::uint32_t i = 0; i < quarantined_count_;) {
-    const Place place = quarantined_[i];
-    if (!is_reply(word(place.cell()), place.seq())) {
-      ++i;
-      continue;
-    }
-    free_blocks(use_[place.cell()], on_block);
-    clear_cancel(place.cell());
-    give_back(place.cell());
-    quarantined_[i] = quarantined_[--quarantined_count_];
-  }
-}
-
-template <class OnBlock>
-void CallerLane::take_back_withdrawn(const Attachment& bus, OnBlock on_block) noexcept {
-  if (!holds_only_withdrawn()) return;
-  const auto again = attach_anew(bus, index_);
-  if (!again) return;
-  for (CellUse& use : use_) free_blocks(use, on_block);
-  start_at(again->first_seq);
-}
-
 }  // namespace shmbus::lane
+
+#include "lane/caller_lane_collect.hpp"

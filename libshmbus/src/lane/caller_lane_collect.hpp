@@ -1,0 +1,74 @@
+// What a caller takes back from its lane: cells and memory of commands that have ended, or that it
+// withdraws. The rest of caller_lane.hpp, which includes this.
+#pragma once
+
+#include "lane/caller_lane.hpp"
+
+namespace shmbus::lane {
+
+template <class OnBlock>
+void CallerLane::free_blocks(CellUse& use, OnBlock& on_block) noexcept {
+  if (use.blocks == LentBlocks{}) return;
+  if (use.blocks.request != none) on_block(use.blocks.request);
+  if (use.blocks.reply != none) on_block(use.blocks.reply);
+  use.blocks = {};
+}
+
+template <class OnLost>
+void CallerLane::withdraw(std::uint32_t command, OnLost on_lost) noexcept {
+  cancel_all(command);
+  // As in ask_to_cancel(): what the owner had not started before this fence it will not start.
+  const bool certain = wait::sleeper_fence();
+  std::uint32_t kept = sends_head_;
+  for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
+    const Place sent = sends_[i & mask_];
+    if (is_waiting(sent, command) && certain && !maybe_started({sent.cell(), sent.seq()})) {
+      on_lost(LostSend{sent.seq(), StatusCode::not_registered});
+      quarantined_[quarantined_count_++] = sent;
+      continue;
+    }
+    clear_cancel(sent.cell());
+    sends_[kept++ & mask_] = sent;
+  }
+  sends_tail_ = kept;
+}
+
+template <class OnLost, class OnBlock>
+void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
+  if (sends_tail_ != sends_head_) {
+    // SYNC lane.done: everything below has finished, also with the memory it was sent in.
+    const std::uint64_t done = std::max(head_->journal[0].done.load(std::memory_order_acquire),
+                                        head_->journal[1].done.load(std::memory_order_acquire));
+    for (; sends_tail_ != sends_head_; ++sends_head_) {
+      const Place sent = sends_[sends_head_ & mask_];
+      const layout::CellWord seen{word(sent.cell())};
+      const bool answered = is_reply(seen.bits, sent.seq());
+      if (!answered && sent.seq() >= done) break;
+      if (answered) on_lost(LostSend{sent.seq(), static_cast<StatusCode>(seen.code())});
+      free_blocks(use_[sent.cell()], on_block);
+      give_back(sent.cell());
+    }
+  }
+  for (std::uint32_t i = 0; i < quarantined_count_;) {
+    const Place place = quarantined_[i];
+    if (!is_reply(word(place.cell()), place.seq())) {
+      ++i;
+      continue;
+    }
+    free_blocks(use_[place.cell()], on_block);
+    clear_cancel(place.cell());
+    give_back(place.cell());
+    quarantined_[i] = quarantined_[--quarantined_count_];
+  }
+}
+
+template <class OnBlock>
+void CallerLane::take_back_withdrawn(const Attachment& bus, OnBlock on_block) noexcept {
+  if (!holds_only_withdrawn()) return;
+  const auto again = attach_anew(bus, index_);
+  if (!again) return;
+  for (CellUse& use : use_) free_blocks(use, on_block);
+  start_at(again->first_seq);
+}
+
+}  // namespace shmbus::lane
