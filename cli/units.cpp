@@ -109,7 +109,9 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   if (number->unit == "M" || number->unit == "MiB") factor = 1024.0 * 1024;
   if (number->unit == "G" || number->unit == "GiB") factor = 1024.0 * 1024 * 1024;
   if (factor == 1 && !number->unit.empty()) return std::nullopt;
-  return static_cast<std::uint64_t>(number->value * factor);
+  const double bytes = number->value * factor;
+  if (!(bytes <= static_cast<double>(bytes_max))) return std::nullopt;
+  return static_cast<std::uint64_t>(bytes);
 }
 
 }  // namespace shmbus::cli

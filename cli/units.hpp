@@ -21,7 +21,8 @@ std::optional<Duration> parse_duration(std::string_view text);
 /// The same, or a UsageError that shows how to write one.
 Duration duration_or_fail(std::string_view text);
 
-/// "4096", "64K", "1M", "1G": units of 1024.
+inline constexpr std::uint64_t bytes_max = std::uint64_t{1} << 60U;
+/// "4096", "64K", "1M", "1G": units of 1024. Nothing for what is no size, or more than bytes_max.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
 }  // namespace shmbus::cli

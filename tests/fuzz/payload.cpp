@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (parse_hex(to_hex(bytes))->size() != size) std::abort();
   (void)hex_dump(bytes);
   (void)parse_duration(text);
-  (void)parse_bytes(text);
+  if (const auto parsed = parse_bytes(text); parsed && *parsed > bytes_max) std::abort();
   if (!is_text(printable(text))) std::abort();  // nothing that steers a terminal is left
   return 0;
 }

@@ -36,7 +36,8 @@ struct Ledger {
   void add(std::uint32_t who) {
     const std::uint64_t now = held.fetch_add(1ULL << (16 * who)) + (1ULL << (16 * who));
     std::uint32_t sum = 0;
-    for (std::uint32_t i = 0; i < greedy; ++i) sum += (now >> (16 * i)) & 0xFFFFU;
+    for (std::uint32_t i = 0; i < greedy; ++i)
+      sum += static_cast<std::uint32_t>((now >> (16 * i)) & 0xFFFFU);
     for (std::uint32_t seen = most; sum > seen && !most.compare_exchange_weak(seen, sum);) {
     }
   }
