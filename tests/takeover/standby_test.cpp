@@ -158,6 +158,27 @@ TEST_CASE("who loses the race for a name runs nothing of what waits at its seat"
   CHECK(test::served_by(*ledger, 2));
 }
 
+TEST_CASE("who loses the race for a name keeps no seat", "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  // Green has a seat, and is about to give the name to it; red is quicker.
+  test::Child green([&] {
+    auto bus = Bus::open(path.path(), {.label = "green"});
+    auto server = bus->serve();
+    test::Clerk clerk(*ledger, true);
+    test::stop_at(*ledger, "name.schema");
+    if (test::add_handlers(*server, *ledger, clerk)) return 1;
+    for (;;) test::nap(1s);
+  });
+  REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
+  auto red = test::handler(path.path(), *ledger, {});
+  REQUIRE(test::served_by(*ledger, 1));
+  const auto watcher = test::join(path.path());
+  CHECK(test::census(watcher->view()).endpoints == 2);
+  green.signal(SIGCONT);
+  CHECK(test::eventually([&] { return test::census(watcher->view()).endpoints == 1; }));
+}
+
 TEST_CASE("a server that is replaced in a loop of poll() and fd()", "[takeover]") {
   test::TempBus path;
   auto blue_bus = Bus::open(path.path());

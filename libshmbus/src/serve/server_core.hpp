@@ -201,6 +201,7 @@ class ServerCore final : private serve::CommandRunner {
   std::unique_ptr<serve::OwnedEndpoint> acquire(std::uint32_t endpoint);
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
   void give_up(std::uint32_t record);
+  void give_back_idle_seat() noexcept;
   void unbind(std::uint32_t record) noexcept;
   std::unique_ptr<serve::OwnedEndpoint> acquire_vacant();
   [[nodiscard]] tl::unexpected<Error> no_endpoint() const noexcept;

@@ -147,7 +147,10 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
   for (;;) {
     const auto done =
         how.join == Join::nobody ? bind(*record, schema) : try_join(*record, schema, how.join);
-    if (!done) return tl::unexpected<Error>(done.error());
+    if (!done) {
+      give_back_idle_seat();
+      return tl::unexpected<Error>(done.error());
+    }
     if (*done) break;
   }
   here.keep();
@@ -175,6 +178,19 @@ void ServerCore::announce(std::uint32_t record, const Schema& schema) noexcept {
   const std::uint32_t endpoint = load_binding(bus_->view(), record).endpoint();
   probes::registered(record, endpoint, attachment().me.bits);
   recorder::record_name(attachment(), recorder::Kind::registered, record, endpoint);
+}
+
+/// Taken for a name that another was quicker with.
+void ServerCore::give_back_idle_seat() noexcept {
+  if (running_) return;
+  for (std::size_t i = endpoints_.size(); i-- > 0;) {
+    const auto& seat = *endpoints_[i];
+    const bool named = std::any_of(served_.begin(), served_.end(), [&](const auto& name) {
+      const BindingWord binding = load_binding(bus_->view(), name.record);
+      return binding.bound() && binding.endpoint() == seat.index() && binding.owner() == seat.gen();
+    });
+    if (!named && !is_shared(seat.index())) give_back(seat.index());
+  }
 }
 
 /// True when the name leads to an endpoint of ours, false when the world moved: look again.
