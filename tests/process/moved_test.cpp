@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <optional>
 #include <thread>
 
 #include "support/catch.hpp"
@@ -163,4 +164,37 @@ TEST_CASE("what a dead caller left where the name was is not run when it comes b
   scene.move_name(ran);
   scene.bring_name_back(ran);
   CHECK(ran == 0);
+}
+
+TEST_CASE("a caller whose lane is another's by now leaves that one's calls alone", "[moved]") {
+  test::TempBus path;
+  OpenOptions options = test::small_bus();
+  options.capacities.lanes = 2;
+  auto first = Bus::open(path.path(), options);
+  auto second = Bus::open(path.path(), options);
+  const auto nothing = [](Context&) { return Status::ok(); };
+  auto old_seat = std::make_optional(*second->serve());
+  REQUIRE_OK(old_seat->on("work", nothing));
+  auto other = *second->serve();
+  REQUIRE_OK(other.on("other", nothing));
+  auto work = test::caller_of(*first, "work");
+  REQUIRE_OK(work.send({}));
+  REQUIRE_OK(old_seat->poll());
+  old_seat.reset();
+  // The lane to the seat that is vacant now is let go for one to another; "work" comes back
+  // elsewhere, and somebody else gets that lane.
+  auto beside = test::caller_of(*first, "other");
+  REQUIRE_OK(beside.send({}));
+  REQUIRE_OK(other.poll());
+  auto taker = *second->serve();
+  REQUIRE_OK(taker.on("taker", nothing));
+  REQUIRE_OK(taker.run_for(5ms));
+  auto new_seat = *second->serve();
+  REQUIRE_OK(new_seat.on("work", nothing));
+  auto rival = test::caller_of(*second, "work");
+  auto call = rival.start({}, 0);
+  REQUIRE_OK(call);
+  REQUIRE_OK(work.flush());
+  REQUIRE_OK(new_seat.poll());
+  CHECK_OK(call->wait());
 }

@@ -309,7 +309,7 @@ Result<void> CallerCore::flush() noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
   if (lane_ == nullptr) return {};
-  lane_->lane.notify();
+  if (!lane_->retired) lane_->lane.notify();
   port_->collect_all();  // also the lanes to where the name has been
   withdraw_if_moved();
   return {};

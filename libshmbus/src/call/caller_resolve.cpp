@@ -26,8 +26,10 @@ constexpr std::uint64_t gather_ns = 2'000;
 }  // namespace
 
 Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
-  for (;;) {
-    if (!resolved_and_owned()) [[unlikely]] {
+  for (bool waited = false;; waited = true) {
+    // Who waited in vain looks whatever the seat says of itself: its owner may have died before it
+    // could be called vacant.
+    if (waited || !resolved_and_owned()) [[unlikely]] {
       const auto lane = resolve(deadline);
       if (!lane) return lane;
     }
@@ -37,6 +39,8 @@ Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
     if (auto room = wait_for_room(*lane_, deadline); !room) {
       return tl::unexpected<Error>(room.error());
     }
+    if (resolved_and_owned() && lane_->lane.has_room()) [[likely]]
+      return lane_.get();
   }
 }
 
@@ -150,7 +154,8 @@ bool CallerCore::leads_to(const PortLane& lane) const noexcept {
 /// What waits where the name does not lead any more is withdrawn: nobody would run it, its caller
 /// is told, and what it holds comes back. True when the name has moved.
 bool CallerCore::withdraw_if_moved() noexcept {
-  if (lane_ == nullptr || leads_to(*lane_)) return false;
+  // A retired lane may be somebody else's by now.
+  if (lane_ == nullptr || lane_->retired || leads_to(*lane_)) return false;
   port_->withdraw(*lane_, *record_);
   return true;
 }

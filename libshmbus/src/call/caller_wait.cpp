@@ -229,6 +229,7 @@ Result<void> CallerCore::poll() noexcept {
   (void)check_owner(*lane_);  // without a daemon it falls to us to find that the handler died
   if (!bridge_) return {};
   bridge_->clear();
+  if (lane_->retired) return {};  // nothing is under way there, and it may be somebody else's
   // From here on every answer bumps the event count; what came before is found by ready().
   (void)say_asleep(lane_->lane.head());
   (void)wait::sleeper_fence();  // SYNC lane.park

@@ -45,7 +45,7 @@ bool CallerLane::holds_only_withdrawn() const noexcept {
                      [this](Place at) { return use_[at.cell()].cancel_asked; });
 }
 
-bool CallerLane::has_room() noexcept {
+bool CallerLane::has_room() const noexcept {
   return free_cells() != 0 && (!ordered() || inbox_has_room());
 }
 

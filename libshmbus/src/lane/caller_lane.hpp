@@ -65,7 +65,7 @@ class CallerLane {
   [[nodiscard]] layout::Endpoint& endpoint() const noexcept { return *target_; }
 
   /// Whether publish() would find a cell and, under global order, a ticket slot.
-  [[nodiscard]] bool has_room() noexcept;
+  [[nodiscard]] bool has_room() const noexcept;
   /// REQUIRES: has_room(). Does not notify.
   Ticket publish(const Outgoing& out) noexcept;
   /// Global order: others filled the inbox after has_room(), so what was published last has no

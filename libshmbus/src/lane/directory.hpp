@@ -6,8 +6,8 @@
 //   served = gen of a dead owner ──whoever recovers the endpoint──► served 0
 //   orphan ──the owner that serves it, when nothing is under way──► free(g + 1)
 //   orphan, served 0, nothing queued ──anyone──► free(g + 1)
-//   attached(g, me, ep), served 0 ──its caller, when all in it is withdrawn──► allocating(g + 1,
-//   ..) allocating ──anyone who proved the caller dead──► free(g + 1)
+//   attached(me), served 0 ──caller, when all in it is withdrawn──► allocating(g + 1, me)
+//   allocating ──anyone who proved the caller dead──► free(g + 1)
 //
 // `served` is what makes the two ways to free exclusive: a lane that an owner looks at privately is
 // freed by that owner alone.

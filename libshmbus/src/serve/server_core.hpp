@@ -201,7 +201,7 @@ class ServerCore final : private serve::CommandRunner {
   std::unique_ptr<serve::OwnedEndpoint> acquire(std::uint32_t endpoint);
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
   void give_up(std::uint32_t record);
-  void give_back_idle_seat() noexcept;
+  void give_back_unnamed_seats() noexcept;
   void unbind(std::uint32_t record) noexcept;
   std::unique_ptr<serve::OwnedEndpoint> acquire_vacant();
   [[nodiscard]] tl::unexpected<Error> no_endpoint() const noexcept;
@@ -272,7 +272,6 @@ class ServerCore final : private serve::CommandRunner {
   Result<void> bind_staged();
   Result<bool> bind_one_staged(const Staged& staged);
   void drop_unknown_names(const serve::OwnedEndpoint& seat) noexcept;
-  void give_back_unnamed_seats() noexcept;
   [[nodiscard]] tl::unexpected<Error> not_given(std::uint32_t endpoint) const noexcept;
 
   std::shared_ptr<BusCore> bus_;

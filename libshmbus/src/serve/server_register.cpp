@@ -148,7 +148,7 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
     const auto done =
         how.join == Join::nobody ? bind(*record, schema) : try_join(*record, schema, how.join);
     if (!done) {
-      give_back_idle_seat();
+      give_back_unnamed_seats();
       return tl::unexpected<Error>(done.error());
     }
     if (*done) break;
@@ -181,7 +181,7 @@ void ServerCore::announce(std::uint32_t record, const Schema& schema) noexcept {
 }
 
 /// Taken for a name that another was quicker with.
-void ServerCore::give_back_idle_seat() noexcept {
+void ServerCore::give_back_unnamed_seats() noexcept {
   if (running_) return;
   for (std::size_t i = endpoints_.size(); i-- > 0;) {
     const auto& seat = *endpoints_[i];

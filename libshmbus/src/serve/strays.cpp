@@ -20,7 +20,9 @@ void ServerCore::refuse_strays(serve::OwnedEndpoint& seat) noexcept {
   Invocation call(*this);
   seat.for_each_lane([&](serve::OwnerLane& lane) {
     call.turn_to(lane);
-    for (auto name = lane.next_name(); name && is_stray(bus_->view(), *name, seat.index());
+    std::uint32_t left = bus_->view().capacities().cells_per_lane;  // its caller may go on sending
+    for (auto name = lane.next_name();
+         left-- > 0 && name && is_stray(bus_->view(), *name, seat.index());
          name = lane.next_name()) {
       if (lane.take(call.taken) != serve::TakeResult::taken) return;
       call.begin();

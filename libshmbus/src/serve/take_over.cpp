@@ -274,18 +274,6 @@ Result<void> ServerCore::bind_staged() {
   return {};
 }
 
-/// Taken for a name that another was quicker with.
-void ServerCore::give_back_unnamed_seats() noexcept {
-  for (std::size_t i = endpoints_.size(); i-- > 0;) {
-    const auto& seat = *endpoints_[i];
-    const bool named = std::any_of(staged_.begin(), staged_.end(), [&](const Staged& staged) {
-      const BindingWord binding = binding_of(bus_->view(), staged.record);
-      return binding.bound() && binding.endpoint() == seat.index() && binding.owner() == seat.gen();
-    });
-    if (!named) give_back(seat.index());
-  }
-}
-
 Result<void> ServerCore::take_over(Duration timeout, WhenStuck when_stuck) {
   if (!attachment().intact()) return bus_->not_intact();
   if (!standing_by_ || running_) {

@@ -43,13 +43,13 @@ RoundResult play(std::uint64_t seed, double seconds, const Seats* wanted) {
   return result;
 }
 
-}  // namespace
-
 /// A quick run is too short to leave this to chance.
 const Seats* quick_seats(std::size_t round) {
   static constexpr Seats turns[] = {Seats::one, Seats::group, Seats::relay};
   return &turns[round % std::size(turns)];
 }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   const Options options(argc, argv, "commands kills seconds round seats");
