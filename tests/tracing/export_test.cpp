@@ -344,8 +344,9 @@ TEST_CASE("spans that outrun the ring are lost and counted", "[tracing]") {
   CHECK(spans.next().empty());
   CHECK(spans.overwritten() == 0);
   for (int i = 0; i < 100; ++i) REQUIRE_OK(caller.call({}, {}));
-  const auto last = spans.next().size();  // beside them stand samples of served commands
-  CHECK((last > 48 && last <= 64));
+  // A handler that sleeps before each command, as on a busy machine, records each beside its span.
+  const auto last = spans.next().size();
+  CHECK((last >= 48 && last <= 64));
   CHECK(spans.overwritten() >= 2 * 100 - 64);
   CHECK(spans.next().empty());
 }
