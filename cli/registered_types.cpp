@@ -1,9 +1,11 @@
 #include "cli/registered_types.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/json_values.hpp"
 #include "inspect/snapshot.hpp"
+#include "layout/limits.hpp"
 #include "names/members.hpp"
 #include "schema/store.hpp"
 
@@ -39,7 +41,14 @@ NamedTypes types_of(const std::string& bus, const std::string& name) {
   const auto snapshot = inspect::take_snapshot(*reader);
   const auto* found = snapshot.name(name);
   if (found == nullptr) return {};
-  return {registered_types(*reader, *found), found->request_bytes, found->reply_bytes};
+  NamedTypes types{registered_types(*reader, *found), found->request_bytes, found->reply_bytes};
+  // Sizes that the bus has no memory for are nobody's: make no room for them.
+  const std::uint64_t most =
+      std::max<std::uint64_t>(reader->view().geometry().extents.bytes(), layout::line_bytes * 2);
+  if (types.request_bytes > most || types.reply_bytes > most) {
+    types.request_bytes = types.reply_bytes = 0;
+  }
+  return types;
 }
 
 std::vector<std::byte> read_request(const PayloadOptions& options, const NamedTypes& known) {

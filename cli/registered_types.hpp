@@ -28,7 +28,7 @@ std::optional<RegisteredTypes> registered_types(const inspect::Reader& reader,
 /// The same for a name of the bus at `bus`; nothing when there is no such name.
 struct NamedTypes {
   std::optional<RegisteredTypes> types;
-  std::uint32_t request_bytes = 0;
+  std::uint32_t request_bytes = 0;  ///< both are 0 when they are not known
   std::uint32_t reply_bytes = 0;
 };
 NamedTypes types_of(const std::string& bus, const std::string& name);

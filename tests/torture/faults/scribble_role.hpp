@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <random>
+#include <source_location>
 
 #include "torture/faults/tally.hpp"
 
@@ -37,7 +39,7 @@ class Role {
   [[nodiscard]] bool on() const { return !world_.stop.load(); }
 
   template <class F>
-  auto timed(F&& operation) {
+  auto timed(F&& operation, std::source_location where = std::source_location::current()) {
     const std::uint64_t began = world_.ticks.load();
     world_.begun[number_].store(began + 1);
     auto result = operation();
@@ -46,7 +48,12 @@ class Role {
     std::uint64_t seen = world_.slowest.load();
     while (took > seen && !world_.slowest.compare_exchange_weak(seen, took)) {
     }
-    if (took > patience_ticks) world_.hung.fetch_add(1);
+    if (took > patience_ticks) {
+      world_.hung.fetch_add(1);
+      std::printf("player %zu: %lu ms at %s:%u\n", number_, took * tick_ms, where.file_name(),
+                  where.line());
+      std::fflush(stdout);
+    }
     world_.operations.fetch_add(1);
     const auto kind = result ? 0U : static_cast<unsigned>(result.error().kind);
     world_.kinds[std::min<std::size_t>(kind, 19)].fetch_add(1);
