@@ -1,5 +1,6 @@
 // The lane as a ring, on three stages: a million commands pass through eight cells in order, with
 // replies at once, replies out of order, and one-way commands, from two mappings of the segment.
+#include <chrono>
 #include <deque>
 
 #include "support/catch.hpp"
@@ -17,6 +18,26 @@ constexpr std::uint64_t commands = 100'000;
 constexpr std::uint64_t commands = 1'000'000;
 #endif
 
+/// The numbers of the commands to send: `commands` of them, fewer where other programs take the
+/// cores and each turn costs a time slice. `last` ends them.
+class Supply {
+ public:
+  static constexpr std::uint64_t last = ~std::uint64_t{0};
+
+  [[nodiscard]] bool over() const noexcept { return over_; }
+  /// REQUIRES: !over().
+  std::uint64_t next() noexcept {
+    over_ = next_ == commands || (next_ % 1024 == 0 && Clock::now() > enough_);
+    return over_ ? last : next_++;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point enough_ = Clock::now() + std::chrono::seconds(10);
+  std::uint64_t next_ = 0;
+  bool over_ = false;
+};
+
 constexpr std::uint64_t answer_to(std::uint64_t value) { return value * 3 + 1; }
 
 /// Publishes as long as there is room, checks each answer in the order of publishing.
@@ -24,11 +45,11 @@ class Asker {
  public:
   explicit Asker(std::shared_ptr<detail::BusCore> core) : end_(std::move(core)) {}
   Step step() {
-    if (received_ == commands) return Step::finished;
+    if (supply_.over() && waiting_.empty()) return Step::finished;
     bool worked = false;
-    while (next_ < commands && end_->has_room()) {
-      waiting_.push_back({end_.publish(next_), next_});
-      ++next_;
+    while (!supply_.over() && end_->has_room()) {
+      const std::uint64_t number = supply_.next();
+      waiting_.push_back({end_.publish(number), number});
       worked = true;
     }
     while (!waiting_.empty()) {
@@ -36,7 +57,6 @@ class Asker {
       if (!got) break;
       if (*got != answer_to(waiting_.front().value)) return Step::failed;
       waiting_.pop_front();
-      ++received_;
       worked = true;
     }
     return worked ? Step::worked : Step::idle;
@@ -49,8 +69,7 @@ class Asker {
   };
   test::CallerEnd end_;
   std::deque<Waiting> waiting_;
-  std::uint64_t next_ = 0;
-  std::uint64_t received_ = 0;
+  Supply supply_;
 };
 
 /// Takes in order; answers `hold` commands at a time, the newest first.
@@ -59,21 +78,22 @@ class Answerer {
   Answerer(std::shared_ptr<detail::BusCore> core, std::size_t hold)
       : end_(std::move(core)), hold_(hold) {}
   Step step() {
-    if (answered_ == commands) return Step::finished;
     bool worked = false;
     while (const auto taken = end_.take()) {
-      if (test::OwnerEnd::number(*taken) != next_++) return Step::failed;
+      over_ = test::OwnerEnd::number(*taken) == Supply::last;
+      if (!over_ && test::OwnerEnd::number(*taken) != next_++) return Step::failed;
       held_.push_back(*taken);
       worked = true;
       if (held_.size() >= hold_) flush();
     }
-    if (!worked) flush();
+    if (!worked || over_) flush();
+    if (over_) return Step::finished;
     return worked ? Step::worked : Step::idle;
   }
 
  private:
   void flush() {
-    for (; !held_.empty(); held_.pop_back(), ++answered_) {
+    for (; !held_.empty(); held_.pop_back()) {
       end_.answer(held_.back(), answer_to(test::OwnerEnd::number(held_.back())));
     }
   }
@@ -81,7 +101,7 @@ class Answerer {
   std::size_t hold_;
   std::vector<serve::Taken> held_;
   std::uint64_t next_ = 0;
-  std::uint64_t answered_ = 0;
+  bool over_ = false;
 };
 
 /// One-way: publishes, collects when there is no room, ends when all are collected.
@@ -90,32 +110,32 @@ class Sender {
   explicit Sender(std::shared_ptr<detail::BusCore> core) : end_(std::move(core)) {}
   Step step() {
     bool worked = false;
-    while (next_ < commands && end_->has_room()) {
-      (void)end_.publish(next_++, true);
+    while (!supply_.over() && end_->has_room()) {
+      (void)end_.publish(supply_.next(), true);
       worked = true;
     }
     const auto before = end_->outstanding();
     if (!end_.collect().empty()) return Step::failed;
-    if (next_ == commands && end_->outstanding() == 0) return Step::finished;
+    if (supply_.over() && end_->outstanding() == 0) return Step::finished;
     return worked || end_->outstanding() != before ? Step::worked : Step::idle;
   }
 
  private:
   test::CallerEnd end_;
-  std::uint64_t next_ = 0;
+  Supply supply_;
 };
 
 class Sink {
  public:
   explicit Sink(std::shared_ptr<detail::BusCore> core) : end_(std::move(core)) {}
   Step step() {
-    if (next_ == commands) return Step::finished;
     const auto taken = end_.take();
     if (!taken) return Step::idle;
     if (taken->word().phase() != layout::Phase::send) return Step::failed;
-    if (test::OwnerEnd::number(*taken) != next_++) return Step::failed;
+    const std::uint64_t number = test::OwnerEnd::number(*taken);
     end_.done(*taken);
-    return Step::worked;
+    if (number == Supply::last) return Step::finished;
+    return number == next_++ ? Step::worked : Step::failed;
   }
 
  private:
