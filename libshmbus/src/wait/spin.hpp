@@ -2,6 +2,7 @@
 // does not only takes the core from whoever would end it. The budget follows what was observed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "scheduled.hpp"
@@ -37,14 +38,20 @@ class SpinBudget {
 
   /// A wait begins: ticks to spin before sleeping. Now and then longer than the budget, long enough
   /// to outlast the peer's own waking up: two peers that both gave up spinning would otherwise
-  /// sleep through every call for ever, each finding the other slow.
+  /// sleep through every call for ever, each finding the other slow. Less often when that was in
+  /// vain, since who is slow for long is likely to stay so.
   [[nodiscard]] std::uint64_t begin() noexcept {
     if (mode_ != WaitMode::adaptive || budget_ == max_ticks_) return budget_;
-    return ++waits_ % waits_between_trials == 0 ? 2 * max_ticks_ : budget_;
+    if (++waits_ < waits_to_trial_) return budget_;
+    waits_ = 0;
+    waits_to_trial_ = std::min(2 * waits_to_trial_, most_waits_to_trial);
+    return 2 * max_ticks_;
   }
   /// The wait ended while spinning: afford it again.
   void spun_well() noexcept {
-    if (mode_ == WaitMode::adaptive) budget_ = max_ticks_;
+    if (mode_ != WaitMode::adaptive) return;
+    budget_ = max_ticks_;
+    waits_to_trial_ = least_waits_to_trial;
   }
   /// It did not: spin for half as long next time, but never give up looking.
   void had_to_sleep() noexcept {
@@ -53,10 +60,12 @@ class SpinBudget {
 
  private:
   static constexpr std::uint64_t least_share = 64;
-  static constexpr std::uint32_t waits_between_trials = 16;
+  static constexpr std::uint32_t least_waits_to_trial = 16;
+  static constexpr std::uint32_t most_waits_to_trial = 128;
 
   WaitMode mode_ = WaitMode::adaptive;
-  std::uint32_t waits_ = 0;
+  std::uint32_t waits_ = 0;  ///< since the last trial
+  std::uint32_t waits_to_trial_ = least_waits_to_trial;
   std::uint64_t max_ticks_ = 0;
   std::uint64_t budget_ = 0;
 };
