@@ -130,16 +130,15 @@ void add_size(Registry& registry, const std::string& size) {
   add_form(".rotating", rotating_buffers<Bytes>);
 }
 
-template <class Order>
-void add_order(Registry& registry, const char* name, Order order) {
-  constexpr std::size_t kBytes = 64 * 1024;
-  registry.add({.name = name,
-                .payload = kBytes,
+template <std::size_t Bytes, class Order>
+void add_order(Registry& registry, const std::string& name, const char* of, Order order) {
+  registry.add({.name = "design.payload_order." + name,
+                .payload = Bytes,
                 .mode = "spin",
-                .ratio_to = "floor.64KiB",
+                .ratio_to = of,
                 .tier = Tier::detail,
                 .run_round = [order](const RoundBudget& budget) {
-                  return run_buffers<kBytes>(budget, order);
+                  return run_buffers<Bytes>(budget, order);
                 }});
 }
 
@@ -149,10 +148,12 @@ void register_floor_buffers(Registry& registry) {
   add_size<1024>(registry, "1KiB");
   add_size<64 * 1024>(registry, "64KiB");
   add_size<4 * 1024 * 1024>(registry, "4MiB");
-  add_order(registry, "design.payload_order.fixed", FixedPair{});
-  add_order(registry, "design.payload_order.swapping", SwappingPair{});
-  add_order(registry, "design.payload_order.rotating",
-            RotatingPairs{2 * rotating_buffers<64 * 1024>});
+  constexpr std::size_t large = 64 * 1024;
+  add_order<large>(registry, "fixed", "floor.64KiB", FixedPair{});
+  add_order<large>(registry, "swapping", "floor.64KiB", SwappingPair{});
+  add_order<large>(registry, "rotating", "floor.64KiB", RotatingPairs{2 * rotating_buffers<large>});
+  add_order<1024>(registry, "1KiB.fixed", "floor.1KiB", FixedPair{});
+  add_order<1024>(registry, "1KiB.swapping", "floor.1KiB", SwappingPair{});
 }
 
 }  // namespace shmbus::bench

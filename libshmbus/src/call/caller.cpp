@@ -21,6 +21,8 @@ namespace detail {
 
 void destroy(CallerCore* core) noexcept { delete core; }
 
+void give_back(CallerCore& core, Block& block) noexcept { core.give_back(block); }
+
 tl::unexpected<Error> reply_size_mismatch(std::size_t got, std::size_t want) noexcept {
   Error error{ErrorKind::type_mismatch, 0, 0, {}};
   error.message.append("the reply has ")
@@ -39,41 +41,7 @@ tl::unexpected<Error> reply_value_invalid(std::string_view member) noexcept {
 
 }  // namespace detail
 
-ReplyView::ReplyView(ReplyView&& other) noexcept { *this = std::move(other); }
-
-ReplyView& ReplyView::operator=(ReplyView&& other) noexcept {
-  if (this == &other) return *this;
-  if (core_) core_->give_back(block_);
-  core_ = std::move(other.core_);
-  block_ = std::exchange(other.block_, {});
-  size_ = std::exchange(other.size_, 0);
-  std::copy(std::begin(other.inline_), std::end(other.inline_), std::begin(inline_));
-  return *this;
-}
-
-ReplyView::~ReplyView() {
-  if (core_) core_->give_back(block_);
-}
-
-Pending::Pending(Pending&& other) noexcept { *this = std::move(other); }
-
-Pending& Pending::operator=(Pending&& other) noexcept {
-  if (this == &other) return *this;
-  if (core_) core_->give_up(*this);
-  core_ = std::move(other.core_);
-  lane_ = std::exchange(other.lane_, nullptr);
-  seq_ = other.seq_;
-  deadline_ticks_ = other.deadline_ticks_;
-  made_for_ = other.made_for_;
-  cell_ = other.cell_;
-  traced_ = other.traced_;
-  reply_ = std::exchange(other.reply_, {});
-  return *this;
-}
-
-Pending::~Pending() {
-  if (core_) core_->give_up(*this);
-}
+void Pending::give_up() noexcept { core_->give_up(*this); }
 
 bool Pending::ready() const noexcept { return !core_ || core_->ready(*this); }
 
@@ -90,36 +58,14 @@ void Pending::start_clock() noexcept {
   if (core_ && deadline_ticks_ == 0) deadline_ticks_ = core_->usual_deadline();
 }
 
-Loan::Loan(Loan&& other) noexcept { *this = std::move(other); }
-
-Loan& Loan::operator=(Loan&& other) noexcept {
-  if (this == &other) return *this;
-  if (core_) {
-    core_->give_back(request_);
-    core_->give_back(reply_);
-  }
-  core_ = std::move(other.core_);
-  request_ = std::exchange(other.request_, {});
-  reply_ = std::exchange(other.reply_, {});
-  size_ = std::exchange(other.size_, 0);
-  return *this;
-}
-
-Loan::~Loan() {
-  if (!core_) return;
-  core_->give_back(request_);
-  core_->give_back(reply_);
-}
-
 Result<Pending> Loan::start(Duration timeout) noexcept {
   if (!core_ || request_.data == nullptr) return empty_handle<Pending>();
   return core_->start(*this, timeout);
 }
 
 Result<ReplyView> Loan::call(Duration timeout) noexcept {
-  auto pending = start(timeout);
-  if (!pending) return tl::unexpected<Error>(pending.error());
-  return pending->wait();
+  if (!core_ || request_.data == nullptr) return empty_handle<ReplyView>();
+  return core_->call(*this, timeout);
 }
 
 Result<void> Loan::send(Duration timeout) noexcept {

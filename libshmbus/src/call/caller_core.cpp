@@ -44,8 +44,8 @@ tl::unexpected<Error> CallerCore::misuse() const noexcept {
               "a caller belongs to the thread that made it: make one in this thread");
 }
 
-/// Waits for memory when this caller waits for room.
-Result<Block> CallerCore::allocate(std::uint64_t bytes, Deadline& deadline) noexcept {
+/// Does so only when this caller waits for room.
+Result<Block> CallerCore::wait_for_memory(std::uint64_t bytes, Deadline& deadline) noexcept {
   for (;;) {
     auto block = port_->allocate(bytes);
     if (block || (block.error().kind != ErrorKind::overloaded &&

@@ -47,6 +47,7 @@ class CallerCore {
   Result<void> flush() noexcept;
   Result<Loan> loan(std::size_t bytes, std::size_t reply_capacity) noexcept;
   Result<Pending> start(Loan& loan, Duration timeout) noexcept;
+  Result<ReplyView> call(Loan& loan, Duration timeout) noexcept;
   Result<void> send(Loan& loan, Duration timeout) noexcept;
 
   Result<ReplyView> wait(Pending& pending) noexcept;
@@ -140,6 +141,8 @@ class CallerCore {
   bool check_owner(const PortLane& lane) noexcept;
   Result<ReplyView> wait_for(Pending& pending) noexcept;
   Result<ReplyView> wait_and_judge(Pending& pending) noexcept;
+  /// Of an answered call. `reply`: the block that was sent along for it, or none.
+  Result<ReplyView> view_answer(PortLane& lane, lane::Ticket ticket, const Block& reply) noexcept;
   [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
   void record_given_up(const PortLane& lane) noexcept;
   [[nodiscard]] bool owed_by_replaced(const PortLane& lane, std::uint64_t seq) const noexcept;
@@ -169,11 +172,18 @@ class CallerCore {
                 std::int32_t code) noexcept;
 
   // Publishing
-  Result<Block> allocate(std::uint64_t bytes, Deadline& deadline) noexcept;
+  Result<Block> allocate(std::uint64_t bytes, Deadline& deadline) noexcept {
+    if (auto block = port_->allocate_at_once(bytes)) [[likely]]
+      return *block;
+    return wait_for_memory(bytes, deadline);
+  }
+  [[gnu::cold, gnu::noinline]] Result<Block> wait_for_memory(std::uint64_t bytes,
+                                                             Deadline& deadline) noexcept;
   Result<lane::Ticket> commit(PortLane& lane, const lane::Outgoing& out,
                               Deadline& deadline) noexcept;
   Result<lane::Ticket> commit(PortLane& lane, Loan& loan, lane::Outgoing& out,
                               const trace::CallSpan& span, Deadline& deadline) noexcept;
+  Result<ReplyView> call_fast(Loan& loan) noexcept;
   Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
                                std::span<const std::byte> request, std::size_t reply_capacity,
                                Deadline& deadline, trace::CallSpan& span) noexcept;

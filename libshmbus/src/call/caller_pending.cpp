@@ -39,12 +39,18 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
     return tl::unexpected<Error>(error);
   }
 
-  const auto words = lane.lane.take_reply(ticket);
-  const auto head = lane::ReplyHead::unpack(words[1]);
   if (pending.traced_) [[unlikely]] {
+    const auto words = lane.lane.take_reply(ticket);
     const Error error = is_ok(words) ? Error{} : error_of_reply(words);
     end_kept(lane, ticket.cell, error.kind, error.code);
   }
+  return view_answer(lane, ticket, reply);
+}
+
+Result<ReplyView> CallerCore::view_answer(PortLane& lane, Ticket ticket,
+                                          const Block& reply) noexcept {
+  const auto words = lane.lane.take_reply(ticket);
+  const auto head = lane::ReplyHead::unpack(words[1]);
   lane.lane.release_blocks(ticket, reply.data != nullptr ? reply.offset64 : ~0U,
                            [this](std::uint32_t offset64) { port_->release_offset(offset64); });
   lane.lane.release(ticket);

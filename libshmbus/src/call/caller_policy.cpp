@@ -23,12 +23,13 @@ Result<PortLane*> CallerCore::lane_for(Deadline& deadline, Duration timeout,
     deadline = deadline_for(gate_.deadline());
   }
   const auto lane = lane_for_publish(deadline);
-  if (!gate_.set() || !lane) [[likely]]
-    return lane;
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  if (!gate_.set()) [[likely]]
+    return *lane;
   if (auto passed = gate_.ask((*lane)->lane, kind, name_.text); !passed) {
     return tl::unexpected<Error>(passed.error());
   }
-  return lane;
+  return *lane;
 }
 
 /// The breaker learns what became of the call.

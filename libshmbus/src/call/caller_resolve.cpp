@@ -22,6 +22,7 @@ constexpr std::uint64_t room_slice_ns = 1'000'000;
 // A full lane that has one free cell will have more in a moment. To look for each of them takes the
 // handler's line away from it each time, which slows down both.
 constexpr std::uint64_t gather_ns = 2'000;
+constexpr std::uint64_t look_interval_ns = 200;
 
 }  // namespace
 
@@ -192,6 +193,7 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
   const std::uint64_t began = wait::ticks();
   const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
   const std::uint64_t gather_for = bus().rate.from_ns(gather_ns);
+  const std::uint64_t look_again_in = bus().rate.from_ns(look_interval_ns);
   lane.lane.notify();
   for (;;) {
     port_->collect(lane);
@@ -207,7 +209,8 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
     }
     if (!still_wanted()) return not_wanted();
     if (now - began < spin_for) {
-      wait::cpu_relax();
+      const std::uint64_t look_at = now + look_again_in;
+      while (wait::ticks() < look_at) wait::cpu_relax();
       continue;
     }
     // Nothing will wake us for a one-way command that has finished: sleep briefly and look again.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "call/outer.hpp"
@@ -80,7 +81,11 @@ class Port {
     holdings_->withdraw(lane, command);
   }
 
-  /// A block, after collecting when there is none at once.
+  /// A block, if there is one at once.
+  std::optional<Block> allocate_at_once(std::uint64_t bytes) noexcept {
+    return holdings_->pool.allocate(bytes);
+  }
+  /// A block, after taking back what is finished.
   Result<Block> allocate(std::uint64_t bytes) noexcept;
   void release(const Block& block) noexcept {
     if (block.data != nullptr) holdings_->pool.release(block.offset64);

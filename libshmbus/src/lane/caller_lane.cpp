@@ -55,7 +55,6 @@ bool CallerLane::inbox_has_room() const noexcept {
 
 Ticket CallerLane::publish(const Outgoing& out) noexcept {
   const Place at = next_;
-  if (out.one_way) fetch_ahead(at.cell());
   const std::uint32_t named = pop_free();
   std::uint32_t next = named;
   if (out.inline_bytes.size() > layout::inline_request_bytes) {
@@ -104,33 +103,51 @@ void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {
 /// `next`: what the cell names, the next command's cell or the one in which this request goes on.
 void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next,
                       std::uint32_t flags) noexcept {
-  CellWords words{};
   RequestHead request{next, flags, static_cast<std::uint32_t>(out.inline_bytes.size())};
-  auto* bytes = reinterpret_cast<std::byte*>(words.data());
   if (out.request.data != nullptr) {
     request.flags |= layout::cell_flags::request_block;
     request.bytes = out.request_bytes;
   }
   if (out.reply.data != nullptr) request.flags |= layout::cell_flags::reply_block;
-  if (out.deadline_ticks != 0) request.flags |= layout::cell_flags::deadline;
   if (out.with_caller) request.flags |= layout::cell_flags::with_caller;
-  std::size_t at = inline_offset;
-  if (request.names_block()) {
+  if (out.deadline_ticks != 0) {
+    request.flags |= layout::cell_flags::deadline;
+    cell.word[deadline_word].store(out.deadline_ticks, std::memory_order_relaxed);
+  }
+  if (out.context != nullptr || !out.inline_bytes.empty()) {
+    request.flags |= fill_beside(cell, out, request.names_block());
+  } else if (request.names_block()) {
+    // BlockNames, put together here: read back out of three stores it would wait for all of them.
+    cell.word[3].store(out.request.offset64 | (std::uint64_t{out.reply.offset64} << 32U),
+                       std::memory_order_relaxed);
+    cell.word[4].store(out.reply_capacity, std::memory_order_relaxed);
+  }
+  cell.word[1].store(request.pack(), std::memory_order_relaxed);
+}
+
+/// Words 3 to 7 of a cell that holds bytes, or a context, perhaps beside the names of blocks.
+/// Returns the flag that says what they are.
+std::uint32_t CallerLane::fill_beside(layout::Cell& cell, const Outgoing& out,
+                                      bool named) noexcept {
+  std::array<std::byte, layout::line_bytes - inline_offset> bytes{};
+  std::size_t at = 0;
+  std::uint32_t flag = 0;
+  if (named) {
     const BlockNames names{out.request.offset64, out.reply.offset64, out.reply_capacity};
-    std::memcpy(bytes + inline_offset, &names, sizeof names);
-    at = inline_beside_block_offset;
+    std::memcpy(bytes.data(), &names, sizeof names);
+    at = inline_beside_block_offset - inline_offset;
   }
   if (out.context != nullptr) {
-    request.flags |= layout::cell_flags::context;
-    std::memcpy(bytes + inline_beside_block_offset, out.context, sizeof *out.context);
-  } else if (!out.inline_bytes.empty()) {
-    const std::size_t here = std::min(out.inline_bytes.size(), sizeof words - at);
-    std::memcpy(bytes + at, out.inline_bytes.data(), here);
-    if (here != out.inline_bytes.size()) request.flags |= layout::cell_flags::continued;
+    flag = layout::cell_flags::context;
+    std::memcpy(&bytes[inline_beside_block_offset - inline_offset], out.context,
+                sizeof *out.context);
+  } else {
+    const std::size_t here = std::min(out.inline_bytes.size(), bytes.size() - at);
+    std::memcpy(&bytes[at], out.inline_bytes.data(), here);
+    if (here != out.inline_bytes.size()) flag = layout::cell_flags::continued;
   }
-  words[1] = request.pack();
-  words[deadline_word] = out.deadline_ticks;
-  for (std::size_t i = 1; i < 8; ++i) cell.word[i].store(words[i], std::memory_order_relaxed);
+  store_words<inline_offset / 8>(cell, bytes);
+  return flag;
 }
 
 std::uint32_t CallerLane::put_stamp(Place at, std::uint64_t now) noexcept {

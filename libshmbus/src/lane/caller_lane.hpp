@@ -192,7 +192,6 @@ class CallerLane {
   }
 
  private:
-  static constexpr std::uint32_t lines_ahead = 5;
   static constexpr std::uint32_t none = ~0U;
   struct LentBlocks {  // by offset64
     std::uint32_t request = none;
@@ -223,9 +222,8 @@ class CallerLane {
     return mode == static_cast<std::uint32_t>(layout::LaneMode::cold) ||
            attention == static_cast<std::uint32_t>(layout::Attention::parked);
   }
-  void fetch_ahead(std::uint32_t cell) const noexcept {  // streams walk the cells in order
-    fetch_to_write(&cells_[(cell + lines_ahead) & mask_]);
-  }
+  /// Asks for the lines of one-way commands that have finished: they are about to be used again.
+  void fetch_done(std::uint64_t done) const noexcept;
   void note_outstanding(Place place, layout::Phase phase) noexcept;
   void ring() noexcept;
   [[nodiscard]] bool ordered() const noexcept {
@@ -235,6 +233,7 @@ class CallerLane {
   [[nodiscard]] bool inbox_has_room() const noexcept;
   void fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next,
             std::uint32_t flags) noexcept;
+  static std::uint32_t fill_beside(layout::Cell& cell, const Outgoing& out, bool named) noexcept;
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
   void push_free(std::uint32_t cell) noexcept {
     free_[free_tail_++ & mask_] = static_cast<std::uint16_t>(cell);
@@ -307,7 +306,6 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
   const Place at = next_;
   std::uint32_t next = pop_free();
   layout::Cell& cell = cells_[at.cell()];
-  if (phase == layout::Phase::send) fetch_ahead(at.cell());
   RequestHead head{next, 0, static_cast<std::uint32_t>(request.size())};
   if (request.size() > layout::inline_request_bytes) [[unlikely]] {
     head.flags = layout::cell_flags::continued;
@@ -335,7 +333,6 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
 inline std::uint32_t CallerLane::continue_in_next(std::uint32_t cell, std::uint32_t more,
                                                   std::span<const std::byte> rest) noexcept {
   const std::uint32_t next = pop_free();
-  fetch_ahead(more);
   store_words<continued_offset / 8>(cells_[more], rest);
   cells_[more].word[1].store(RequestHead{next, 0, 0}.pack(), std::memory_order_relaxed);
   use_[cell].continuation = static_cast<std::uint16_t>(more);

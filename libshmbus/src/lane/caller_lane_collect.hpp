@@ -33,12 +33,23 @@ void CallerLane::withdraw(std::uint32_t command, OnLost on_lost) noexcept {
   sends_tail_ = kept;
 }
 
+inline void CallerLane::fetch_done(std::uint64_t done) const noexcept {
+  for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
+    const Place sent = sends_[i & mask_];
+    if (sent.seq() >= done) break;
+    fetch_to_write(&cells_[sent.cell()]);
+    const auto more = use_[sent.cell()].continuation;
+    if (more != no_cell) fetch_to_write(&cells_[more]);
+  }
+}
+
 template <class OnLost, class OnBlock>
 void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
   if (sends_tail_ != sends_head_) {
     // SYNC lane.done: everything below has finished, also with the memory it was sent in.
     const std::uint64_t done = std::max(head_->journal[0].done.load(std::memory_order_acquire),
                                         head_->journal[1].done.load(std::memory_order_acquire));
+    fetch_done(done);
     for (; sends_tail_ != sends_head_; ++sends_head_) {
       const Place sent = sends_[sends_head_ & mask_];
       const layout::CellWord seen{word(sent.cell())};

@@ -9,8 +9,6 @@ using layout::ExtentWord;
 
 namespace {
 
-constexpr std::uint64_t claim_unit = 64;
-
 ExtentWord load(const segment::View& view, std::uint32_t i) noexcept {
   return {view.extent_word(i).load(std::memory_order_acquire)};  // SYNC extent.lease
 }
@@ -69,13 +67,13 @@ std::uint32_t free_count(const segment::View& view) noexcept {
 }
 
 std::byte* resolve(const segment::View& view, BlockClaim claim, layout::Party owner) noexcept {
-  const std::uint64_t begin = claim.offset64 * claim_unit;
+  const std::uint64_t begin = claim.offset64 * block_unit;
   const std::uint64_t total = view.geometry().extents.bytes();
   if (claim.bytes > total || begin > total - claim.bytes) return nullptr;
-  const std::uint64_t extent_bytes = view.capacities().extent_bytes;
   const std::uint64_t end = begin + (claim.bytes == 0 ? 1 : claim.bytes);
   if (end > total) return nullptr;
-  for (std::uint64_t i = begin / extent_bytes; i <= (end - 1) / extent_bytes; ++i) {
+  const std::uint32_t shift = extent_shift(view.capacities());
+  for (std::uint64_t i = begin >> shift; i <= (end - 1) >> shift; ++i) {
     if (load(view, static_cast<std::uint32_t>(i)).party() != owner) return nullptr;
   }
   return view.extents() + begin;

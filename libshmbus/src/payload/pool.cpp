@@ -2,43 +2,15 @@
 
 #include <algorithm>
 #include <new>
-
-#include "payload/extents.hpp"
-
 namespace shmbus::payload {
-namespace {
-
-constexpr std::uint64_t unit = 64;
-
-}  // namespace
-
 Pool::~Pool() {
   if (!runs_.empty()) trim();
 }
 
-std::optional<detail::Block> Pool::allocate(std::uint64_t bytes) noexcept {
-  const std::uint32_t size_class = class_for(bytes);
-  if (size_class >= class_count) return std::nullopt;
-  auto& free = free_[size_class];
-  if (free.empty() && !grow(size_class)) [[unlikely]] {
-    trim();  // another class may sit on what is missing
-    if (!grow(size_class)) return std::nullopt;
-  }
-  const std::uint32_t offset64 = free.back();
-  free.pop_back();
-  Run* run = run_of(offset64);
-  ++run->used;
-  ++outstanding_;
-  return detail::Block{bus_->view.extents() + offset64 * unit,
-                       static_cast<std::uint32_t>(class_bytes(size_class)), offset64};
-}
-
-void Pool::release(std::uint32_t offset64) noexcept {
-  Run* run = run_of(offset64);
-  if (run == nullptr) return;
-  --run->used;
-  --outstanding_;
-  free_[run->size_class].push_back(offset64);
+bool Pool::refill(std::uint32_t size_class) noexcept {
+  if (grow(size_class)) return true;
+  trim();  // another class may sit on what is missing
+  return grow(size_class);
 }
 
 bool Pool::grow(std::uint32_t size_class) noexcept {
@@ -63,7 +35,7 @@ bool Pool::grow(std::uint32_t size_class) noexcept {
   const std::uint64_t begin = *first * extent_bytes;
   // Lowest address on top, so that fresh blocks are used in order.
   for (std::uint32_t i = blocks; i-- > 0;) {
-    free_[size_class].push_back(static_cast<std::uint32_t>((begin + i * block_bytes) / unit));
+    free_[size_class].push_back(static_cast<std::uint32_t>((begin + i * block_bytes) / block_unit));
   }
   blocks_[size_class] += blocks;
   return true;
@@ -79,12 +51,6 @@ bool Pool::is_new(std::uint32_t first, std::uint32_t extents) noexcept {
     if (run_of_extent_[i] == 0) give_back(*bus_, i, 1);
   }
   return false;
-}
-
-Pool::Run* Pool::run_of(std::uint32_t offset64) noexcept {
-  const std::uint64_t extent = offset64 * unit / bus_->view.capacities().extent_bytes;
-  if (extent >= run_of_extent_.size() || run_of_extent_[extent] == 0) return nullptr;
-  return &runs_[run_of_extent_[extent] - 1];
 }
 
 void Pool::forget(Run& run) noexcept {

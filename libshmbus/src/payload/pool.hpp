@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "bus/attachment.hpp"
+#include "payload/extents.hpp"
 #include "payload/size_class.hpp"
 #include "shmbus/caller.hpp"
 
@@ -23,14 +24,37 @@ namespace shmbus::payload {
 
 class Pool {
  public:
-  explicit Pool(const Attachment& bus) noexcept : bus_(&bus) {}
+  explicit Pool(const Attachment& bus) noexcept
+      : bus_(&bus),
+        extents_(bus.view.extents()),
+        extent_shift_(extent_shift(bus.view.capacities())) {}
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
   /// Nothing when the bus has no run of free extents for it.
-  std::optional<detail::Block> allocate(std::uint64_t bytes) noexcept;
-  void release(std::uint32_t offset64) noexcept;
+  std::optional<detail::Block> allocate(std::uint64_t bytes) noexcept {
+    const std::uint32_t size_class = class_for(bytes);
+    if (size_class >= class_count) [[unlikely]]
+      return std::nullopt;
+    auto& free = free_[size_class];
+    if (free.empty() && !refill(size_class)) [[unlikely]]
+      return std::nullopt;
+    const std::uint32_t offset64 = free.back();
+    free.pop_back();
+    ++run_of(offset64)->used;
+    ++outstanding_;
+    return detail::Block{extents_ + offset64 * block_unit,
+                         static_cast<std::uint32_t>(class_bytes(size_class)), offset64};
+  }
+  void release(std::uint32_t offset64) noexcept {
+    Run* run = run_of(offset64);
+    if (run == nullptr) [[unlikely]]
+      return;
+    --run->used;
+    --outstanding_;
+    free_[run->size_class].push_back(offset64);
+  }
 
   /// Gives idle extents back to the bus.
   void trim() noexcept;
@@ -48,12 +72,19 @@ class Pool {
     std::uint32_t used = 0;
   };
 
+  bool refill(std::uint32_t size_class) noexcept;
   bool grow(std::uint32_t size_class) noexcept;
   bool is_new(std::uint32_t first, std::uint32_t extents) noexcept;
-  [[nodiscard]] Run* run_of(std::uint32_t offset64) noexcept;
+  [[nodiscard]] Run* run_of(std::uint32_t offset64) noexcept {
+    const std::uint64_t extent = offset64 * block_unit >> extent_shift_;
+    if (extent >= run_of_extent_.size() || run_of_extent_[extent] == 0) return nullptr;
+    return &runs_[run_of_extent_[extent] - 1];
+  }
   void forget(Run& run) noexcept;
 
   const Attachment* bus_;
+  std::byte* extents_;
+  std::uint32_t extent_shift_;
   std::array<std::vector<std::uint32_t>, class_count> free_;  ///< stacks, room for all blocks
   std::array<std::uint32_t, class_count> blocks_{};           ///< of each class, free or not
   std::vector<Run> runs_;

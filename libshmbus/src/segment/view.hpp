@@ -49,24 +49,23 @@ class View {
     return at<layout::Endpoint>(geometry_.endpoints, i);
   }
   [[nodiscard]] std::span<layout::Word64> inbox(std::uint32_t endpoint) const noexcept {
-    return {&at<layout::Word64>(geometry_.inboxes, endpoint), geometry_.capacities.inbox_slots};
+    const std::uint32_t slots = geometry_.capacities.inbox_slots;
+    return {&at<layout::Word64>(geometry_.inboxes, std::uint64_t{endpoint} * slots), slots};
   }
   [[nodiscard]] layout::Word64& lane_word(std::uint32_t i) const noexcept {
     return at<layout::Word64>(geometry_.lane_words, i);
   }
   [[nodiscard]] layout::LaneHead& lane(std::uint32_t i) const noexcept {
-    return at<layout::LaneHead>(geometry_.lanes, i);
+    return *reinterpret_cast<layout::LaneHead*>(lane_begin(i));
   }
   [[nodiscard]] std::span<layout::Cell> cells(std::uint32_t lane) const noexcept {
-    auto* first =
-        base_ + geometry_.lanes.offset + lane * geometry_.lanes.stride + layout::lane_cells_offset;
+    auto* first = lane_begin(lane) + layout::lane_cells_offset;
     return {reinterpret_cast<layout::Cell*>(first), geometry_.capacities.cells_per_lane};
   }
   /// Beside each cell: when its command was published, in clock ticks, if the cell says so.
   [[nodiscard]] std::span<layout::Word64> stamps(std::uint32_t lane) const noexcept {
     const auto cells = geometry_.capacities.cells_per_lane;
-    auto* first = base_ + geometry_.lanes.offset + lane * geometry_.lanes.stride +
-                  layout::lane_stamps_offset(cells);
+    auto* first = lane_begin(lane) + layout::lane_stamps_offset(cells);
     return {reinterpret_cast<layout::Word64*>(first), cells};
   }
   [[nodiscard]] layout::Word64& extent_word(std::uint32_t i) const noexcept {
@@ -95,9 +94,14 @@ class View {
   [[nodiscard]] std::byte* extents() const noexcept { return base_ + geometry_.extents.offset; }
 
  private:
+  /// Of a region of Ts, whose stride is the size of one: a shift, where a stride that is
+  /// loaded would have to be multiplied by.
   template <class T>
   T& at(const layout::Region& region, std::uint64_t i) const noexcept {
-    return *reinterpret_cast<T*>(base_ + region.offset + i * region.stride);
+    return *reinterpret_cast<T*>(base_ + region.offset + i * sizeof(T));
+  }
+  [[nodiscard]] std::byte* lane_begin(std::uint32_t i) const noexcept {
+    return base_ + geometry_.lanes.offset + i * geometry_.lanes.stride;
   }
 
   std::byte* base_ = nullptr;
