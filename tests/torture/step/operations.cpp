@@ -77,6 +77,9 @@ void start_and_await(World& world, Voice& voice) {
   voice.finish();
 }
 void loan(World&, Voice& voice) { voice.start_loan(command_id::subject, 3000); }
+void call_loan(World& world, Voice& voice) {
+  voice.call_loan(command_id::subject, 3000, limit_of(world));
+}
 void send_batch(World&, Voice& voice) {
   for (std::uint64_t i = 0; i < 3; ++i) voice.send(command_id::subject + i, Notify::later);
   voice.flush();
@@ -265,6 +268,10 @@ const std::vector<Operation> all = {
      .gives_up = true,
      .prepare = caller(true, start_and_await)},
     {.name = "loan", .handler_beside = true, .prepare = caller(true, loan)},
+    {.name = "loan-call",
+     .handler_beside = true,
+     .gives_up = true,
+     .prepare = caller(true, call_loan)},
     {.name = "send-batch", .handler_beside = true, .prepare = caller(true, send_batch)},
     {.name = "give-up", .handler_beside = true, .gives_up = true, .prepare = caller(true, give_up)},
     {.name = "leave", .handler_beside = true, .prepare = caller(true, leave)},

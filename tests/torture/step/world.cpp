@@ -111,6 +111,14 @@ void Voice::hear(std::uint64_t id, ErrorKind kind) {
   }
 }
 
+ErrorKind Voice::judge(std::uint64_t id, const ReplyView& reply) {
+  std::uint64_t back = ~0ULL;
+  if (reply.bytes().size() == sizeof back) {
+    std::memcpy(&back, reply.bytes().data(), sizeof back);
+  }
+  return back == id ? ErrorKind::none : ErrorKind::corrupted;
+}
+
 void Voice::call(std::uint64_t id, Duration timeout) {
   world_.ledger.heard[id] = Heard::sending;
   std::uint64_t reply = 0;
@@ -143,6 +151,15 @@ void Voice::start_loan(std::uint64_t id, std::size_t bytes) {
   under_way_.push_back({id, std::move(*pending)});
 }
 
+void Voice::call_loan(std::uint64_t id, std::size_t bytes, Duration timeout) {
+  world_.ledger.heard[id] = Heard::sending;
+  auto loan = caller_.loan(bytes, 1000);
+  if (!loan) return hear(id, loan.error().kind);
+  std::memcpy(loan->bytes().data(), &id, sizeof id);
+  const auto reply = loan->call(timeout);
+  hear(id, reply ? judge(id, *reply) : reply.error().kind);
+}
+
 void Voice::send(std::uint64_t id, Notify notify) {
   world_.ledger.heard[id] = Heard::sending;
   const auto sent = caller_.send(bytes_of(id), notify);
@@ -156,12 +173,7 @@ void Voice::send(std::uint64_t id, Notify notify) {
 void Voice::finish() {
   for (auto& one : under_way_) {
     const auto reply = one.pending.wait();
-    std::uint64_t back = ~0ULL;
-    if (reply && reply->bytes().size() == sizeof back) {
-      std::memcpy(&back, reply->bytes().data(), sizeof back);
-    }
-    hear(one.id,
-         reply ? (back == one.id ? ErrorKind::none : ErrorKind::corrupted) : reply.error().kind);
+    hear(one.id, reply ? judge(one.id, *reply) : reply.error().kind);
   }
   under_way_.clear();
 }

@@ -68,6 +68,7 @@ class Voice {
   void call(std::uint64_t id, Duration timeout = default_timeout);
   void start(std::uint64_t id, std::size_t bytes = 8, Duration timeout = default_timeout);
   void start_loan(std::uint64_t id, std::size_t bytes);
+  void call_loan(std::uint64_t id, std::size_t bytes, Duration timeout);
   void send(std::uint64_t id, Notify notify = Notify::now);
   void finish();  ///< waits for all that was started
   void flush() { (void)caller_.flush(); }
@@ -84,6 +85,7 @@ class Voice {
     Pending pending;
   };
   void hear(std::uint64_t id, ErrorKind kind);
+  static ErrorKind judge(std::uint64_t id, const ReplyView& reply);
 
   World& world_;
   WaitMode wait_;

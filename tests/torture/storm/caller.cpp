@@ -128,7 +128,7 @@ class StormCaller {
     if (id == ids_max) return false;
     switch (manner_ == 3 ? random_() % 3 : manner_) {
       case 0:
-        call(id);
+        one_in(4) ? call_loan(id) : call(id);
         break;
       case 1:
         start(id);
@@ -180,6 +180,30 @@ class StormCaller {
     published(id, short_limit);
   }
 
+  /// In memory of the segment, with room for a large reply or without.
+  void call_loan(std::uint64_t id) {
+    const Request request = request_of(id);
+    book_.told[id] = Told::sending;
+    finish_one(id, false, [&](bool hurry) {
+      auto loan = caller_.loan(sizeof request + random_() % 3000, one_in(2) ? 8 : 100);
+      if (!loan) return told_by(loan.error().kind, hurry);
+      std::ranges::fill(loan->bytes(), static_cast<std::byte>(id));
+      std::memcpy(loan->bytes().data(), &request, sizeof request);
+      const auto reply = loan->call();
+      if (!reply) return told_by(reply.error().kind, hurry);
+      return check_in(*reply) == check_of(id) ? Told::ok : Told::wrong;
+    });
+    published(id, false);
+  }
+
+  static std::uint64_t check_in(const ReplyView& reply) {
+    std::uint64_t check = 0;
+    if (reply.bytes().size() == sizeof check) {
+      std::memcpy(&check, reply.bytes().data(), sizeof check);
+    }
+    return check;
+  }
+
   void start(std::uint64_t id) {
     const bool short_limit = one_in(64);
     const Duration limit = short_limit ? Duration(std::chrono::microseconds(20 + random_() % 2000))
@@ -224,11 +248,7 @@ class StormCaller {
     finish_one(oldest.id, oldest.short_limit, [&](bool hurry) {
       const auto reply = oldest.pending.wait();
       if (!reply) return told_by(reply.error().kind, hurry);
-      std::uint64_t check = 0;
-      if (reply->bytes().size() == sizeof check) {
-        std::memcpy(&check, reply->bytes().data(), sizeof check);
-      }
-      return check == check_of(oldest.id) ? Told::ok : Told::wrong;
+      return check_in(*reply) == check_of(oldest.id) ? Told::ok : Told::wrong;
     });
     under_way_.pop_front();
   }
