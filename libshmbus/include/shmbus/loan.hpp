@@ -63,10 +63,10 @@ SHMBUS_API void give_back(CallerCore& core, Block& block) noexcept;
 
 /// Assignment by what the constructors say.
 template <class T>
-T& replace(T& held, T& by) noexcept {
-  if (&held == &by) return held;
+void replace(T& held, T& by) noexcept {
+  if (&held == &by) return;
   std::destroy_at(&held);
-  return *std::construct_at(&held, std::move(by));
+  std::construct_at(&held, std::move(by));
 }
 }  // namespace detail
 
@@ -80,7 +80,10 @@ class SHMBUS_API ReplyView {
         size_(std::exchange(other.size_, 0)) {
     if (block_.data == nullptr) std::copy(other.inline_, std::end(other.inline_), inline_);
   }
-  ReplyView& operator=(ReplyView&& other) noexcept { return detail::replace(*this, other); }
+  ReplyView& operator=(ReplyView&& other) noexcept {
+    detail::replace(*this, other);
+    return *this;
+  }
   ReplyView(const ReplyView&) = delete;
   ReplyView& operator=(const ReplyView&) = delete;
   ~ReplyView() {
@@ -112,7 +115,10 @@ class SHMBUS_API Pending {
         cell_(other.cell_),
         traced_(other.traced_),
         reply_(std::exchange(other.reply_, {})) {}
-  Pending& operator=(Pending&& other) noexcept { return detail::replace(*this, other); }
+  Pending& operator=(Pending&& other) noexcept {
+    detail::replace(*this, other);
+    return *this;
+  }
   Pending(const Pending&) = delete;
   Pending& operator=(const Pending&) = delete;
   ~Pending() {
@@ -152,7 +158,10 @@ class SHMBUS_API Loan {
         request_(std::exchange(other.request_, {})),
         reply_(std::exchange(other.reply_, {})),
         size_(std::exchange(other.size_, 0)) {}
-  Loan& operator=(Loan&& other) noexcept { return detail::replace(*this, other); }
+  Loan& operator=(Loan&& other) noexcept {
+    detail::replace(*this, other);
+    return *this;
+  }
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
   ~Loan() {
