@@ -1,11 +1,9 @@
 #include "cli/registered_types.hpp"
 
-#include <algorithm>
 #include <memory>
 
 #include "cli/json_values.hpp"
 #include "inspect/snapshot.hpp"
-#include "layout/limits.hpp"
 #include "names/members.hpp"
 #include "schema/store.hpp"
 
@@ -43,8 +41,7 @@ NamedTypes types_of(const std::string& bus, const std::string& name) {
   if (found == nullptr) return {};
   NamedTypes types{registered_types(*reader, *found), found->request_bytes, found->reply_bytes};
   // Sizes that the bus has no memory for are nobody's: make no room for them.
-  const std::uint64_t most =
-      std::max<std::uint64_t>(reader->view().geometry().extents.bytes(), layout::line_bytes * 2);
+  const std::uint64_t most = reader->view().geometry().extents.bytes();
   if (types.request_bytes > most || types.reply_bytes > most) {
     types.request_bytes = types.reply_bytes = 0;
   }

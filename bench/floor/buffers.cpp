@@ -148,12 +148,14 @@ void register_floor_buffers(Registry& registry) {
   add_size<1024>(registry, "1KiB");
   add_size<64 * 1024>(registry, "64KiB");
   add_size<4 * 1024 * 1024>(registry, "4MiB");
-  constexpr std::size_t large = 64 * 1024;
-  add_order<large>(registry, "fixed", "floor.64KiB", FixedPair{});
-  add_order<large>(registry, "swapping", "floor.64KiB", SwappingPair{});
-  add_order<large>(registry, "rotating", "floor.64KiB", RotatingPairs{2 * rotating_buffers<large>});
-  add_order<1024>(registry, "1KiB.fixed", "floor.1KiB", FixedPair{});
-  add_order<1024>(registry, "1KiB.swapping", "floor.1KiB", SwappingPair{});
+  constexpr std::size_t kSmall = 1024;
+  constexpr std::size_t kLarge = 64 * 1024;
+  add_order<kLarge>(registry, "fixed", "floor.64KiB", FixedPair{});
+  add_order<kLarge>(registry, "swapping", "floor.64KiB", SwappingPair{});
+  add_order<kLarge>(registry, "rotating", "floor.64KiB",
+                    RotatingPairs{2 * rotating_buffers<kLarge>});
+  add_order<kSmall>(registry, "1KiB.fixed", "floor.1KiB", FixedPair{});
+  add_order<kSmall>(registry, "1KiB.swapping", "floor.1KiB", SwappingPair{});
 }
 
 }  // namespace shmbus::bench

@@ -11,6 +11,7 @@
 #include "layout/lane.hpp"
 #include "layout/limits.hpp"
 #include "segment/create.hpp"
+#include "segment/view.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 
@@ -25,6 +26,23 @@ std::vector<Region> regions_of(const Geometry& g) {
           g.lane_words,   g.lanes,      g.extent_words,  g.schemas,         g.name_stats,
           g.lane_latency, g.bus_events, g.published_bus, g.published_names, g.policies,
           g.recorder,     g.tap,        g.extents};
+}
+
+/// The view of a segment takes a region's stride to be the size of what lies in it.
+void check_strides(const Geometry& g) {
+  REQUIRE(g.participants.stride == sizeof(Participant));
+  REQUIRE(g.name_slots.stride == sizeof(Word64));
+  REQUIRE(g.name_records.stride == sizeof(NameRecord));
+  REQUIRE(g.endpoints.stride == sizeof(Endpoint));
+  REQUIRE(g.inboxes.stride == sizeof(Word64) * g.capacities.inbox_slots);
+  REQUIRE(g.lane_words.stride == sizeof(Word64));
+  REQUIRE(g.extent_words.stride == sizeof(Word64));
+  REQUIRE(g.schemas.stride == sizeof(SchemaRecord));
+  REQUIRE(g.policies.stride == sizeof(PolicyRecord));
+  REQUIRE(g.name_stats.stride == sizeof(NameStats));
+  REQUIRE(g.lane_latency.stride == sizeof(LaneLatency));
+  REQUIRE(g.published_names.stride == sizeof(PublishedName));
+  REQUIRE(g.recorder.stride == sizeof(RecorderRing));
 }
 
 void check_layout(const Geometry& g) {
@@ -46,6 +64,7 @@ void check_layout(const Geometry& g) {
   REQUIRE(g.endpoints.stride % line_bytes == 0);
   REQUIRE(g.lanes.stride % line_bytes == 0);
   REQUIRE(g.lanes.stride == lane_bytes(g.capacities.cells_per_lane));
+  check_strides(g);
 }
 
 }  // namespace

@@ -17,9 +17,10 @@ constexpr std::uint64_t commands = 100'000;
 #else
 constexpr std::uint64_t commands = 1'000'000;
 #endif
+constexpr std::uint64_t fewest_commands = 100'000;
 
-/// The numbers of the commands to send: `commands` of them, fewer where other programs take the
-/// cores and each turn costs a time slice. `last` ends them.
+/// The numbers of the commands to send: `commands` of them. Fewer, but at least `fewest_commands`,
+/// where other programs take the cores and each turn costs a time slice. `last` ends them.
 class Supply {
  public:
   static constexpr std::uint64_t last = ~std::uint64_t{0};
@@ -27,7 +28,8 @@ class Supply {
   [[nodiscard]] bool over() const noexcept { return over_; }
   /// REQUIRES: !over().
   std::uint64_t next() noexcept {
-    over_ = next_ == commands || (next_ % 1024 == 0 && Clock::now() > enough_);
+    over_ = next_ == commands ||
+            (next_ >= fewest_commands && next_ % 1024 == 0 && Clock::now() > enough_);
     return over_ ? last : next_++;
   }
 

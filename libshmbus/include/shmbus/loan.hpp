@@ -1,6 +1,6 @@
 // What a caller holds: memory that it borrowed (Loan), a call under way (Pending), a reply
 // (ReplyView). Each belongs to the thread of the caller that it came from, and keeps the bus open.
-// All three are moved, not copied; moving one stays within the program.
+// They are moved, not copied, and what was moved from is empty.
 #pragma once
 
 #include <algorithm>

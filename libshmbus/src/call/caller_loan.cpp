@@ -41,6 +41,10 @@ Result<Ticket> CallerCore::commit(PortLane& lane, Loan& loan, Outgoing& out,
   out.command = *record_;
   out.request = std::exchange(loan.request_, {});
   out.request_bytes = loan.size_;
+  if (!out.one_way) {
+    out.reply = std::exchange(loan.reply_, {});
+    out.reply_capacity = out.reply.capacity;
+  }
   out.deadline_ticks = deadline.travelling();
   out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
   return commit(lane, out, deadline);
@@ -56,8 +60,6 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   if (!lane) return tl::unexpected<Error>(lane.error());
   if (span.sampled()) span.published = wait::ticks();
   Outgoing out;
-  out.reply = std::exchange(loan.reply_, {});
-  out.reply_capacity = out.reply.capacity;
   const auto ticket = commit(**lane, loan, out, span, deadline);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
   (*lane)->lane.notify();
@@ -74,18 +76,12 @@ Result<ReplyView> CallerCore::call(Loan& loan, Duration timeout) noexcept {
   return pending->wait();
 }
 
-/// As the call of that name by value: the lane at hand, no clock, nothing to keep for later.
+/// As with a small request by value: the lane at hand, no clock, nothing to keep for later.
 Result<ReplyView> CallerCore::call_fast(Loan& loan) noexcept {
   PortLane& lane = *lane_;
   Deadline deadline(bus(), std::uint64_t{0});
   Outgoing out;
-  out.stamp = stamp_if_due(lane);
-  out.command = *record_;
-  out.request = std::exchange(loan.request_, {});
-  out.request_bytes = loan.size_;
-  out.reply = std::exchange(loan.reply_, {});
-  out.reply_capacity = out.reply.capacity;
-  const auto ticket = commit(lane, out, deadline);
+  const auto ticket = commit(lane, loan, out, trace::CallSpan(), deadline);
   if (!ticket) [[unlikely]]
     return tl::unexpected<Error>(ticket.error());
   lane.lane.notify();

@@ -22,9 +22,7 @@ struct Bounds {
   std::uint64_t payload_bytes;  ///< no request or reply is longer
 
   explicit Bounds(const segment::View& view)
-      : capacities(view.capacities()),
-        payload_bytes(
-            std::max<std::uint64_t>(view.geometry().extents.bytes(), layout::inline_reply_bytes)) {}
+      : capacities(view.capacities()), payload_bytes(view.geometry().extents.bytes()) {}
 
   [[nodiscard]] bool hold(const Event& event) const noexcept {
     const bool parties = event.caller.index() < capacities.participants &&

@@ -24,10 +24,7 @@ namespace shmbus::payload {
 
 class Pool {
  public:
-  explicit Pool(const Attachment& bus) noexcept
-      : bus_(&bus),
-        extents_(bus.view.extents()),
-        extent_shift_(extent_shift(bus.view.capacities())) {}
+  explicit Pool(const Attachment& bus) noexcept : bus_(&bus) {}
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool();
@@ -44,7 +41,7 @@ class Pool {
     free.pop_back();
     ++run_of(offset64)->used;
     ++outstanding_;
-    return detail::Block{extents_ + offset64 * block_unit,
+    return detail::Block{bus_->view.extents() + offset64 * block_unit,
                          static_cast<std::uint32_t>(class_bytes(size_class)), offset64};
   }
   void release(std::uint32_t offset64) noexcept {
@@ -76,15 +73,13 @@ class Pool {
   bool grow(std::uint32_t size_class) noexcept;
   bool is_new(std::uint32_t first, std::uint32_t extents) noexcept;
   [[nodiscard]] Run* run_of(std::uint32_t offset64) noexcept {
-    const std::uint64_t extent = offset64 * block_unit >> extent_shift_;
+    const std::uint64_t extent = offset64 * block_unit >> extent_shift(bus_->view.capacities());
     if (extent >= run_of_extent_.size() || run_of_extent_[extent] == 0) return nullptr;
     return &runs_[run_of_extent_[extent] - 1];
   }
   void forget(Run& run) noexcept;
 
   const Attachment* bus_;
-  std::byte* extents_;
-  std::uint32_t extent_shift_;
   std::array<std::vector<std::uint32_t>, class_count> free_;  ///< stacks, room for all blocks
   std::array<std::uint32_t, class_count> blocks_{};           ///< of each class, free or not
   std::vector<Run> runs_;
