@@ -8,7 +8,7 @@
 
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
-#include "liveness/handle_guard.hpp"
+#include "os/handle_guard.hpp"
 #include "shmbus/version.hpp"
 
 namespace shmbus::cli {

@@ -7,8 +7,8 @@
 
 #include "cli/bench_parts.hpp"
 #include "cli/exit_codes.hpp"
+#include "os/clock.hpp"
 #include "shmbus/shmbus.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::cli {
 namespace {

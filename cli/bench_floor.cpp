@@ -6,8 +6,8 @@
 
 #include "cli/bench_parts.hpp"
 #include "cli/exit_codes.hpp"
-#include "wait/clock.hpp"
-#include "wait/futex.hpp"
+#include "os/clock.hpp"
+#include "os/futex.hpp"
 
 namespace shmbus::cli {
 namespace {

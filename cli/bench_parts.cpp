@@ -11,7 +11,7 @@
 #include <csignal>
 
 #include "cli/exit_codes.hpp"
-#include "wait/clock.hpp"
+#include "os/clock.hpp"
 
 namespace shmbus::cli {
 namespace {

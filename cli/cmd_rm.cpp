@@ -13,7 +13,7 @@
 #include "cli/output.hpp"
 #include "inspect/reader.hpp"
 #include "layout/participant.hpp"
-#include "liveness/file_lock.hpp"
+#include "os/file_lock.hpp"
 
 namespace shmbus::cli {
 namespace {

@@ -4,15 +4,15 @@
 #include <cmath>
 #include <memory>
 
-#include "bus/core.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/members_text.hpp"
 #include "cli/present.hpp"
 #include "inspect/snapshot.hpp"
-#include "names/members.hpp"
 #include "names/route.hpp"
-#include "names/table.hpp"
+#include "session/core.hpp"
+#include "words/members.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::cli {
 namespace {

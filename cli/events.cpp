@@ -12,11 +12,11 @@
 
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
-#include "endpoint/status_code.hpp"
 #include "inspect/snapshot.hpp"
+#include "layout/status_code.hpp"
 #include "layout/text.hpp"
-#include "names/table.hpp"
 #include "recorder/reader.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::cli {
 namespace {

@@ -14,8 +14,8 @@
 #include "cli/json_values.hpp"
 #include "cli/registered_types.hpp"
 #include "inspect/reader.hpp"
+#include "os/clock.hpp"
 #include "recorder/event.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::cli {
 

@@ -1,6 +1,5 @@
 #include "cli/layout_model.hpp"
 
-#include "endpoint/status_code.hpp"
 #include "layout/endpoint.hpp"
 #include "layout/header.hpp"
 #include "layout/lane.hpp"
@@ -10,6 +9,7 @@
 #include "layout/policy.hpp"
 #include "layout/recorder.hpp"
 #include "layout/stats.hpp"
+#include "layout/status_code.hpp"
 #include "layout/words.hpp"
 #include "shmbus/command.hpp"
 

@@ -7,7 +7,7 @@
 
 #include "cli/units.hpp"
 #include "policy/status.hpp"
-#include "policy/terms.hpp"
+#include "words/terms.hpp"
 
 namespace shmbus::cli {
 

@@ -4,8 +4,8 @@
 
 #include "cli/json_values.hpp"
 #include "inspect/snapshot.hpp"
-#include "names/members.hpp"
-#include "schema/store.hpp"
+#include "words/members.hpp"
+#include "words/store.hpp"
 
 namespace shmbus::cli {
 

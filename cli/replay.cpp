@@ -9,7 +9,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/registered_types.hpp"
 #include "cli/terminal.hpp"
-#include "wait/spin.hpp"
+#include "os/spin.hpp"
 
 namespace shmbus::cli {
 namespace {

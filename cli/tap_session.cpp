@@ -4,8 +4,8 @@
 #include <thread>
 
 #include "cli/exit_codes.hpp"
+#include "os/clock.hpp"
 #include "recorder/recorder.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::cli {
 namespace {

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "bus/core.hpp"
 #include "cli/events.hpp"
 #include "inspect/reader.hpp"
 #include "recorder/reader.hpp"
+#include "session/core.hpp"
 
 namespace shmbus::cli {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "bus/attachment.hpp"
+#include "attach/attachment.hpp"
 #include "daemon/log.hpp"
 #include "daemon/messages.hpp"
 #include "daemon/notify.hpp"

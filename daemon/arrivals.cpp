@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include "wait/futex.hpp"
+#include "os/futex.hpp"
 
 namespace shmbus::daemon {
 namespace {

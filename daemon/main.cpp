@@ -12,7 +12,6 @@
 #include <memory>
 #include <thread>
 
-#include "bus/core.hpp"
 #include "daemon/log.hpp"
 #include "daemon/metrics_server.hpp"
 #include "daemon/notify.hpp"
@@ -21,6 +20,7 @@
 #include "daemon/run.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/trace_exporter.hpp"
+#include "session/core.hpp"
 #include "shmbus/log.hpp"
 
 namespace shmbus::daemon {

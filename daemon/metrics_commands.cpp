@@ -7,7 +7,7 @@
 #include "layout/names.hpp"
 #include "layout/policy.hpp"
 #include "policy/status.hpp"
-#include "policy/terms.hpp"
+#include "words/terms.hpp"
 
 namespace shmbus::daemon {
 namespace {

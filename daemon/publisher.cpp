@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lane/directory.hpp"
-#include "lane/journal.hpp"
-#include "names/members.hpp"
-#include "wait/clock.hpp"
+#include "os/clock.hpp"
+#include "words/directory.hpp"
+#include "words/journal.hpp"
+#include "words/members.hpp"
 
 namespace shmbus::daemon {
 namespace {

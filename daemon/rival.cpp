@@ -1,7 +1,7 @@
 #include "daemon/rival.hpp"
 
+#include "attach/prober.hpp"
 #include "layout/words.hpp"
-#include "liveness/prober.hpp"
 #include "segment/mapping.hpp"
 #include "segment/open.hpp"
 #include "segment/view.hpp"

@@ -5,7 +5,7 @@
 #include "daemon/actions.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/supervisor.hpp"
-#include "wait/clock.hpp"
+#include "os/clock.hpp"
 
 namespace shmbus::daemon {
 

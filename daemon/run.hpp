@@ -1,10 +1,10 @@
 // The loop of shmbusd: events in, one step of the supervisor, actions out, until it says stop.
 #pragma once
 
-#include "bus/core.hpp"
 #include "daemon/log.hpp"
 #include "daemon/messages.hpp"
 #include "daemon/notify.hpp"
+#include "session/core.hpp"
 #include "shmbus/error.hpp"
 
 namespace shmbus::daemon {

@@ -8,9 +8,9 @@
 
 #include "inspect/reader.hpp"
 #include "inspect/spans.hpp"
+#include "os/clock.hpp"
 #include "telemetry/otlp_exporter.hpp"
 #include "telemetry/queue_spans.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::daemon {
 namespace {

@@ -4,11 +4,11 @@
 #include <array>
 #include <string>
 
-#include "bus/core.hpp"
 #include "bus/private_bus.hpp"
 #include "bus/rows.hpp"
 #include "harness/measure.hpp"
-#include "names/table.hpp"
+#include "session/core.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::bench {
 namespace {

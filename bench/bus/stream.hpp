@@ -7,7 +7,7 @@
 #include "bus/commands.hpp"
 #include "bus/private_bus.hpp"
 #include "harness/measure.hpp"
-#include "wait/fence.hpp"
+#include "os/fence.hpp"
 
 namespace shmbus::bench {
 

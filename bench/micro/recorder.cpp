@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 
-#include "bus/core.hpp"
 #include "recorder/recorder.hpp"
+#include "session/core.hpp"
 
 namespace {
 

@@ -4,12 +4,12 @@
 #include <set>
 
 #include "inspect/snapshot.hpp"
-#include "names/table.hpp"
 #include "stats/sampler.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
 #include "support/lane_ends.hpp"
 #include "support/tool.hpp"
+#include "words/table.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;

@@ -3,13 +3,13 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/testpoint.hpp"
 #include "groups/oracle.hpp"
-#include "names/members.hpp"
 #include "names/route.hpp"
-#include "names/table.hpp"
 #include "support/catch.hpp"
 #include "support/tool.hpp"
-#include "testpoint.hpp"
+#include "words/members.hpp"
+#include "words/table.hpp"
 
 using namespace shmbus;
 using namespace std::chrono_literals;

@@ -3,9 +3,9 @@
 #include <array>
 
 #include "groups/oracle.hpp"
-#include "names/members.hpp"
-#include "names/table.hpp"
 #include "support/catch.hpp"
+#include "words/members.hpp"
+#include "words/table.hpp"
 
 using namespace shmbus;
 using namespace std::chrono_literals;

@@ -3,11 +3,11 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/testpoint.hpp"
 #include "groups/oracle.hpp"
-#include "names/members.hpp"
 #include "support/catch.hpp"
 #include "support/census.hpp"
-#include "testpoint.hpp"
+#include "words/members.hpp"
 
 #if defined(SHMBUS_TESTPOINTS)
 

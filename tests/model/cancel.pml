@@ -1,7 +1,7 @@
 /* Withdrawing a command: "it was not started and will not be" is certain when said.
  *
  * Code      lane/caller_lane.*: ask_to_cancel, maybe_started, quarantine, collect, release,
- *           clear_cancel; serve/server_core.cpp: why_not, refuse; serve/owner_lane.hpp: take,
+ *           clear_cancel; serve/server_core.cpp: why_not, refuse; lane/owner_lane.hpp: take,
  *           cancel_asked; call/caller_core.cpp: cancel, finish_call; caller_wait.cpp: give_up_waiting
  * Bounds    3 cells, 4 calls, so cells are used again; the caller may withdraw each and then goes on
  *           waiting, or leaves its cell in quarantine (one at a time) and makes the next call; owner

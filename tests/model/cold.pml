@@ -2,7 +2,7 @@
  *
  * Code      lane/caller_lane.*: needs_notice, notify, ring; serve/owned_endpoint.cpp: serve_hot,
  *           serve_inbox, serve_ticket, promote, demote, queue_again, serve_backlog, sweep, adopt;
- *           serve/server_core.cpp: sleep; endpoint/bell.cpp: ring
+ *           serve/server_core.cpp: sleep; words/bell.cpp: ring
  * Bounds    one lane with 3 commands, one owner that makes it hot when it rings and cold again
  *           whenever it likes, at most twice; the ring holds two tickets. With -DKILL the caller is
  *           killed at any step. Waking is one step (parking.pml has it in full). The sweep is a

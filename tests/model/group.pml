@@ -2,7 +2,7 @@
  *
  * Code      serve/server_join.cpp put_in_place, shared_seat; serve/server_members.cpp tend, take_over,
  *           drop, keep_binding, leave_places, leave_to_fellows, release_seat, forget_word, retire_seats;
- *           names/members.cpp load_members, takes, place_of; call/route.cpp routed_destination,
+ *           words/members.cpp load_members, takes, place_of; call/route.cpp routed_destination,
  *           spread_over, nobody_takes_over; recovery/endpoint.cpp
  * Bounds    Three places (0 is the binding) and three endpoints. Member 1 has the binding, or with
  *           -DLATER the second place, and 2 the other one. 1 leaves or is killed; with -DJOIN 1 does

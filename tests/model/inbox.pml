@@ -1,6 +1,6 @@
 /* The inbox: an MPSC ring of tickets, one CAS to claim a slot and fill it.
  *
- * Code      inbox/inbox.cpp: push, catch_up, Consumer::Consumer, peek, release
+ * Code      words/inbox.cpp: push, catch_up, Consumer::Consumer, peek, release
  * Bounds    2 slots, 2 producers with 2 and 3 tickets (2.5 laps), or 3 producers with one each
  *           (-DTHREE); one producer stops for ever at any step (a kill and a stop are the same here:
  *           it holds nothing); each may be as

@@ -1,6 +1,6 @@
 /* A lane from the publish to the reply, through the death of its owners: exactly once, or told.
  *
- * Code      call: lane/caller_lane.* publish, release; call/caller_wait.cpp sleep; lane/directory.cpp
+ * Code      call: lane/caller_lane.* publish, release; call/caller_wait.cpp sleep; words/directory.cpp
  *           attach, detach, initialise. serve: owner_lane.hpp take, reply_target.cpp commit,
  *           wake_caller, owned_endpoint.cpp acquire, adopt, drop_if_drained, forget. recovery/
  *           endpoint.cpp: recover_endpoint, release_lanes, last_words, tell_started, stop_serving

@@ -1,6 +1,6 @@
 /* The directory of lanes: who leases a lane, who serves it, who frees it.
  *
- * Code      lane/directory.cpp: attach, attach_anew, detach, move_word, has_queued, free_unserved_orphan;
+ * Code      words/directory.cpp: attach, attach_anew, detach, move_word, has_queued, free_unserved_orphan;
  *           serve/owned_endpoint.cpp: adopt, drop_if_drained, forget; recovery/participant.cpp:
  *           release_lanes_of, orphan_lane; recovery/endpoint.cpp: release_lanes, stop_serving
  * Bounds    one lane; owner 1 is killed at any step, owner 2 adopts what it left; a recoverer of the

@@ -1,6 +1,6 @@
 /* Global order: commands of several callers start in the order of their tickets, whoever dies.
  *
- * Code      lane/caller_lane.cpp: publish; inbox/inbox.hpp: tag_of, tag_ahead; serve/
+ * Code      lane/caller_lane.cpp: publish; words/inbox.hpp: tag_of, tag_ahead; serve/
  *           owned_endpoint.cpp: serve_inbox, serve_ticket, sweep, lost_its_ticket, acquire;
  *           recovery/endpoint.cpp (as one step: lane.pml has it in full)
  * Bounds    2 callers with 2 commands each, one of them killed at any step; owner 1 is killed at any

@@ -1,9 +1,9 @@
 /* Sleeping and waking: event count, parked_at, one wake-up for each sleep.
  *
  * Code      serve/owned_endpoint.cpp: announce_sleep, announce_awake; serve/server_core.cpp: sleep;
- *           endpoint/bell.*: must_wake, wake_owner, ring; wait/futex.*: wake_sleeper,
+ *           words/bell.*: must_wake, wake_owner, ring; os/futex.*: wake_sleeper,
  *           bump_and_wake; the caller's side is the same rule (call/caller_wait.cpp: say_asleep,
- *           sleep; serve/reply_target.cpp: wake_caller); recovery/participant.cpp: ring_owner
+ *           sleep; lane/reply_target.cpp: wake_caller); recovery/participant.cpp: ring_owner
  * Bounds    one sleeper, 2 publishers with 2 commands each; with -DKILL one of them is killed at any
  *           step and -DRING has a reclaimer ring for it. The slice is a timeout: it ends a sleep
  *           only when nothing else in the model can move.

@@ -1,6 +1,6 @@
 /* Registering names without a lock: lease a record, fill it unseen, publish it by one CAS.
  *
- * Code      names/table.cpp: probe, lease_record, fill, intern, give_back, return_leases
+ * Code      words/table.cpp: probe, lease_record, fill, intern, give_back, return_leases
  * Bounds    2 slots, 2 records; registrants 1 and 2 intern the same name, registrant 3 one whose
  *           probe starts at the same slot (-DSAME: all three intern one name); one of them is killed
  *           at any step; a reclaimer returns what a dead one had

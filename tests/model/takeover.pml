@@ -2,7 +2,7 @@
  *
  * Code      serve/hand_over.cpp give_to_standby, settle_debts; serve/take_over.cpp take_from, ask_for,
  *           withdraw; serve/owned_endpoint.cpp acquire, adopt, drop_if_drained; recovery/endpoint.cpp
- *           recover_endpoint, see_to_vacant, tell_started; recovery/draining.cpp; lane/directory.cpp
+ *           recover_endpoint, see_to_vacant, tell_started; words/draining.cpp; words/directory.cpp
  *           owed_by_replaced, free_unserved_orphan
  * Bounds    K commands (2) in one lane, whose caller may leave when all are published. Party 1 owns
  *           the endpoint; 2 and 3 each ask its owner for the seat, or take a vacant one. Every answer

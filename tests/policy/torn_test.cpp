@@ -1,12 +1,12 @@
 // Setters that are killed or stopped at each step, and words that no setter wrote.
 #include <csignal>
 
+#include "base/testpoint.hpp"
 #include "layout/policy.hpp"
-#include "policy/change.hpp"
 #include "policy/policy_process.hpp"
 #include "recovery/participant.hpp"
 #include "support/seed.hpp"
-#include "testpoint.hpp"
+#include "words/change.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;

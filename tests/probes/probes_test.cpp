@@ -14,9 +14,9 @@
 #include <set>
 #include <sstream>
 
+#include "base/probes.hpp"
 #include "cli/probe_notes.hpp"
 #include "inspect/snapshot.hpp"
-#include "probe/probes.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
 #include "support/tool.hpp"

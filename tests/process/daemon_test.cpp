@@ -16,14 +16,14 @@
 #include <vector>
 
 #include "layout/participant.hpp"
+#include "os/clock.hpp"
+#include "os/futex.hpp"
 #include "segment/file.hpp"
 #include "shmbus/bus.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/seed.hpp"
 #include "support/temp_bus.hpp"
-#include "wait/clock.hpp"
-#include "wait/futex.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;

@@ -14,9 +14,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/testpoint.hpp"
 #include "schedule/explorer.hpp"
 #include "schedule/mistakes.hpp"
-#include "testpoint.hpp"
 
 using namespace shmbus::schedule;
 

@@ -1,9 +1,9 @@
 #include "schedule/parts.hpp"
 
-#include "payload/extents.hpp"
+#include "os/futex.hpp"
 #include "recovery/participant.hpp"
 #include "schedule/stage.hpp"
-#include "wait/futex.hpp"
+#include "words/extents.hpp"
 
 namespace shmbus::schedule::parts {
 namespace {

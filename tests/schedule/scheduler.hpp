@@ -16,11 +16,11 @@
 #include <string>
 #include <vector>
 
-#include "call/outer.hpp"
+#include "base/scheduled.hpp"
+#include "os/futex.hpp"
 #include "schedule/plan.hpp"
 #include "schedule/world.hpp"
-#include "scheduled.hpp"
-#include "wait/futex.hpp"
+#include "trace/outer.hpp"
 
 namespace shmbus::schedule {
 

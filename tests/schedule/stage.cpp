@@ -2,8 +2,8 @@
 
 #include <cstring>
 
+#include "os/futex.hpp"
 #include "recovery/participant.hpp"
-#include "wait/futex.hpp"
 
 namespace shmbus::schedule {
 namespace {

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "bus/core.hpp"
 #include "call/caller_core.hpp"
 #include "schedule/ledger.hpp"
 #include "schedule/scheduler.hpp"
 #include "serve/server_core.hpp"
+#include "session/core.hpp"
 
 namespace shmbus::schedule {
 

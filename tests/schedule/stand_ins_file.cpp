@@ -1,14 +1,14 @@
 // What the library asks of the kernel about the file of a bus and about who lives: answered by the
-// world. Instead of segment/*.cpp and liveness/{bus_error,file_lock,handle_guard,prober}.cpp.
+// world. Instead of segment/*.cpp and os/{bus_error,file_lock,handle_guard}.cpp and attach/prober.cpp.
 #include <sys/stat.h>
 
 #include <new>
 #include <utility>
 
-#include "liveness/bus_error.hpp"
-#include "liveness/file_lock.hpp"
-#include "liveness/handle_guard.hpp"
-#include "liveness/prober.hpp"
+#include "attach/prober.hpp"
+#include "os/bus_error.hpp"
+#include "os/file_lock.hpp"
+#include "os/handle_guard.hpp"
 #include "schedule/scheduler.hpp"
 #include "schedule/world.hpp"
 #include "segment/mapping.hpp"

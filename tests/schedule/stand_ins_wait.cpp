@@ -1,12 +1,12 @@
 // What the library asks of the kernel and the processor to wait, and to tell the time: answered by
-// the scheduler. Instead of wait/{clock,fence,futex}.cpp.
+// the scheduler. Instead of os/{clock,fence,futex}.cpp.
 #include <algorithm>
 #include <array>
 
+#include "os/clock.hpp"
+#include "os/fence.hpp"
+#include "os/futex.hpp"
 #include "schedule/scheduler.hpp"
-#include "wait/clock.hpp"
-#include "wait/fence.hpp"
-#include "wait/futex.hpp"
 
 namespace shmbus {
 

@@ -1,8 +1,8 @@
 // Two processes that were built with different types of one name: told when the handle is made, or
 // understood, where one of them has only grown.
-#include "schema/store.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
+#include "words/store.hpp"
 
 using namespace shmbus;
 using namespace std::chrono_literals;

@@ -3,8 +3,8 @@
 
 #include <ostream>
 
-#include "bus/core.hpp"
 #include "layout/words.hpp"
+#include "session/core.hpp"
 
 namespace shmbus::test {
 

@@ -7,10 +7,10 @@
 #include <string>
 
 #include "lane/caller_lane.hpp"
-#include "lane/directory.hpp"
-#include "serve/owner_lane.hpp"
-#include "serve/reply_target.hpp"
+#include "lane/owner_lane.hpp"
+#include "lane/reply_target.hpp"
 #include "support/temp_bus.hpp"
+#include "words/directory.hpp"
 
 namespace shmbus::test {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "bus/core.hpp"
+#include "session/core.hpp"
 #include "support/catch.hpp"
 
 namespace shmbus::test {

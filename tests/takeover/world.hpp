@@ -13,9 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/testpoint.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
-#include "testpoint.hpp"
 
 namespace shmbus::test {
 

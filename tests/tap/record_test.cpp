@@ -5,11 +5,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "os/clock.hpp"
 #include "recorder/recorder.hpp"
 #include "support/catch.hpp"
 #include "support/handler_process.hpp"
 #include "support/tool.hpp"
-#include "wait/clock.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;

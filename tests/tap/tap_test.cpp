@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "os/clock.hpp"
 #include "recorder/reader.hpp"
 #include "recorder/recorder.hpp"
 #include "support/catch.hpp"
@@ -15,7 +16,6 @@
 #include "support/program.hpp"
 #include "support/seed.hpp"
 #include "support/tool.hpp"
-#include "wait/clock.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;

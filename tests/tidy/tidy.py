@@ -13,6 +13,7 @@
    no scene waits for one that is not there.
 8. Each mistake that can be planted in the library is one that tests/schedule has to find, and the
    other way round.
+9. A folder of libshmbus/src includes only folders below it: LADDER, from the bottom up.
 """
 import pathlib
 import re
@@ -24,7 +25,7 @@ MAX_LINES = 400
 # A file may stand here with its present length while it awaits its split; the number only falls.
 LONG_FILES: dict[str, int] = {}
 
-ROOTS = ("libshmbus", "daemon", "cli", "telemetry", "tests", "bench", "examples")
+ROOTS = ("libshmbus", "inspect", "daemon", "cli", "telemetry", "tests", "bench", "examples")
 
 # (what is included, who may include it, why)
 INCLUDES = (
@@ -37,10 +38,19 @@ INCLUDES = (
     (r"curl/", ("telemetry/",), "one part posts over HTTP"),
     (r"nlohmann/", ("cli/", "telemetry/", "examples/", "tests/", "bench/"), "the library knows no JSON"),
     (r"yaml-cpp/", ("cli/gen/",), "one part reads OpenAPI documents"),
-    (r"(daemon|cli|telemetry|tests|bench)/",
-     ("daemon/", "cli/", "telemetry/", "tests/", "bench/"),
+    (r"(inspect|daemon|cli|telemetry|tests|bench)/",
+     ("inspect/", "daemon/", "cli/", "telemetry/", "tests/", "bench/"),
      "the library knows nothing of its users"),
 )
+
+# The folders of libshmbus/src, each step above those that it may include. The two of the last but one
+# are siblings: neither includes the other.
+LADDER = (
+    ("base",), ("layout",), ("os",), ("segment",), ("attach",), ("words",), ("stats",),
+    ("recorder",), ("recovery",), ("schema",), ("trace",), ("lane",), ("session",), ("policy",),
+    ("names",), ("call", "serve"), ("bus",),
+)
+STEP = {folder: step for step, folders in enumerate(LADDER) for folder in folders}
 
 POINTS = "tests/torture/paused/scenes.cpp"
 # Why nobody is stopped at this test point.
@@ -100,6 +110,21 @@ def check_includes(root, path, name, lines):
             yield f"{name}:{number}: {included} is private, and this header is installed"
 
 
+def check_ladder(root, name, lines):
+    folder = re.match(r"libshmbus/src/([a-z_]+)/", name)
+    if not folder:
+        return
+    if folder[1] not in STEP:
+        yield f"{name}: the folder {folder[1]} has no step in LADDER"
+        return
+    for number, line in enumerate(lines, 1):
+        found = INCLUDE.match(line)
+        other = found[1].split("/")[0] if found else ""
+        if other in STEP and other != folder[1] and (root / "libshmbus/src" / found[1]).is_file():
+            if STEP[other] >= STEP[folder[1]]:
+                yield f"{name}:{number}: {folder[1]}/ is not above {other}/ in the ladder of folders"
+
+
 def named_by_tests(root, points):
     """Test points at which the tests of a family kill or stop somebody themselves."""
     texts = (p.read_text(encoding="utf-8") for p in sorted(root.glob("tests/*/*.?pp")))
@@ -150,14 +175,15 @@ def check(root):
             continue
         problems += check_size(name, lines)
         problems += check_includes(root, path, name, lines)
-        if name.startswith("libshmbus/"):
+        problems += check_ladder(root, name, lines)
+        if name.startswith(("libshmbus/", "inspect/")):
             for number, line in enumerate(lines, 1):
                 for sync in SYNC.findall(line):
                     syncs.setdefault(sync.rstrip("."), []).append(f"{name}:{number}")
                 for point in TESTPOINT.findall(line):
                     points[point] = f"{name}:{number}"
                 for mistake in MISTAKE.findall(line):
-                    if name != "libshmbus/src/scheduled.hpp":  # where the macro is explained
+                    if name != "libshmbus/src/base/scheduled.hpp":  # where the macro is explained
                         planted[mistake] = f"{name}:{number}"
     for sync, places in sorted(syncs.items()):
         if len(places) < 2:
@@ -179,20 +205,22 @@ def check(root):
 def self_test():
     """Each fault below must be reported, and only that one; the clean file must pass."""
     faults = {
-        "libshmbus/src/wide.cpp": ("x" * 101, "101 columns"),
-        "libshmbus/src/long.cpp": ("\n" * 400, "401 lines"),
-        "libshmbus/src/sync.cpp": ("// SYNC a.b: half", "SYNC a.b stands only here"),
+        "libshmbus/src/lane/wide.cpp": ("x" * 101, "101 columns"),
+        "libshmbus/src/lane/long.cpp": ("\n" * 400, "401 lines"),
+        "libshmbus/src/lane/sync.cpp": ("// SYNC a.b: half", "SYNC a.b stands only here"),
         "libshmbus/src/lane/boost.cpp": ("#include <boost/interprocess/x.hpp>", "boost/"),
-        "libshmbus/src/cli.cpp": ("#include <CLI/CLI.hpp>", "CLI/"),
+        "libshmbus/src/lane/cli.cpp": ("#include <CLI/CLI.hpp>", "CLI/"),
+        "libshmbus/src/words/climb.cpp": ('#include "lane/l.hpp"', "not above lane/"),
+        "libshmbus/src/attic/a.cpp": ("int a;", "has no step"),
         "examples/fmt.cpp": ("#include <fmt/format.h>", "fmt/"),
-        "libshmbus/src/up.cpp": ('#include "daemon/a.hpp"', "knows nothing"),
-        "libshmbus/src/rel.cpp": ('#include "../../daemon/a.hpp"', "outside the library"),
+        "libshmbus/src/lane/up.cpp": ('#include "daemon/a.hpp"', "knows nothing"),
+        "libshmbus/src/lane/rel.cpp": ('#include "../../../daemon/a.hpp"', "outside the library"),
         "libshmbus/include/shmbus/priv.hpp": ('#include "lane/l.hpp"', "is private"),
         "tests/unit/q_test.cpp": ("#include <concurrentqueue.h>", "its own queues"),
         "docs/memory-model.md": ("| `c.d`, `e.f` | why |", "no SYNC e.f"),
-        "libshmbus/src/point.cpp": ('SHMBUS_TESTPOINT("g.h");', "stopped at the test point g.h"),
+        "libshmbus/src/lane/point.cpp": ('SHMBUS_TESTPOINT("g.h");', "stopped at the test point g.h"),
         POINTS: ('test_points() {\n  "i.j", "k.l"\n}', "no test point k.l"),
-        "libshmbus/src/wrong.cpp": ('if (SHMBUS_MISTAKE("m.n"))', "the mistake m.n is not one"),
+        "libshmbus/src/lane/wrong.cpp": ('if (SHMBUS_MISTAKE("m.n"))', "the mistake m.n is not one"),
         MISTAKES: ('Mistake{"o.p", "scene"},', "nobody makes the mistake o.p"),
     }
     clean = {

@@ -3,8 +3,8 @@
 #include <thread>
 
 #include "call/port.hpp"
-#include "lane/request.hpp"
 #include "tracing/spans_of.hpp"
+#include "words/request.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;

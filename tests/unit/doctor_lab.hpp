@@ -5,8 +5,8 @@
 #include <functional>
 
 #include "inspect/doctor.hpp"
-#include "names/table.hpp"
 #include "support/temp_bus.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::test {
 

@@ -1,11 +1,11 @@
 // The doctor about the flight recorder, the tap and policies that are being changed: what no order
 // of events can explain is found, what the killed, stopped and overtaken leave is no fault.
 #include "inspect/snapshot.hpp"
+#include "os/clock.hpp"
 #include "recorder/recorder.hpp"
 #include "recorder/ring.hpp"
 #include "support/catch.hpp"
 #include "unit/doctor_lab.hpp"
-#include "wait/clock.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;

@@ -1,6 +1,6 @@
 // The inbox ring: tickets come out once and in order for each producer, a full ring refuses, and no
 // hint or slot that a faulty peer wrote can hang or mislead anybody for longer than a lap.
-#include "inbox/inbox.hpp"
+#include "words/inbox.hpp"
 
 #include <array>
 #include <atomic>

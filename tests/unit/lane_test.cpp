@@ -1,9 +1,9 @@
 // What can happen to single commands of a lane: full, cancelled, timed out, lost, linked to
 // nowhere, left by a caller who has gone. Both ends in one thread, at two addresses.
-#include "lane/journal.hpp"
 #include "recovery/participant.hpp"
 #include "support/catch.hpp"
 #include "support/lane_ends.hpp"
+#include "words/journal.hpp"
 
 using namespace shmbus;
 using layout::LaneState;

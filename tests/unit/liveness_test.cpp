@@ -6,10 +6,10 @@
 
 #include <csignal>
 
+#include "attach/prober.hpp"
 #include "layout/participant.hpp"
-#include "liveness/file_lock.hpp"
-#include "liveness/handle_guard.hpp"
-#include "liveness/prober.hpp"
+#include "os/file_lock.hpp"
+#include "os/handle_guard.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/temp_bus.hpp"

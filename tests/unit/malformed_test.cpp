@@ -1,11 +1,11 @@
 // Cells that no correct caller writes, before a real server: each is answered, refused or left
 // alone, and the command behind it is served as if nothing had been.
-#include "names/table.hpp"
-#include "payload/extents.hpp"
 #include "shmbus/shmbus.hpp"
 #include "support/catch.hpp"
 #include "support/lane_ends.hpp"
 #include "support/seed.hpp"
+#include "words/extents.hpp"
+#include "words/table.hpp"
 
 using namespace shmbus;
 using lane::BlockNames;

@@ -1,6 +1,6 @@
 // The name table: one index for a name for ever, whoever asks and however many at once; a full
 // table says so; what a dead registrant had leased comes back.
-#include "names/table.hpp"
+#include "words/table.hpp"
 
 #include <sched.h>
 

@@ -1,14 +1,14 @@
 // Payload memory of one thread: what is handed out lies inside extents leased to this participant
 // and never overlaps, all of it comes back, and a claim on anybody else's memory is refused.
-#include "payload/pool.hpp"
+#include "lane/pool.hpp"
 
 #include <map>
 #include <vector>
 
-#include "payload/extents.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 #include "support/temp_bus.hpp"
+#include "words/extents.hpp"
 
 using namespace shmbus;
 using shmbus::detail::Block;

@@ -4,12 +4,12 @@
 #include <thread>
 #include <vector>
 
+#include "os/clock.hpp"
 #include "recorder/reader.hpp"
 #include "recorder/recorder.hpp"
 #include "recorder/ring.hpp"
 #include "support/catch.hpp"
 #include "support/temp_bus.hpp"
-#include "wait/clock.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;

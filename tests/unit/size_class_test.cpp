@@ -1,6 +1,6 @@
 // Size classes: each request gets the smallest class that holds it, and no class wastes more than
 // it promises.
-#include "payload/size_class.hpp"
+#include "lane/size_class.hpp"
 
 #include "support/catch.hpp"
 #include "support/seed.hpp"

@@ -1,6 +1,6 @@
 // What an adaptive wait learns: to spin where that pays, to sleep where it does not, and to try
 // spinning again now and then, ever less often.
-#include "wait/spin.hpp"
+#include "os/spin.hpp"
 
 #include "support/catch.hpp"
 

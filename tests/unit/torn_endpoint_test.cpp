@@ -3,7 +3,6 @@
 // a successor must go on as if nothing had happened.
 #include <unistd.h>
 
-#include "lane/journal.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
 #include "serve/owned_endpoint.hpp"
@@ -12,6 +11,7 @@
 #include "support/child.hpp"
 #include "support/each_command.hpp"
 #include "support/lane_ends.hpp"
+#include "words/journal.hpp"
 
 using namespace shmbus;
 using layout::ControlWord;

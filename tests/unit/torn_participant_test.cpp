@@ -2,10 +2,7 @@
 // child does the first half and ends without cleaning up; one pass of reclaim must leave nothing.
 #include <unistd.h>
 
-#include "endpoint/bell.hpp"
-#include "liveness/file_lock.hpp"
-#include "names/table.hpp"
-#include "payload/extents.hpp"
+#include "os/file_lock.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
 #include "serve/owned_endpoint.hpp"
@@ -14,6 +11,9 @@
 #include "support/child.hpp"
 #include "support/each_command.hpp"
 #include "support/lane_ends.hpp"
+#include "words/bell.hpp"
+#include "words/extents.hpp"
+#include "words/table.hpp"
 
 using namespace shmbus;
 using layout::LaneState;

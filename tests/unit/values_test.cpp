@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "bus/core.hpp"
+#include "session/core.hpp"
 #include "shmbus/shmbus.hpp"
 #include "support/catch.hpp"
 

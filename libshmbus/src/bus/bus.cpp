@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "bus/core.hpp"
+#include "bus/watch.hpp"
 #include "call/caller_core.hpp"
-#include "names/members.hpp"
-#include "names/table.hpp"
-#include "names/watch.hpp"
+#include "os/futex.hpp"
 #include "recovery/endpoint.hpp"
+#include "recovery/live_place.hpp"
 #include "recovery/participant.hpp"
 #include "serve/server_core.hpp"
-#include "wait/futex.hpp"
+#include "session/core.hpp"
+#include "words/members.hpp"
+#include "words/table.hpp"
 
 namespace shmbus {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "lane/directory.hpp"
-#include "lane/journal.hpp"
-#include "wait/clock.hpp"
+#include "os/clock.hpp"
+#include "words/directory.hpp"
+#include "words/journal.hpp"
 
 namespace shmbus::detail {
 

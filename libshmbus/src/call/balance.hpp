@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "call/port.hpp"
-#include "names/members.hpp"
+#include "words/members.hpp"
 
 namespace shmbus::detail {
 

@@ -3,11 +3,11 @@
 #include <cstring>
 #include <utility>
 
-#include "bus/core.hpp"
 #include "call/reply_words.hpp"
 #include "layout/limits.hpp"
+#include "os/futex.hpp"
+#include "session/core.hpp"
 #include "stats/histogram.hpp"
-#include "wait/futex.hpp"
 
 namespace shmbus::detail {
 

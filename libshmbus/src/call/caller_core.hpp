@@ -9,19 +9,19 @@
 #include <span>
 #include <string>
 
+#include "attach/deadline.hpp"
 #include "call/balance.hpp"
-#include "call/deadline.hpp"
-#include "call/outer.hpp"
 #include "call/port.hpp"
 #include "lane/caller_lane.hpp"
-#include "names/members.hpp"
+#include "os/fd_bridge.hpp"
+#include "os/spin.hpp"
 #include "policy/gate.hpp"
 #include "shmbus/caller.hpp"
 #include "shmbus/command.hpp"
 #include "shmbus/schema.hpp"
+#include "trace/outer.hpp"
 #include "trace/spans.hpp"
-#include "wait/fd_bridge.hpp"
-#include "wait/spin.hpp"
+#include "words/members.hpp"
 
 namespace shmbus::detail {
 

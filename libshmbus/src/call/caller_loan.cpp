@@ -1,9 +1,9 @@
 // Commands whose request the caller fills in place, in memory that it borrowed before.
 #include <utility>
 
-#include "bus/core.hpp"
 #include "call/caller_core.hpp"
 #include "layout/limits.hpp"
+#include "session/core.hpp"
 #include "stats/histogram.hpp"
 
 namespace shmbus::detail {

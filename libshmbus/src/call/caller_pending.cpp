@@ -5,10 +5,11 @@
 #include <string_view>
 #include <utility>
 
-#include "bus/core.hpp"
 #include "call/caller_core.hpp"
 #include "call/reply_words.hpp"
+#include "lane/status_kind.hpp"
 #include "layout/limits.hpp"
+#include "session/core.hpp"
 #include "stats/histogram.hpp"
 
 namespace shmbus::detail {

@@ -1,6 +1,6 @@
 // What the policy of a name means to its callers: see policy/gate.hpp.
 #include "call/caller_core.hpp"
-#include "names/table.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::detail {
 

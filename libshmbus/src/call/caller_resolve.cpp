@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "bus/core.hpp"
 #include "call/caller_core.hpp"
-#include "names/table.hpp"
+#include "os/futex.hpp"
 #include "recovery/endpoint.hpp"
 #include "schema/check.hpp"
-#include "wait/futex.hpp"
+#include "session/core.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::detail {
 

@@ -1,9 +1,9 @@
 // Calls that belong to a trace, or are made again: what their cells say of it, and their spans.
 #include <cstring>
 
-#include "bus/core.hpp"
 #include "call/caller_core.hpp"
 #include "layout/limits.hpp"
+#include "session/core.hpp"
 
 namespace shmbus::detail {
 

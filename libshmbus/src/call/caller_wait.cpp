@@ -4,16 +4,16 @@
 #include <algorithm>
 #include <array>
 
-#include "bus/core.hpp"
+#include "base/probes.hpp"
 #include "call/caller_core.hpp"
-#include "lane/journal.hpp"
-#include "probe/probes.hpp"
+#include "os/fence.hpp"
+#include "os/futex.hpp"
 #include "recorder/recorder.hpp"
-#include "recovery/draining.hpp"
 #include "recovery/endpoint.hpp"
+#include "session/core.hpp"
 #include "stats/histogram.hpp"
-#include "wait/fence.hpp"
-#include "wait/futex.hpp"
+#include "words/draining.hpp"
+#include "words/journal.hpp"
 
 namespace shmbus::detail {
 

@@ -4,10 +4,10 @@
 #include <new>
 #include <utility>
 
-#include "bus/core.hpp"
-#include "lane/directory.hpp"
-#include "quota/quota.hpp"
 #include "recovery/participant.hpp"
+#include "session/core.hpp"
+#include "words/directory.hpp"
+#include "words/quota.hpp"
 
 namespace shmbus::detail {
 namespace {
@@ -18,59 +18,20 @@ struct Entry {
 };
 thread_local std::vector<Entry> ports_of_thread;
 
-void report(PortLane& lane, const lane::LostSend& lost) noexcept {
-  ++lane.lost;
-  auto& counter = lane.lane.head().counters.lost;
-  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (lane.on_lost != nullptr) lane.on_lost(lane.on_lost_user, lost.seq, kind_of(lost.why));
-}
-
 }  // namespace
-
-// --- Holdings --------------------------------------------------------------------------------
-
-Holdings::~Holdings() {
-  if (bus_->forked()) {
-    pool.abandon();
-    return;
-  }
-  for (const auto& lane : lanes) lane::detach(*bus_, lane->lane.index());
-}
-
-void Holdings::collect(PortLane& lane) noexcept {
-  lane.lane.collect([&lane](const lane::LostSend& lost) { report(lane, lost); },
-                    [this](std::uint32_t offset64) { pool.release(offset64); });
-}
-
-void Holdings::withdraw(PortLane& lane, std::uint32_t command) noexcept {
-  collect(lane);  // what is answered has its own story
-  lane.lane.withdraw(command, [&lane](const lane::LostSend& lost) { report(lane, lost); });
-}
-
-void Holdings::collect_all() noexcept {
-  for (const auto& lane : lanes) collect(*lane);
-}
-
-void Holdings::take_back_withdrawn() noexcept {
-  for (const auto& lane : lanes) {
-    lane->lane.take_back_withdrawn(*bus_, [this](std::uint32_t block) { pool.release(block); });
-  }
-}
-
-// --- Port ------------------------------------------------------------------------------------
 
 Port::Port(std::shared_ptr<BusCore> bus)
     : bus_(std::move(bus)),
       thread_(&this_thread),
-      holdings_(std::make_unique<Holdings>(bus_->attachment())) {
+      resources_(std::make_unique<ThreadResources>(bus_->attachment())) {
   if (this_thread.watchful == 0) this_thread.plain = thread_;
 }
 
 Port::~Port() {
   if (bus_->attachment().forked()) return;
   collect_all();
-  for (const auto& lane : holdings_->lanes) lane->on_lost = nullptr;  // its user may be gone
-  if (!holdings_->settled()) bus_->leave_behind(std::move(holdings_));
+  for (const auto& lane : resources_->lanes) lane->on_lost = nullptr;  // its user may be gone
+  if (!resources_->settled()) bus_->leave_behind(std::move(resources_));
 }
 
 Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore>& bus) {
@@ -86,8 +47,8 @@ Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore
 }
 
 void Port::retire_idle_lanes() noexcept {
-  holdings_->take_back_withdrawn();
-  std::erase_if(holdings_->lanes, [this](const std::shared_ptr<PortLane>& lane) {
+  resources_->take_back_withdrawn();
+  std::erase_if(resources_->lanes, [this](const std::shared_ptr<PortLane>& lane) {
     // SYNC endpoint.control
     const layout::ControlWord control{
         lane->lane.endpoint().control.control.load(std::memory_order_acquire)};
@@ -100,7 +61,7 @@ void Port::retire_idle_lanes() noexcept {
 }
 
 Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept {
-  auto& lanes = holdings_->lanes;
+  auto& lanes = resources_->lanes;
   for (const auto& lane : lanes) {
     if (lane->lane.endpoint_index() == endpoint) return lane;
   }
@@ -141,10 +102,10 @@ Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
         .append(" were asked for: create it with more or larger capacities.extents");
     return tl::unexpected<Error>(error);
   }
-  auto& pool = holdings_->pool;
+  auto& pool = resources_->pool;
   if (auto block = pool.allocate(bytes)) return *block;
   collect_all();
-  holdings_->take_back_withdrawn();
+  resources_->take_back_withdrawn();
   if (auto block = pool.allocate(bytes)) return *block;
   // Others may have died, or ended, with memory in their hands.
   bus_->settle_left_behind();

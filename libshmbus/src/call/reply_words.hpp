@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <span>
 
-#include "endpoint/status_code.hpp"
-#include "lane/request.hpp"
+#include "layout/status_code.hpp"
 #include "layout/words.hpp"
 #include "shmbus/error.hpp"
+#include "words/request.hpp"
 
 namespace shmbus::detail {
 

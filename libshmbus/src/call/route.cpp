@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "bus/core.hpp"
 #include "call/balance.hpp"
 #include "call/caller_core.hpp"
 #include "layout/limits.hpp"
+#include "os/futex.hpp"
 #include "recovery/endpoint.hpp"
+#include "recovery/live_place.hpp"
 #include "schema/check.hpp"
-#include "wait/futex.hpp"
+#include "session/core.hpp"
 
 namespace shmbus::detail {
 

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "endpoint/bell.hpp"
-#include "inbox/inbox.hpp"
-#include "lane/journal.hpp"
-#include "probe/probes.hpp"
-#include "testpoint.hpp"
-#include "wait/fence.hpp"
-#include "wait/futex.hpp"
+#include "base/probes.hpp"
+#include "base/testpoint.hpp"
+#include "os/fence.hpp"
+#include "os/futex.hpp"
+#include "words/bell.hpp"
+#include "words/inbox.hpp"
+#include "words/journal.hpp"
 
 namespace shmbus::lane {
 

@@ -15,16 +15,16 @@
 #include <span>
 #include <utility>
 
-#include "bus/attachment.hpp"
-#include "endpoint/status_code.hpp"
-#include "lane/directory.hpp"
-#include "lane/line.hpp"
-#include "lane/request.hpp"
+#include "attach/attachment.hpp"
+#include "base/line.hpp"
+#include "base/probes.hpp"
+#include "base/testpoint.hpp"
+#include "layout/status_code.hpp"
 #include "layout/words.hpp"
-#include "probe/probes.hpp"
+#include "os/fence.hpp"
 #include "shmbus/caller.hpp"
-#include "testpoint.hpp"
-#include "wait/fence.hpp"
+#include "words/directory.hpp"
+#include "words/request.hpp"
 
 namespace shmbus::lane {
 

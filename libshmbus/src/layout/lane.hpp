@@ -31,8 +31,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "base/scheduled.hpp"
 #include "layout/limits.hpp"
-#include "scheduled.hpp"
 
 namespace shmbus::layout {
 

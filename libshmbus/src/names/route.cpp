@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include "names/members.hpp"
+#include "base/testpoint.hpp"
 #include "recovery/endpoint.hpp"
-#include "testpoint.hpp"
+#include "words/members.hpp"
 
 namespace shmbus::names {
 

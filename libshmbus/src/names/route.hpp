@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "bus/attachment.hpp"
+#include "attach/attachment.hpp"
 #include "layout/words.hpp"
 #include "shmbus/error.hpp"
 

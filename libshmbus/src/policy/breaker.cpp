@@ -1,6 +1,6 @@
 #include "policy/breaker.hpp"
 
-#include "testpoint.hpp"
+#include "base/testpoint.hpp"
 
 namespace shmbus::policy {
 

@@ -11,8 +11,8 @@
 #include <cstdint>
 
 #include "layout/policy.hpp"
+#include "os/clock.hpp"
 #include "shmbus/policy.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::policy {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "lane/caller_lane.hpp"
-#include "policy/terms.hpp"
 #include "shmbus/error.hpp"
+#include "words/terms.hpp"
 
 namespace shmbus::policy {
 

@@ -1,7 +1,7 @@
 #include "policy/outstanding.hpp"
 
-#include "lane/directory.hpp"
-#include "lane/journal.hpp"
+#include "words/directory.hpp"
+#include "words/journal.hpp"
 
 namespace shmbus::policy {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "testpoint.hpp"
+#include "base/testpoint.hpp"
 
 namespace shmbus::policy {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "layout/lane.hpp"
-#include "wait/clock.hpp"
+#include "os/clock.hpp"
 
 namespace shmbus::policy {
 

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
+#include "os/clock.hpp"
 #include "segment/view.hpp"
 #include "shmbus/policy.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::policy {
 

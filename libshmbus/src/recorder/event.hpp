@@ -17,7 +17,7 @@ namespace shmbus::recorder {
 enum class Kind : std::uint8_t {
   none = 0,
   served = 1,        ///< a command has run, or was refused: outcome, times, request
-  caller_span = 2,   ///< a traced call, as its caller saw it; this and other spans: trace/event.hpp
+  caller_span = 2,   ///< a traced call, as its caller saw it; this and other spans: trace/record.hpp
   joined = 3,        ///< excerpt: Identity
   left = 4,          ///< excerpt: Identity
   died = 5,          ///< found dead; written by whoever took its seat back. excerpt: Identity

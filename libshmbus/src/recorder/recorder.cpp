@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/testpoint.hpp"
 #include "layout/text.hpp"
+#include "os/clock.hpp"
 #include "recorder/ring.hpp"
 #include "recorder/spill.hpp"
-#include "testpoint.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::recorder {
 namespace {

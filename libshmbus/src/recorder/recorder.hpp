@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "bus/attachment.hpp"
+#include "attach/attachment.hpp"
 #include "recorder/event.hpp"
 
 namespace shmbus::recorder {

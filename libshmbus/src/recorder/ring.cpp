@@ -1,6 +1,6 @@
 #include "recorder/ring.hpp"
 
-#include "testpoint.hpp"
+#include "base/testpoint.hpp"
 
 namespace shmbus::recorder {
 

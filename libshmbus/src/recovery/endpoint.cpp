@@ -4,18 +4,18 @@
 #include <optional>
 #include <span>
 
-#include "lane/directory.hpp"
-#include "lane/journal.hpp"
-#include "lane/request.hpp"
-#include "log/log.hpp"
-#include "names/members.hpp"
-#include "payload/extents.hpp"
-#include "probe/probes.hpp"
+#include "base/log.hpp"
+#include "base/probes.hpp"
+#include "base/testpoint.hpp"
+#include "os/clock.hpp"
+#include "os/futex.hpp"
 #include "recorder/recorder.hpp"
-#include "recovery/draining.hpp"
-#include "testpoint.hpp"
-#include "wait/clock.hpp"
-#include "wait/futex.hpp"
+#include "words/directory.hpp"
+#include "words/draining.hpp"
+#include "words/extents.hpp"
+#include "words/journal.hpp"
+#include "words/members.hpp"
+#include "words/request.hpp"
 
 namespace shmbus::recovery {
 

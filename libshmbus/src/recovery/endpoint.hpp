@@ -8,8 +8,8 @@
 
 #include <cstdint>
 
-#include "bus/attachment.hpp"
-#include "endpoint/status_code.hpp"
+#include "attach/attachment.hpp"
+#include "layout/status_code.hpp"
 #include "layout/words.hpp"
 
 namespace shmbus::recovery {

@@ -1,15 +1,15 @@
 #include "recovery/participant.hpp"
 
-#include "endpoint/bell.hpp"
-#include "lane/directory.hpp"
-#include "log/log.hpp"
-#include "names/table.hpp"
-#include "policy/change.hpp"
+#include "base/log.hpp"
+#include "base/testpoint.hpp"
+#include "os/futex.hpp"
 #include "recorder/recorder.hpp"
-#include "recovery/draining.hpp"
 #include "recovery/endpoint.hpp"
-#include "testpoint.hpp"
-#include "wait/futex.hpp"
+#include "words/bell.hpp"
+#include "words/change.hpp"
+#include "words/directory.hpp"
+#include "words/draining.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::recovery {
 

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "bus/attachment.hpp"
+#include "attach/attachment.hpp"
 
 namespace shmbus::recovery {
 

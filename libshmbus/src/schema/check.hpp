@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-#include "schema/store.hpp"
 #include "shmbus/error.hpp"
 #include "shmbus/schema.hpp"
+#include "words/store.hpp"
 
 namespace shmbus::schema {
 

@@ -11,8 +11,8 @@
 #include <ctime>
 
 #include "layout/header.hpp"
+#include "os/clock.hpp"
 #include "segment/scratch_file.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::segment {
 namespace {

@@ -8,7 +8,7 @@
 #include <new>
 #include <utility>
 
-#include "liveness/bus_error.hpp"
+#include "os/bus_error.hpp"
 #include "segment/file_object.hpp"
 
 namespace shmbus::segment {

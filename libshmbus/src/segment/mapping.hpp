@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "liveness/handle_guard.hpp"
+#include "os/handle_guard.hpp"
 #include "segment/file.hpp"
 #include "shmbus/error.hpp"
 

@@ -5,9 +5,9 @@
 #include <cerrno>
 
 #include "layout/participant.hpp"
-#include "liveness/file_lock.hpp"
+#include "os/clock.hpp"
+#include "os/file_lock.hpp"
 #include "segment/create.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::segment {
 namespace {

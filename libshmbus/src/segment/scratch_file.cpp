@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "liveness/file_lock.hpp"
+#include "os/file_lock.hpp"
 
 namespace shmbus::segment {
 namespace {

@@ -1,9 +1,9 @@
 #include "serve/cancellation.hpp"
 
-#include "call/outer.hpp"
 #include "serve/server_core.hpp"
 #include "shmbus/context.hpp"
 #include "trace/here.hpp"
+#include "trace/outer.hpp"
 
 namespace shmbus {
 
@@ -35,6 +35,10 @@ std::uint64_t Outer::id() const noexcept {
   constexpr unsigned seq_bits = 48;
   if (call_ == nullptr) return 0;
   return (std::uint64_t{call_->lane->index()} << seq_bits) | call_->taken.word().seq();
+}
+
+TraceContext Outer::trace() const noexcept {
+  return call_->span ? call_->span->context : TraceContext{};
 }
 
 bool Outer::cancelled() const noexcept { return call_->cancelled(); }

@@ -5,10 +5,10 @@
 
 #include <cstdint>
 
-#include "bus/attachment.hpp"
-#include "lane/directory.hpp"
+#include "attach/attachment.hpp"
 #include "layout/lane.hpp"
 #include "layout/words.hpp"
+#include "words/directory.hpp"
 
 namespace shmbus::serve {
 

@@ -13,12 +13,12 @@
 
 #include <utility>
 
-#include "log/log.hpp"
-#include "names/table.hpp"
-#include "probe/probes.hpp"
-#include "recovery/draining.hpp"
-#include "testpoint.hpp"
-#include "wait/futex.hpp"
+#include "base/log.hpp"
+#include "base/probes.hpp"
+#include "base/testpoint.hpp"
+#include "os/futex.hpp"
+#include "words/draining.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::detail {
 

@@ -3,7 +3,7 @@
 #include <new>
 #include <utility>
 
-#include "wait/futex.hpp"
+#include "os/futex.hpp"
 
 namespace shmbus::serve {
 

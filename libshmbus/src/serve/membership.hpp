@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "names/members.hpp"
 #include "shmbus/options.hpp"
 #include "shmbus/schema.hpp"
+#include "words/members.hpp"
 
 namespace shmbus::serve {
 

@@ -4,15 +4,15 @@
 #include <new>
 #include <utility>
 
-#include "lane/directory.hpp"
+#include "base/testpoint.hpp"
 #include "layout/text.hpp"
-#include "recovery/draining.hpp"
+#include "os/fence.hpp"
+#include "os/futex.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/participant.hpp"
 #include "stats/histogram.hpp"
-#include "testpoint.hpp"
-#include "wait/fence.hpp"
-#include "wait/futex.hpp"
+#include "words/directory.hpp"
+#include "words/draining.hpp"
 
 namespace shmbus::serve {
 

@@ -15,11 +15,11 @@
 #include <string_view>
 #include <vector>
 
-#include "bus/attachment.hpp"
-#include "inbox/inbox.hpp"
-#include "serve/owner_lane.hpp"
+#include "attach/attachment.hpp"
+#include "lane/owner_lane.hpp"
 #include "shmbus/options.hpp"
 #include "stats/histogram.hpp"
+#include "words/inbox.hpp"
 
 namespace shmbus::serve {
 

@@ -3,11 +3,12 @@
 #include <array>
 #include <cstring>
 
-#include "payload/extents.hpp"
-#include "probe/probes.hpp"
+#include "base/probes.hpp"
+#include "base/testpoint.hpp"
+#include "lane/status_kind.hpp"
 #include "serve/server_core.hpp"
 #include "stats/histogram.hpp"
-#include "testpoint.hpp"
+#include "words/extents.hpp"
 
 namespace shmbus::detail {
 

@@ -5,12 +5,12 @@
 #include <cstring>
 #include <utility>
 
-#include "lane/directory.hpp"
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
-#include "names/table.hpp"
 #include "serve/hand_over.hpp"
 #include "serve/server_core.hpp"
+#include "words/directory.hpp"
+#include "words/table.hpp"
 
 namespace shmbus {
 

@@ -8,13 +8,13 @@
 #include <cerrno>
 #include <utility>
 
-#include "payload/extents.hpp"
-#include "probe/probes.hpp"
+#include "base/probes.hpp"
+#include "base/testpoint.hpp"
+#include "os/fence.hpp"
+#include "os/futex.hpp"
 #include "serve/hand_over.hpp"
 #include "stats/histogram.hpp"
-#include "testpoint.hpp"
-#include "wait/fence.hpp"
-#include "wait/futex.hpp"
+#include "words/extents.hpp"
 
 namespace shmbus::detail {
 

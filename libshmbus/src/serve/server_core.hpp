@@ -12,9 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "bus/core.hpp"
-#include "call/deadline.hpp"
-#include "call/outer.hpp"
+#include "attach/deadline.hpp"
+#include "lane/reply_target.hpp"
+#include "os/fd_bridge.hpp"
+#include "os/first_look.hpp"
+#include "os/spin.hpp"
 #include "serve/cancellation.hpp"
 #include "serve/debt.hpp"
 #include "serve/handler_table.hpp"
@@ -22,16 +24,14 @@
 #include "serve/membership.hpp"
 #include "serve/observed.hpp"
 #include "serve/owned_endpoint.hpp"
-#include "serve/reply_target.hpp"
 #include "serve/roster.hpp"
 #include "serve/shared_counts.hpp"
 #include "serve/stop_watcher.hpp"
+#include "session/core.hpp"
 #include "shmbus/server.hpp"
 #include "stats/sampler.hpp"
+#include "trace/outer.hpp"
 #include "trace/spans.hpp"
-#include "wait/fd_bridge.hpp"
-#include "wait/first_look.hpp"
-#include "wait/spin.hpp"
 
 namespace shmbus::detail {
 

@@ -1,9 +1,9 @@
 // What other threads may ask of a server: a task between two commands, another handler for a name.
 #include <utility>
 
-#include "names/table.hpp"
+#include "base/testpoint.hpp"
 #include "serve/server_core.hpp"
-#include "testpoint.hpp"
+#include "words/table.hpp"
 
 namespace shmbus {
 

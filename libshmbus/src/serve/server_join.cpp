@@ -8,14 +8,15 @@
 //
 // A kill between the steps leaves an endpoint to recover and a word that names a dead owner, which
 // its fellows clear.
-#include "names/members.hpp"
-#include "names/table.hpp"
+#include "base/testpoint.hpp"
 #include "recovery/endpoint.hpp"
+#include "recovery/live_place.hpp"
 #include "recovery/participant.hpp"
 #include "schema/check.hpp"
-#include "schema/store.hpp"
 #include "serve/server_core.hpp"
-#include "testpoint.hpp"
+#include "words/members.hpp"
+#include "words/store.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::detail {
 

@@ -5,12 +5,12 @@
 // dead says so, and with every sweep, should nobody have said so.
 #include <algorithm>
 
-#include "names/members.hpp"
+#include "base/testpoint.hpp"
+#include "os/futex.hpp"
 #include "recovery/endpoint.hpp"
-#include "schema/store.hpp"
 #include "serve/server_core.hpp"
-#include "testpoint.hpp"
-#include "wait/futex.hpp"
+#include "words/members.hpp"
+#include "words/store.hpp"
 
 namespace shmbus::detail {
 

@@ -5,20 +5,21 @@
 #include <algorithm>
 #include <new>
 
+#include "base/log.hpp"
+#include "base/probes.hpp"
+#include "base/testpoint.hpp"
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
-#include "log/log.hpp"
-#include "names/members.hpp"
-#include "names/table.hpp"
-#include "probe/probes.hpp"
-#include "quota/quota.hpp"
+#include "os/futex.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/endpoint.hpp"
+#include "recovery/live_place.hpp"
 #include "recovery/participant.hpp"
-#include "schema/store.hpp"
 #include "serve/server_core.hpp"
-#include "testpoint.hpp"
-#include "wait/futex.hpp"
+#include "words/members.hpp"
+#include "words/quota.hpp"
+#include "words/store.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::detail {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "wait/others_signals.hpp"
+#include "os/others_signals.hpp"
 
 namespace shmbus::serve {
 namespace {

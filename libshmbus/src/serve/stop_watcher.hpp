@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "layout/lane.hpp"
-#include "liveness/handle_guard.hpp"
+#include "os/futex.hpp"
+#include "os/handle_guard.hpp"
 #include "serve/cancellation.hpp"
 #include "shmbus/error.hpp"
-#include "wait/futex.hpp"
 
 namespace shmbus::serve {
 

@@ -2,8 +2,8 @@
 // living callers withdraw them when they see that; nobody does so for who has died, or stands
 // still. Whoever sits down there next, for whatever name, refuses them: run when the name comes
 // back, they would come after what was sent to other seats meanwhile.
-#include "names/members.hpp"
 #include "serve/server_core.hpp"
+#include "words/members.hpp"
 
 namespace shmbus::detail {
 namespace {

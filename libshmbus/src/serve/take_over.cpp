@@ -11,19 +11,19 @@
 #include <cerrno>
 #include <utility>
 
-#include "inbox/inbox.hpp"
+#include "attach/kill.hpp"
+#include "base/log.hpp"
+#include "base/probes.hpp"
+#include "base/testpoint.hpp"
 #include "layout/text.hpp"
-#include "liveness/kill.hpp"
-#include "log/log.hpp"
-#include "names/table.hpp"
-#include "probe/probes.hpp"
-#include "recovery/draining.hpp"
+#include "os/futex.hpp"
 #include "recovery/endpoint.hpp"
 #include "schema/check.hpp"
-#include "schema/store.hpp"
 #include "serve/server_core.hpp"
-#include "testpoint.hpp"
-#include "wait/futex.hpp"
+#include "words/draining.hpp"
+#include "words/inbox.hpp"
+#include "words/store.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::detail {
 

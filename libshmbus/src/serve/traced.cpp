@@ -1,9 +1,9 @@
 // Commands that came with a context: the handler's place in their trace, and its span.
 #include <cstring>
 
-#include "lane/request.hpp"
 #include "serve/server_core.hpp"
 #include "trace/here.hpp"
+#include "words/request.hpp"
 
 namespace shmbus::detail {
 

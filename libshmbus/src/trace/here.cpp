@@ -2,29 +2,17 @@
 
 #include <algorithm>
 
-#include "serve/server_core.hpp"
-
 namespace shmbus {
 namespace trace {
-namespace {
-
-/// Of a handler that was running in a process which has forked since, nothing is taken over.
-const detail::Invocation* handler_of_this_thread() noexcept {
-  const auto* call = detail::this_thread.running;
-  return call != nullptr && call->server->attachment().intact() ? call : nullptr;
-}
-
-}  // namespace
-
 Here here(bool handler) noexcept {
   const auto* frame = detail::this_thread.trace;
   if (frame != nullptr && frame->running == detail::this_thread.running) {
     return {frame->context, frame->attempt, frame->decided};
   }
-  const auto* call = handler_of_this_thread();
-  if (call == nullptr || !handler) return {{}, 1, call != nullptr};
+  const auto outer = detail::Outer::of_this_thread();
+  if (!outer || !handler) return {{}, 1, static_cast<bool>(outer)};
   // Its attempt is its own, not that of the calls it makes.
-  return {call->span ? call->span->context : TraceContext{}, 1, true};
+  return {outer.trace(), 1, true};
 }
 
 }  // namespace trace

@@ -1,8 +1,8 @@
 // What the calling thread works for, as its next call sees it.
 #pragma once
 
-#include "call/outer.hpp"
 #include "shmbus/trace.hpp"
+#include "trace/outer.hpp"
 
 namespace shmbus::trace {
 

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "wait/clock.hpp"
+#include "os/clock.hpp"
 
 namespace shmbus::trace {
 namespace {

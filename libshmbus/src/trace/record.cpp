@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "layout/participant.hpp"
+#include "os/clock.hpp"
 #include "recorder/recorder.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::trace {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "bus/attachment.hpp"
+#include "attach/attachment.hpp"
 #include "recorder/event.hpp"
 #include "shmbus/trace.hpp"
 #include "trace/spans.hpp"

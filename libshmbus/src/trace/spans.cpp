@@ -1,7 +1,7 @@
 #include "trace/spans.hpp"
 
+#include "os/clock.hpp"
 #include "trace/record.hpp"
-#include "wait/clock.hpp"
 
 namespace shmbus::trace {
 

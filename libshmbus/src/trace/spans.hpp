@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "bus/attachment.hpp"
+#include "attach/attachment.hpp"
 #include "layout/lane.hpp"
 #include "shmbus/error_kind.hpp"
 #include "shmbus/trace.hpp"

@@ -7,9 +7,9 @@
 #include <cstring>
 #include <vector>
 
+#include "base/testpoint.hpp"
 #include "inspect/snapshot.hpp"
 #include "shmbus/shmbus.hpp"
-#include "testpoint.hpp"
 #include "torture/support/summary.hpp"
 
 namespace shmbus::torture {

@@ -3,11 +3,11 @@
 #include <cstring>
 #include <memory>
 
-#include "bus/core.hpp"
 #include "daemon/actions.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/supervisor.hpp"
-#include "wait/clock.hpp"
+#include "os/clock.hpp"
+#include "session/core.hpp"
 
 namespace shmbus::torture {
 namespace {

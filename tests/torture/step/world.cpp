@@ -5,7 +5,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "testpoint.hpp"
+#include "base/testpoint.hpp"
 
 namespace shmbus::torture {
 namespace {

@@ -8,12 +8,12 @@
 #include <mutex>
 #include <thread>
 
-#include "call/outer.hpp"
 #include "serve/server_core.hpp"
 #include "shmbus/shmbus.hpp"
 #include "support/child.hpp"
 #include "torture/storm/order.hpp"
 #include "torture/storm/roles.hpp"
+#include "trace/outer.hpp"
 
 namespace shmbus::torture {
 namespace {

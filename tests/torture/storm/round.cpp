@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <deque>
 
-#include "bus/core.hpp"
 #include "recovery/participant.hpp"
+#include "session/core.hpp"
 #include "shmbus/shmbus.hpp"
 #include "support/child.hpp"
 #include "torture/storm/crew.hpp"

@@ -1,10 +1,10 @@
 // Somebody at the tool who cannot make up his mind about a canary.
 #include <random>
 
-#include "bus/core.hpp"
 #include "names/route.hpp"
-#include "names/table.hpp"
+#include "session/core.hpp"
 #include "torture/storm/roles.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::torture {
 

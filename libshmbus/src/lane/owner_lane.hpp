@@ -1,0 +1,184 @@
+// The owner's end of a lane. Like the caller's, it decides by private memory alone: which cell
+// comes next, with which sequence number. The journal in the segment is written, never read back,
+// by a living owner.
+//
+// take: copy the cell, check it, store the cursor: started. That one plain store, in a line that
+// nobody else writes, is what tells a successor that this command must not run again.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/line.hpp"
+#include "base/probes.hpp"
+#include "layout/lane.hpp"
+#include "layout/words.hpp"
+#include "os/fence.hpp"
+#include "segment/view.hpp"
+#include "words/request.hpp"
+
+namespace shmbus::serve {
+
+/// A command that was just started.
+struct Taken {
+  lane::RequestWords words;  // filled by take()
+  std::uint32_t cell = 0;
+
+  [[nodiscard]] layout::CellWord word() const noexcept { return {words[0]}; }
+  [[nodiscard]] lane::RequestHead head() const noexcept {
+    return lane::RequestHead::unpack(words[1]);
+  }
+};
+
+enum class TakeResult : std::uint8_t { nothing, taken, poisoned };
+
+class OwnerLane {
+ public:
+  OwnerLane(const segment::View& view, std::uint32_t index, layout::LaneWord word,
+            std::uint32_t slot) noexcept;
+
+  /// The next command in order is there: take() would look at it.
+  [[nodiscard]] bool waiting() const noexcept {
+    // SYNC lane.publish: take() loads it again before it believes.
+    return layout::CellWord{cells_[next_cell_].word[0].load(std::memory_order_relaxed)}.seq() ==
+           next_seq_;
+  }
+  /// The name that the next command is for; none when there is no next command.
+  [[nodiscard]] std::optional<std::uint32_t> next_name() const noexcept {
+    // SYNC lane.publish
+    const layout::CellWord word{cells_[next_cell_].word[0].load(std::memory_order_acquire)};
+    if (word.seq() != next_seq_) return std::nullopt;
+    return word.code();
+  }
+  TakeResult take(Taken& out) noexcept;
+  /// The command taken last is all that its caller has under way: it named the cell of the one
+  /// before, whose answer it has read. Nothing follows before it has read this answer too.
+  [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
+  /// What was taken last is started.
+  void note_started() noexcept {
+    journal_->cursor.store(layout::CursorWord::make(next_seq_, next_cell_).bits,
+                           std::memory_order_release);  // SYNC lane.cursor
+  }
+  /// A one-way command has finished: its cell and memory are the caller's again.
+  void mark_done(std::uint64_t seq) noexcept {
+    journal_->done.store(seq + 1, std::memory_order_release);  // SYNC lane.done
+  }
+
+  [[nodiscard]] bool cancel_asked(std::uint32_t cell) const noexcept {
+    // SYNC lane.cancel
+    return ((head_->caller.cancel[cell / 64].load(std::memory_order_acquire) >> (cell % 64)) &
+            1U) != 0;
+  }
+  void set_mode(layout::LaneMode mode) noexcept {
+    head_->owner.mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
+  }
+  /// From now on a caller that rings puts a new ticket.
+  void clear_rung() noexcept {
+    head_->events.rung.exchange(0, std::memory_order_acq_rel);  // SYNC lane.rung
+  }
+
+  /// When its caller says that it was published. REQUIRES: the cell says that it is stamped.
+  [[nodiscard]] std::uint64_t published_at(const Taken& taken) const noexcept {
+    return stamps_[taken.cell].load(std::memory_order_relaxed);  // SYNC lane.publish
+  }
+
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  [[nodiscard]] layout::Party party() const noexcept { return word_.party(); }
+  [[nodiscard]] layout::LaneWord adopted_word() const noexcept { return word_; }
+  [[nodiscard]] layout::LaneHead& head() const noexcept { return *head_; }
+  [[nodiscard]] layout::Cell& cell(std::uint32_t i) const noexcept { return cells_[i]; }
+  [[nodiscard]] std::uint64_t next_seq() const noexcept { return next_seq_; }
+  [[nodiscard]] bool poisoned() const noexcept { return poisoned_; }
+
+  /// Commands of this lane that are deferred: answered later, perhaps by other threads.
+  std::shared_ptr<std::atomic<std::uint32_t>> deferred;
+  bool hot = false;
+  bool queued_again = false;  ///< in the endpoint's backlog
+  bool orphan = false;        ///< its caller has gone
+  std::uint32_t idle_sweeps = 0;
+  // Global order: the command that was queued at an earlier sweep, what was published last, and how
+  // far the inbox was then.
+  std::uint64_t waiting_at_sweep = 0;
+  std::uint64_t published_at_sweep = 0;
+  std::uint64_t tickets_at_sweep = 0;
+  std::uint64_t empties_at_sweep = 0;
+
+ private:
+  /// For the stream behind it: see base/line.hpp. The cell is of a one-way command that was copied
+  /// and started; the word is one that nobody reads any more.
+  void draw_line(layout::Cell& cell) const noexcept {
+    // SYNC lane.done, which gives the cell back.
+    cell.word[lane::deadline_word].store(0, std::memory_order_relaxed);
+    const auto index = static_cast<std::size_t>(&cell - cells_.data());
+    lane::fetch_to_write(&cells_[(index + lines_ahead) & mask_]);
+  }
+  static constexpr std::uint32_t lines_ahead = 2;
+
+  /// `named`, which a line names that may be still on its way. Streams walk the cells in order:
+  /// taking the neighbour's number from here lets the processor fetch that cell meanwhile.
+  [[nodiscard]] std::uint32_t expected(std::uint32_t named, std::uint32_t after) const noexcept {
+    std::uint32_t neighbour = after & mask_;
+    if (named != neighbour) return named;
+    asm volatile("" : "+r"(neighbour));  // keep the compiler from using `named` here after all
+    return neighbour;
+  }
+
+  layout::LaneHead* head_;
+  layout::LaneJournal* journal_;
+  std::span<layout::Cell> cells_;
+  std::span<layout::Word64> stamps_;
+  std::uint64_t next_seq_;
+  std::uint32_t next_cell_;
+  std::uint32_t mask_;
+  std::uint32_t index_;
+  std::uint32_t endpoint_;  // this and the next: for the probe, in words of its own
+  std::uint32_t caller_;
+  layout::LaneWord word_;
+  bool poisoned_ = false;
+  bool one_by_one_ = false;
+  std::uint32_t last_cell_ = ~0U;
+};
+
+inline TakeResult OwnerLane::take(Taken& out) noexcept {
+  layout::Cell& cell = cells_[next_cell_];
+  // SYNC lane.publish
+  const layout::CellWord word{cell.word[0].load(std::memory_order_acquire)};
+  if (word.seq() != next_seq_) return TakeResult::nothing;
+  if (word.phase() != layout::Phase::request && word.phase() != layout::Phase::send) {
+    return TakeResult::nothing;
+  }
+  lane::copy_cell(out.words, cell, word.bits);
+  out.cell = next_cell_;
+  std::uint32_t next = expected(out.head().next, next_cell_ + 1);
+  layout::Cell* more = nullptr;
+  if (out.head().has(layout::cell_flags::continued) && next <= mask_) {
+    more = &cells_[next];
+    lane::copy_continuation(out.words, *more);
+    next = expected(lane::RequestHead::unpack(more->word[1].load(std::memory_order_relaxed)).next,
+                    next + 1);
+  }
+  if (poisoned_ || next > mask_) [[unlikely]] {
+    poisoned_ = true;  // no correct caller links beyond its lane: leave it alone from here on
+    return TakeResult::poisoned;
+  }
+  ++next_seq_;
+  one_by_one_ = next == last_cell_;
+  last_cell_ = next_cell_;
+  next_cell_ = next;
+  // SYNC lane.cursor: started. Before any effect of the command, in program order, which is all
+  // that a kill respects and all that is needed: see docs/architecture.md.
+  if (!SHMBUS_MISTAKE("cursor.late")) note_started();
+  if (word.phase() == layout::Phase::send) {
+    draw_line(cell);
+    if (more != nullptr) draw_line(*more);
+  }
+  probes::take(word.code(), index_, endpoint_, next_seq_ - 1, caller_);
+  wait::publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
+  return TakeResult::taken;
+}
+
+}  // namespace shmbus::serve

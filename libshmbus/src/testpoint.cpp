@@ -1,7 +1,0 @@
-#include "testpoint.hpp"
-
-#if defined(SHMBUS_TESTPOINTS)
-namespace shmbus::testpoint {
-void (*hook)(const char* name) = nullptr;
-}
-#endif
