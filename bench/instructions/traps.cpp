@@ -1,0 +1,134 @@
+#include "instructions/traps.hpp"
+
+#if !defined(__x86_64__)
+#error "x86-64 only"
+#endif
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+extern "C" {
+extern const char __executable_start;  // NOLINT: the linker's names
+extern const char etext;               // NOLINT
+}
+
+namespace shmbus::bench {
+namespace {
+
+constexpr unsigned char int3 = 0xCC;
+constexpr std::uint64_t ticks_of_a_look = 1000;
+
+struct State {
+  std::vector<Offset> clocks;             ///< sorted
+  std::map<Offset, unsigned char> armed;  ///< what stood there
+  HandOver hand_over;
+  bool stepping = false;
+  Offset found = 0;
+  std::uint64_t ticks = 1'000'000'000'000;
+};
+State state;
+
+std::uintptr_t image() noexcept { return reinterpret_cast<std::uintptr_t>(&__executable_start); }
+unsigned char* code_at(Offset offset) noexcept {
+  return reinterpret_cast<unsigned char*>(image() + offset);  // NOLINT: text of this program
+}
+
+void restore_all() noexcept {
+  for (const auto& [offset, byte] : state.armed) *code_at(offset) = byte;
+  state.armed.clear();
+}
+
+void on_trap(int, siginfo_t*, void* context) {
+  const int saved_errno = errno;
+  greg_t* registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  const Offset next = static_cast<std::uintptr_t>(registers[REG_RIP]) - image();
+  if (std::binary_search(state.clocks.begin(), state.clocks.end(), next - 1)) {
+    state.ticks += ticks_of_a_look;
+    registers[REG_RAX] = static_cast<greg_t>(state.ticks & 0xFFFFFFFFU);
+    registers[REG_RDX] = static_cast<greg_t>(state.ticks >> 32U);
+    ++registers[REG_RIP];  // it was two bytes long
+  } else if (state.armed.contains(next - 1)) {
+    --registers[REG_RIP];
+    restore_all();
+    (void)state.hand_over();
+  } else if (state.stepping && state.found == 0 && state.hand_over()) {
+    state.found = next;
+  }
+  errno = saved_errno;
+}
+
+void prepare() {
+  static const bool once = [] {
+    struct sigaction action {};
+    action.sa_sigaction = on_trap;
+    action.sa_flags = SA_SIGINFO;
+    sigemptyset(&action.sa_mask);
+    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const std::uintptr_t begin = image() / page * page;
+    const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(&etext);
+    if (sigaction(SIGTRAP, &action, nullptr) != 0 ||
+        mprotect(reinterpret_cast<void*>(begin), end - begin,  // NOLINT
+                 PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
+      throw std::runtime_error(std::string("cannot change my own code: ") + std::strerror(errno));
+    }
+    return true;
+  }();
+  (void)once;
+}
+
+// The red zone of the calling function lies below the stack pointer.
+[[gnu::noinline]] void step_on() noexcept {
+  asm volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+}
+[[gnu::noinline]] void step_off() noexcept {
+  asm volatile("pushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+}
+
+}  // namespace
+
+void patch_clocks(const std::vector<Offset>& clocks) {
+  prepare();
+  for (const Offset offset : clocks) {
+    unsigned char* code = code_at(offset);
+    if (code[0] != 0x0F || code[1] != 0x31) throw std::runtime_error("no rdtsc stands there");
+  }
+  state.clocks = clocks;
+  std::sort(state.clocks.begin(), state.clocks.end());
+  for (const Offset offset : clocks) *code_at(offset) = int3;
+}
+
+void arm_hand_over(const std::vector<Offset>& places, const HandOver& hand_over) {
+  prepare();
+  state.hand_over = hand_over;
+  for (const Offset offset : places) {
+    state.armed[offset] = *code_at(offset);
+    *code_at(offset) = int3;
+  }
+}
+
+bool is_armed() noexcept { return !state.armed.empty(); }
+void disarm() { restore_all(); }
+
+Offset find_hand_over(const std::function<void()>& call, const HandOver& hand_over) {
+  prepare();
+  state.hand_over = hand_over;
+  state.found = 0;
+  state.stepping = true;
+  step_on();
+  call();
+  step_off();
+  state.stepping = false;
+  if (state.found == 0) throw std::runtime_error("the call was not committed while it was stepped");
+  return state.found;
+}
+
+}  // namespace shmbus::bench
