@@ -25,13 +25,13 @@ namespace shmbus::bench {
 namespace {
 
 constexpr unsigned char int3 = 0xCC;
+constexpr int trap_flag = 0x100;
 constexpr std::uint64_t ticks_of_a_look = 1000;
 
 struct State {
   std::vector<Offset> clocks;             ///< sorted
   std::map<Offset, unsigned char> armed;  ///< what stood there
   HandOver hand_over;
-  bool stepping = false;
   Offset found = 0;
   std::uint64_t ticks = 1'000'000'000'000;
 };
@@ -60,8 +60,9 @@ void on_trap(int, siginfo_t*, void* context) {
     --registers[REG_RIP];
     restore_all();
     (void)state.hand_over();
-  } else if (state.stepping && state.found == 0 && state.hand_over()) {
-    state.found = next;
+  } else {
+    if (state.found == 0 && state.hand_over()) state.found = next;
+    if (state.found != 0) registers[REG_EFL] &= ~greg_t{trap_flag};  // no steps from here on
   }
   errno = saved_errno;
 }
@@ -83,14 +84,6 @@ void prepare() {
     return true;
   }();
   (void)once;
-}
-
-// The red zone of the calling function lies below the stack pointer.
-[[gnu::noinline]] void step_on() noexcept {
-  asm volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
-}
-[[gnu::noinline]] void step_off() noexcept {
-  asm volatile("pushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
 }
 
 }  // namespace
@@ -118,16 +111,16 @@ void arm_hand_over(const std::vector<Offset>& places, const HandOver& hand_over)
 bool is_armed() noexcept { return !state.armed.empty(); }
 void disarm() { restore_all(); }
 
-Offset find_hand_over(const std::function<void()>& call, const HandOver& hand_over) {
+void step_from_here() noexcept {
+  asm volatile("pushfq\n\torl %0, (%%rsp)\n\tpopfq" ::"i"(trap_flag) : "memory", "cc");
+}
+
+Offset find_hand_over(const std::function<void()>& run, const HandOver& hand_over) {
   prepare();
   state.hand_over = hand_over;
   state.found = 0;
-  state.stepping = true;
-  step_on();
-  call();
-  step_off();
-  state.stepping = false;
-  if (state.found == 0) throw std::runtime_error("the call was not committed while it was stepped");
+  run();
+  if (state.found == 0) throw std::runtime_error("found no place behind a commit");
   return state.found;
 }
 

@@ -34,8 +34,9 @@ void arm_hand_over(const std::vector<Offset>& places, const HandOver& hand_over)
 [[nodiscard]] bool is_armed() noexcept;
 void disarm();
 
-/// Runs `call` by single steps, `hand_over` after each of them until it returns true. Returns where
-/// that was.
-Offset find_hand_over(const std::function<void()>& call, const HandOver& hand_over);
+/// Runs `run`, which calls step_from_here() somewhere: from there on by single steps, `hand_over`
+/// after each of them until it returns true. Returns where that was.
+Offset find_hand_over(const std::function<void()>& run, const HandOver& hand_over);
+void step_from_here() noexcept;
 
 }  // namespace shmbus::bench
