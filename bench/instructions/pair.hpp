@@ -18,6 +18,7 @@ struct PairSetup {
   CallerOptions caller{.wait = WaitMode::spinning};
   Registration how{};
   std::optional<Policy> policy{};
+  Timing timing = Timing::sampled;
 };
 
 inline constexpr const char* counted_name = "bench.count";
@@ -26,7 +27,9 @@ inline constexpr const char* counted_name = "bench.count";
 class Pair {
  public:
   explicit Pair(const PairSetup& setup)
-      : bus_(place_.open()), server_(value_of("serve", bus_.serve(setup.serve))) {
+      : bus_(
+            value_of("open", Bus::open(place_.path(), {.label = "bench", .timing = setup.timing}))),
+        server_(value_of("serve", bus_.serve(setup.serve))) {
     if (setup.policy) value_of("policy", bus_.set_policy(counted_name, *setup.policy));
   }
 

@@ -4,6 +4,7 @@
 // other.
 
 #include <cstddef>
+#include <set>
 
 #include "instructions/pair.hpp"
 #include "instructions/partner.hpp"
@@ -22,8 +23,8 @@ template <class F>
 /// Where an operation's calls are handed over: behind the store that commits a call in its caller,
 /// behind the one that commits its reply in its handler.
 struct Places {
-  std::vector<Offset> of_caller{};
-  std::vector<Offset> of_handler{};
+  std::set<Offset> of_caller{};
+  std::set<Offset> of_handler{};
 };
 
 inline constexpr int warmups = 2000;
@@ -64,7 +65,7 @@ class HandlerCount {
   }
   /// Phases: `times` turns with one call, and as many with two, the second of which was sent when
   /// the first was answered.
-  void count(int times, const std::vector<Offset>& places) {
+  void count(int times, const std::set<Offset>& places) {
     const auto turn = [&] { ran_ = pair_.turn(); };
     for (const std::size_t calls : {1U, 2U}) {
       for (int i = 0; i < times; ++i) {
@@ -130,7 +131,7 @@ class CallerCount {
     return find_hand_over(call, run_it());
   }
   /// Phases: `times` calls of a function that does nothing, and as many of the true one.
-  void count(int times, const std::vector<Offset>& places) {
+  void count(int times, const std::set<Offset>& places) {
     NothingCalled nothing;
     const auto call_nothing = [&] { nothing.call(); };
     for (int i = 0; i < times; ++i) shmbus_count_this(call_nothing);

@@ -42,11 +42,6 @@ unsigned char* code_at(Offset offset) noexcept {
   return reinterpret_cast<unsigned char*>(image() + offset);  // NOLINT: text of this program
 }
 
-void restore_all() noexcept {
-  for (const auto& [offset, byte] : state.armed) *code_at(offset) = byte;
-  state.armed.clear();
-}
-
 void on_trap(int, siginfo_t*, void* context) {
   const int saved_errno = errno;
   greg_t* registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
@@ -56,10 +51,11 @@ void on_trap(int, siginfo_t*, void* context) {
     registers[REG_RAX] = static_cast<greg_t>(state.ticks & 0xFFFFFFFFU);
     registers[REG_RDX] = static_cast<greg_t>(state.ticks >> 32U);
     ++registers[REG_RIP];  // it was two bytes long
-  } else if (state.armed.contains(next - 1)) {
+  } else if (const auto place = state.armed.find(next - 1); place != state.armed.end()) {
     --registers[REG_RIP];
-    restore_all();
-    (void)state.hand_over();
+    *code_at(place->first) = place->second;
+    state.armed.erase(place);
+    if (state.hand_over()) disarm();  // else this path commits further on
   } else {
     if (state.found == 0 && state.hand_over()) state.found = next;
     if (state.found != 0) registers[REG_EFL] &= ~greg_t{trap_flag};  // no steps from here on
@@ -99,7 +95,7 @@ void patch_clocks(const std::vector<Offset>& clocks) {
   for (const Offset offset : clocks) *code_at(offset) = int3;
 }
 
-void arm_hand_over(const std::vector<Offset>& places, const HandOver& hand_over) {
+void arm_hand_over(const std::set<Offset>& places, const HandOver& hand_over) {
   prepare();
   state.hand_over = hand_over;
   for (const Offset offset : places) {
@@ -109,7 +105,10 @@ void arm_hand_over(const std::vector<Offset>& places, const HandOver& hand_over)
 }
 
 bool is_armed() noexcept { return !state.armed.empty(); }
-void disarm() { restore_all(); }
+void disarm() noexcept {
+  for (const auto& [offset, byte] : state.armed) *code_at(offset) = byte;
+  state.armed.clear();
+}
 
 void step_from_here() noexcept {
   asm volatile("pushfq\n\torl %0, (%%rsp)\n\tpopfq" ::"i"(trap_flag) : "memory", "cc");

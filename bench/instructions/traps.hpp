@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <vector>
 
 namespace shmbus::bench {
@@ -28,11 +29,11 @@ void patch_clocks(const std::vector<Offset>& clocks);
 /// Called where a call is committed; true when the handler ran it. In a signal handler.
 using HandOver = std::function<bool()>;
 
-/// Lets the next call stop at one of the places, once.
-void arm_hand_over(const std::vector<Offset>& places, const HandOver& hand_over);
-/// Whether it has stopped nowhere since.
+/// Lets the next call stop at each of the places, until `hand_over` returns true.
+void arm_hand_over(const std::set<Offset>& places, const HandOver& hand_over);
+/// Whether it has not done so since.
 [[nodiscard]] bool is_armed() noexcept;
-void disarm();
+void disarm() noexcept;
 
 /// Runs `run`, which calls step_from_here() somewhere: from there on by single steps, `hand_over`
 /// after each of them until it returns true. Returns where that was.
