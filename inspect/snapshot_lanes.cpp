@@ -37,12 +37,9 @@ LaneCopy copy_cells(const segment::View& view, std::uint32_t lane) {
   return copy;
 }
 
-/// It names the next command's cell, or one in which it goes on and which does.
-bool links_on(const LaneCopy& cells, lane::RequestHead head) noexcept {
-  if (head.next < cells.size() && head.has(layout::cell_flags::continued)) {
-    head = cells[head.next].head;
-  }
-  return head.next < cells.size();
+/// It names the next command's cell, and its own second one if it has one.
+bool links_on(const LaneCopy& cells, const lane::RequestHead& head) noexcept {
+  return head.next < cells.size() && (!head.paired() || head.second < cells.size());
 }
 
 void count_cells(const LaneCopy& cells, std::uint64_t done, LaneInfo& info,

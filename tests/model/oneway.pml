@@ -1,6 +1,6 @@
 /* One-way commands: `done` beside the cursor, and who is told that one was lost.
  *
- * Code      lane/caller_lane.hpp: publish_small, collect; lane/owner_lane.hpp: take, mark_done;
+ * Code      lane/caller_lane.hpp: publish_cell, collect; lane/owner_lane.hpp: take, mark_done;
  *           serve/server_core.cpp: answer, refuse; words/journal.hpp: effective_done,
  *           started_unanswered; recovery/endpoint.cpp: last_words, tell_started, release_lanes
  * Bounds    K commands (4) over N cells (3); with -DREFUSE the owner may refuse one; owner 1 is killed at any step

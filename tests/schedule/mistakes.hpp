@@ -24,6 +24,7 @@ inline constexpr std::array mistakes{
     Mistake{"lane.served", "caller-death"},       // freed while its handler looks at it
     Mistake{"ticket.early", "ordered-death"},     // the ticket goes before its command starts
     Mistake{"inbox.blind", "order"},              // a ticket overwrites another
+    Mistake{"answer.uncounted", "sends-death"},   // a lost one-way command's sender does not look
     Mistake{"extent.blind", "extents"},           // memory is taken from whoever has it
 };
 

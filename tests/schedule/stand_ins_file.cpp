@@ -1,5 +1,6 @@
 // What the library asks of the kernel about the file of a bus and about who lives: answered by the
-// world. Instead of segment/*.cpp and os/{bus_error,file_lock,handle_guard}.cpp and attach/prober.cpp.
+// world. Instead of segment/*.cpp and os/{bus_error,file_lock,handle_guard}.cpp and
+// attach/prober.cpp.
 #include <sys/stat.h>
 
 #include <new>

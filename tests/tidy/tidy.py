@@ -58,6 +58,7 @@ NOT_STOPPED_AT: dict[str, str] = {
     "draining.all_told": "reached only after two deaths in a take-over; tests/takeover kills around it",
     "draining.judged": "the same",
     "draining.told": "the same",
+    "recovery.counted": "only with one-way commands lost: schedule sends-death kills there",
     "recovery.judged": "between a verdict and the look that confirms it: model takeover",
     "recovery.undrained": "needs an owner that dies while it gives its seat away: model takeover",
     "handler.swap": "in one process: nobody outlives a kill there",

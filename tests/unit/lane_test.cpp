@@ -124,6 +124,7 @@ TEST_CASE("a one-way command that was answered instead of done is reported lost"
   target.lane = &p.owner->head();
   target.cell = &p.owner->cell(a->cell);
   target.seq = a->word().seq();
+  p.owner->count_send_answer();
   target.commit_code(StatusCode::expired);
   p.owner.done(*a);
   p.owner.done(*b);
@@ -149,15 +150,15 @@ TEST_CASE("a link out of the lane poisons it, and nothing else happens", "[lane]
   CHECK(lane::effective_cursor(p.owner.view().lane(0)).seq() == ticket.seq);
 }
 
-TEST_CASE("a request that goes on out of the lane poisons it too", "[lane]") {
+TEST_CASE("a second cell out of the lane poisons it too", "[lane]") {
   for (const bool first_link : {true, false}) {
     Pair p;
     const auto ticket = p.caller.publish(1);
     const auto cells = p.caller.view().cells(0);
     auto head = lane::RequestHead::unpack(cells[ticket.cell].word[1].load());
-    head.flags = layout::cell_flags::continued;
-    head.next = first_link ? 8 : 3;
-    cells[3].word[1].store(lane::RequestHead{first_link ? 1U : 8U, 0, 0}.pack());
+    head.flags = layout::cell_flags::paired;
+    head.second = first_link ? 8 : 3;
+    head.next = first_link ? 1 : 8;
     cells[ticket.cell].word[1].store(head.pack());
     CHECK_FALSE(p.owner.take());
     CHECK(p.owner->poisoned());

@@ -37,14 +37,6 @@ struct Forged {
   std::uint64_t deadline = 0;
 };
 
-/// What the flags say, the links follow: a cell in which the request goes on names the next one.
-void go_on_elsewhere(test::CallerEnd& caller, std::uint32_t cell, RequestHead& head) {
-  const auto cells = caller.view().cells(0);
-  const auto more = static_cast<std::uint32_t>((cell + 2) % cells.size());
-  cells[more].word[1].store(RequestHead{head.next, 0, 0}.pack());
-  head.next = more;
-}
-
 /// Publishes a sound command and replaces all but its link by the forged one.
 lane::Ticket publish(test::CallerEnd& caller, const Forged& forged, bool one_way = false) {
   const auto ticket = caller.publish(0, one_way);
@@ -52,7 +44,7 @@ lane::Ticket publish(test::CallerEnd& caller, const Forged& forged, bool one_way
   auto head = RequestHead::unpack(cell.word[1].load());
   head.flags = forged.flags;
   head.bytes = forged.bytes;
-  if (head.has(layout::cell_flags::continued)) go_on_elsewhere(caller, ticket.cell, head);
+  head.second = static_cast<std::uint32_t>((ticket.cell + 2) % caller.view().cells(0).size());
   cell.word[1].store(head.pack());
   cell.word[2].store(forged.deadline);
   std::uint64_t words[2] = {};
@@ -103,14 +95,14 @@ TEST_CASE("forged commands, sizes and blocks are refused by name", "[malformed]"
   CHECK(served(s, caller, {x, reply_block, 8, {0, 0, ~0U}}) == StatusCode::malformed);
   CHECK(served(s, caller, {x, deadline, 8, {}, 1}) == StatusCode::expired);
   CHECK(served(s, caller, {x, deadline, 8, {}, ~0ULL}) == StatusCode::ok);
-  CHECK(served(s, caller, {x, continued, 49}) == StatusCode::reply_too_large);
-  CHECK(served(s, caller, {x, continued, 89}) == StatusCode::malformed);
-  CHECK(served(s, caller, {x, continued | deadline, 48, {}, ~0ULL}) == StatusCode::ok);
-  CHECK(served(s, caller, {x, continued | deadline, 89, {}, ~0ULL}) == StatusCode::malformed);
-  CHECK(served(s, caller, {x, continued | reply_block, 28, {0, 64, 4096}}) == StatusCode::ok);
-  CHECK(served(s, caller, {x, continued | reply_block, 29, {0, 64, 4096}}) ==
-        StatusCode::malformed);
-  CHECK(served(s, caller, {x, continued | context, 8}) == StatusCode::malformed);
+  CHECK(served(s, caller, {x, paired, 96}) == StatusCode::ok);
+  CHECK(served(s, caller, {x, paired, 97}) == StatusCode::malformed);
+  CHECK(served(s, caller, {x, paired, 0xFFFF}) == StatusCode::malformed);
+  CHECK(served(s, caller, {x, paired | deadline, 96, {}, ~0ULL}) == StatusCode::ok);
+  CHECK(served(s, caller, {x, paired | deadline, 97, {}, ~0ULL}) == StatusCode::malformed);
+  CHECK(served(s, caller, {x, paired | reply_block, 28, {0, 64, 4096}}) == StatusCode::malformed);
+  CHECK(served(s, caller, {x, paired | request_block, 8, {0, 0, 0}}) == StatusCode::malformed);
+  CHECK(served(s, caller, {x, paired | context, 8}) == StatusCode::malformed);
   CHECK(served(s, caller, {x, context, 0}) == StatusCode::ok);
   CHECK(served(s, caller, {x, context, 8}) == StatusCode::malformed);
   CHECK(served(s, caller, {x, context | request_block, 8, {0, 0, 0}}) == StatusCode::ok);

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "session/core.hpp"
+#include "lane/status_kind.hpp"
 #include "shmbus/shmbus.hpp"
 #include "support/catch.hpp"
 

@@ -12,6 +12,7 @@
 // default timeout (default_timeout) is kept by the caller alone, so that a hot call reads no clock.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -54,12 +55,20 @@ class SHMBUS_API RawCaller {
   /// Sends without waiting. Up to cells_per_lane - 1 commands may be outstanding in a lane.
   [[nodiscard]] Result<Pending> start(std::span<const std::byte> request,
                                       std::size_t reply_capacity,
-                                      Duration timeout = default_timeout) noexcept;
+                                      Duration timeout = default_timeout,
+                                      Notify notify = Notify::now) noexcept;
   /// One-way. Returns the sequence number that OnLost would name.
   [[nodiscard]] Result<std::uint64_t> send(std::span<const std::byte> request,
                                            Notify notify = Notify::now,
                                            Duration timeout = default_timeout) noexcept;
-  /// Notifies for everything sent with Notify::later, and reports lost commands.
+  /// Sends the commands that lie one behind the other in `requests`, `each` bytes long: one
+  /// notification, and the cost of looking up and counting once. Returns how many were sent: fewer
+  /// than there are when one of them could not be (no room before the timeout); an error when that
+  /// is the first. A death of this process leaves a part from the beginning sent.
+  [[nodiscard]] Result<std::size_t> send_many(std::span<const std::byte> requests, std::size_t each,
+                                              Notify notify = Notify::now,
+                                              Duration timeout = default_timeout) noexcept;
+  /// Notifies for everything sent or started with Notify::later, and reports lost commands.
   Result<void> flush() noexcept;
   /// Memory for a request of `bytes`, and for a reply of up to `reply_capacity`.
   [[nodiscard]] Result<Loan> loan(std::size_t bytes, std::size_t reply_capacity = 0) noexcept;
@@ -144,12 +153,13 @@ Result<TypedReply<T>> typed(Result<ReplyView> view) noexcept {
   return reply;
 }
 
-/// Room for a T and, if it can grow, for what a later version may send in the same line.
+/// Room for a T and, if it can grow, for what a later version may send in the same cells.
 template <class T>
 struct ReplySlot {
-  static constexpr std::size_t line_bytes = 48;
-  static constexpr std::size_t spare =
-      described<T> && sizeof(T) < line_bytes ? line_bytes - sizeof(T) : 0;
+  static constexpr std::size_t one_cell = 48;
+  static constexpr std::size_t two_cells = 104;
+  static constexpr std::size_t cells = sizeof(T) <= one_cell ? one_cell : two_cells;
+  static constexpr std::size_t spare = described<T> && sizeof(T) < cells ? cells - sizeof(T) : 0;
   union {
     T value;
     std::byte bytes[sizeof(T) + spare];  // NOLINT: an array is what is wanted
@@ -164,6 +174,7 @@ struct ReplySlot {
 template <class T>
 class TypedPending {
  public:
+  TypedPending() noexcept = default;
   explicit TypedPending(Pending pending) noexcept : pending_(std::move(pending)) {}
   [[nodiscard]] bool ready() const noexcept { return pending_.ready(); }
   [[nodiscard]] Result<TypedReply<T>> wait() noexcept { return detail::typed<T>(pending_.wait()); }
@@ -242,11 +253,37 @@ class Caller {
     return room.value;
   }
   [[nodiscard]] Result<TypedPending<Reply>> start(const Request& request,
-                                                  Duration timeout = default_timeout) noexcept {
+                                                  Duration timeout = default_timeout,
+                                                  Notify notify = Notify::now) noexcept {
     require_fixed_size();
-    auto pending = raw_.start(detail::bytes_of(request), detail::wire_bytes<Reply>, timeout);
+    auto pending =
+        raw_.start(detail::bytes_of(request), detail::wire_bytes<Reply>, timeout, notify);
     if (!pending) return tl::unexpected<Error>(pending.error());
     return TypedPending<Reply>(std::move(*pending));
+  }
+  /// Starts a call for each request, with one notification, and puts what is pending into
+  /// `pending`, which is to be as long. Returns how many were started, as RawCaller::send_many().
+  [[nodiscard]] Result<std::size_t> start_many(std::span<const Request> requests,
+                                               std::span<TypedPending<Reply>> pending,
+                                               Duration timeout = default_timeout) noexcept {
+    const std::size_t count = std::min(requests.size(), pending.size());
+    std::size_t started = 0;
+    for (; started < count; ++started) {
+      auto one = start(requests[started], timeout, Notify::later);
+      if (!one && started == 0) return tl::unexpected<Error>(one.error());
+      if (!one) break;
+      pending[started] = std::move(*one);
+    }
+    (void)raw_.flush();
+    return started;
+  }
+  /// See RawCaller::send_many().
+  [[nodiscard]] Result<std::size_t> send_many(std::span<const Request> requests,
+                                              Notify notify = Notify::now,
+                                              Duration timeout = default_timeout) noexcept {
+    static_assert(detail::wire_bytes<Request> == sizeof(Request) && !detail::has_tail<Request>(),
+                  "send_many() takes requests of a fixed size that is not 0");
+    return raw_.send_many(std::as_bytes(requests), sizeof(Request), notify, timeout);
   }
   [[nodiscard]] Result<std::uint64_t> send(const Request& request, Notify notify = Notify::now,
                                            Duration timeout = default_timeout) noexcept {

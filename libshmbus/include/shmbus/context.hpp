@@ -26,18 +26,20 @@ struct Invocation;
 
 /// Where a handler's reply goes: a small one into memory at hand, a large one into the caller's.
 struct SHMBUS_API ReplyRoom {
-  static constexpr std::size_t small_bytes = 48;
+  static constexpr std::size_t small_bytes = 104;  ///< what two cells have room for
+  static constexpr std::size_t one_cell = 48;
 
   std::byte* block = nullptr;  ///< the caller's memory, checked; null when it gave none
   std::uint32_t capacity = 0;  ///< of the block
   std::uint32_t size = 0;
-  std::uint32_t needed = 0;  ///< set when the caller made too little room
+  std::uint32_t needed = 0;              ///< set when the caller made too little room
+  std::uint32_t small_limit = one_cell;  ///< of `small`, as the command has one cell or two
   /// Left uninitialised: only the `size` bytes that a handler asked for are ever sent.
   alignas(8) std::byte small[small_bytes];  // NOLINT
 
   /// Empty when `bytes` do not fit what the caller made room for.
   std::span<std::byte> buffer(std::size_t bytes) noexcept {
-    if (bytes > small_bytes) return large_buffer(bytes);
+    if (bytes > small_limit) return large_buffer(bytes);
     size = static_cast<std::uint32_t>(bytes);
     return {small, bytes};
   }
@@ -123,6 +125,16 @@ class SHMBUS_API Context {
   [[nodiscard]] std::uint32_t attempt() const noexcept;
 
   [[nodiscard]] std::span<const std::byte> request() const noexcept { return frame_->request; }
+  /// How many commands of this caller wait behind this one, as the caller says. A hint.
+  [[nodiscard]] std::uint32_t queued() const noexcept;
+  /// No other command of this caller waits at the moment: now is the time to write out what a
+  /// handler gathers over several commands. One load.
+  [[nodiscard]] bool end_of_batch() const noexcept;
+  /// Starts the next one-way command too, if it is one of the same name and size, waits already and
+  /// fits one cell: copies its request into `into`. From then on it is started: if this process
+  /// dies, it is lost with the others. What Server::on_batch() is made of.
+  bool take_next(std::span<std::byte> into) noexcept;
+
   /// Memory for a reply of `bytes`, in the caller's own line or block. Empty when the caller made
   /// room for less: the caller is then told too_large with the size needed.
   [[nodiscard]] std::span<std::byte> reply_buffer(std::size_t bytes) noexcept {
@@ -136,7 +148,7 @@ class SHMBUS_API Context {
   /// Bytes that the caller made room for.
   [[nodiscard]] std::size_t reply_capacity() const noexcept {
     const auto& room = *frame_->reply;
-    return room.block != nullptr ? room.capacity : detail::ReplyRoom::small_bytes;
+    return room.block != nullptr ? room.capacity : room.small_limit;
   }
   /// Behind a typed reply that has Text or Array<T>: where those are put. Without room otherwise.
   [[nodiscard]] Tail& tail() noexcept { return tail_ != nullptr ? *tail_ : no_tail(); }

@@ -78,7 +78,7 @@ class SHMBUS_API ReplyView {
       : core_(std::move(other.core_)),
         block_(std::exchange(other.block_, {})),
         size_(std::exchange(other.size_, 0)) {
-    if (block_.data == nullptr) std::copy(other.inline_, std::end(other.inline_), inline_);
+    if (block_.data == nullptr) std::copy_n(other.inline_, size_, inline_);
   }
   ReplyView& operator=(ReplyView&& other) noexcept {
     detail::replace(*this, other);
@@ -99,7 +99,7 @@ class SHMBUS_API ReplyView {
   detail::CallerRef core_;
   detail::Block block_;
   std::uint32_t size_ = 0;
-  alignas(8) std::byte inline_[48];  // NOLINT: an array is what is wanted; `size_` of it are set
+  alignas(8) std::byte inline_[104];  // NOLINT: an array is what is wanted; `size_` of it are set
 };
 
 /// A call under way. Destroying it gives the reply up; the command still runs.

@@ -67,6 +67,18 @@ class SHMBUS_API Server {
   requires std::is_member_function_pointer_v<M> Result<void> on(M member, Object& object,
                                                                 const Registration& how = {})
   noexcept { return on<C>(detail::BoundMember<M, Object>{member, &object}, how); }
+  /// Registers a handler that takes several one-way commands at a time: `handler(std::span<const
+  /// Request>)` or `handler(std::span<const Request>, Context&)`, returning void or Status. It gets
+  /// what one caller has waiting, in order, at most `max` of them (up to batch_max). All of a batch
+  /// are started at once: if this process dies in the handler, all of them are lost, and so
+  /// reported. A call comes alone and is answered with nothing. Requests are of a fixed size up to
+  /// 40 bytes; replies are Nothing.
+  template <class C, class F>
+  Result<void> on_batch(F handler, std::size_t max = detail::batch_max) noexcept {
+    using Batch = detail::BatchHandler<C, F>;
+    return add(C::name, detail::Handler::make(Batch(std::move(handler), max), &Batch::run),
+               schema_of<C>, {});
+  }
   /// Registers a handler of bytes: `Status handler(shmbus::Context&)`.
   template <class F>
   requires std::is_invocable_r_v<Status, F&, Context&> Result<void> on(std::string_view name,

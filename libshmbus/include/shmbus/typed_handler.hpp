@@ -17,6 +17,7 @@
 #include <cstring>
 #include <functional>
 #include <new>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -326,6 +327,59 @@ Status run_typed(void* object, Context& context) {
     }
   });
 }
+
+// --- several at a time -------------------------------------------------------------------------
+
+inline constexpr std::size_t batch_max = 64;
+
+template <class C, class F>
+class BatchHandler {
+ public:
+  using Request = typename C::Request;
+  using Requests = std::span<const Request>;
+  static_assert(wire_bytes<typename C::Reply> == 0, "a batch has no replies: use Nothing");
+  static_assert(wire_bytes<Request> == sizeof(Request) && sizeof(Request) <= 40 &&
+                    !has_tail<Request>(),
+                "requests of a batch have a fixed size of 1 to 40 bytes");
+  static_assert(plain_shape<F, Requests>() || plain_shape<F, Requests, Context&>(),
+                "a batch handler takes std::span<const Request>, perhaps Context&, and returns "
+                "void or Status");
+
+  BatchHandler(F function, std::size_t max) noexcept
+      : function_(std::move(function)), max_(std::clamp<std::size_t>(max, 1, batch_max)) {}
+
+  static Status run(void* object, Context& context) {
+    return guarded([&]() -> Status { return static_cast<BatchHandler*>(object)->take(context); });
+  }
+
+ private:
+  Status take(Context& context) {
+    const auto first = context.request();
+    if (first.size() != sizeof(Request)) {
+      return Status::reject(request_size_differs, "request size differs from the type");
+    }
+    alignas(Request) std::byte batch[batch_max * sizeof(Request)];  // NOLINT: filled as needed
+    std::memcpy(batch, first.data(), sizeof(Request));
+    std::size_t count = 1;
+    while (count < max_ && context.take_next({batch + count * sizeof(Request), sizeof(Request)})) {
+      ++count;
+    }
+    const Requests requests(reinterpret_cast<const Request*>(batch), count);
+    if constexpr (is_checkable<Request>()) {
+      for (const Request& one : requests) {
+        if (const auto bad = first_bad(one); !bad.empty()) {
+          FixedText<40> message("no valid value: ");
+          return Status::reject(request_value_invalid, message.append(bad).view());
+        }
+      }
+    }
+    Nothing nobody_reads;
+    return call_with(nobody_reads, function_, context, requests);
+  }
+
+  F function_;
+  std::size_t max_;
+};
 
 }  // namespace detail
 }  // namespace shmbus

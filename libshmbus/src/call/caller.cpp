@@ -4,18 +4,9 @@
 #include <utility>
 
 #include "call/caller_core.hpp"
+#include "call/empty_handle.hpp"
 
 namespace shmbus {
-
-namespace {
-
-/// Cold, and returning what its caller returns: the usual case is then a plain jump.
-template <class T>
-[[gnu::cold, gnu::noinline]] Result<T> empty_handle() noexcept {
-  return fail(ErrorKind::invalid_argument, "this handle is empty: it was moved from or used up");
-}
-
-}  // namespace
 
 namespace detail {
 
@@ -46,7 +37,7 @@ void Pending::give_up() noexcept { core_->give_up(*this); }
 bool Pending::ready() const noexcept { return !core_ || core_->ready(*this); }
 
 Result<ReplyView> Pending::wait() noexcept {
-  if (!core_ || lane_ == nullptr) return empty_handle<ReplyView>();
+  if (!core_ || lane_ == nullptr) return detail::empty_handle<ReplyView>();
   return core_->wait(*this);
 }
 
@@ -59,45 +50,33 @@ void Pending::start_clock() noexcept {
 }
 
 Result<Pending> Loan::start(Duration timeout) noexcept {
-  if (!core_ || request_.data == nullptr) return empty_handle<Pending>();
+  if (!core_ || request_.data == nullptr) return detail::empty_handle<Pending>();
   return core_->start(*this, timeout);
 }
 
 Result<ReplyView> Loan::call(Duration timeout) noexcept {
-  if (!core_ || request_.data == nullptr) return empty_handle<ReplyView>();
+  if (!core_ || request_.data == nullptr) return detail::empty_handle<ReplyView>();
   return core_->call(*this, timeout);
 }
 
 Result<void> Loan::send(Duration timeout) noexcept {
-  if (!core_ || request_.data == nullptr) return empty_handle<void>();
+  if (!core_ || request_.data == nullptr) return detail::empty_handle<void>();
   return core_->send(*this, timeout);
 }
 
-Result<std::size_t> RawCaller::call(std::span<const std::byte> request, std::span<std::byte> reply,
-                                    Duration timeout) noexcept {
-  if (!core_) return empty_handle<std::size_t>();
-  return core_->call(request, reply, timeout);
-}
-
 Result<Pending> RawCaller::start(std::span<const std::byte> request, std::size_t reply_capacity,
-                                 Duration timeout) noexcept {
-  if (!core_) return empty_handle<Pending>();
-  return core_->start(request, reply_capacity, timeout);
-}
-
-Result<std::uint64_t> RawCaller::send(std::span<const std::byte> request, Notify notify,
-                                      Duration timeout) noexcept {
-  if (!core_) return empty_handle<std::uint64_t>();
-  return core_->send(request, notify, timeout);
+                                 Duration timeout, Notify notify) noexcept {
+  if (!core_) return detail::empty_handle<Pending>();
+  return core_->start(request, reply_capacity, timeout, notify);
 }
 
 Result<void> RawCaller::flush() noexcept {
-  if (!core_) return empty_handle<void>();
+  if (!core_) return detail::empty_handle<void>();
   return core_->flush();
 }
 
 Result<Loan> RawCaller::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
-  if (!core_) return empty_handle<Loan>();
+  if (!core_) return detail::empty_handle<Loan>();
   return core_->loan(bytes, reply_capacity);
 }
 
@@ -108,7 +87,7 @@ void RawCaller::on_lost(OnLost callback, void* user) noexcept {
 std::uint64_t RawCaller::lost() const noexcept { return core_ ? core_->lost() : 0; }
 
 Result<int> RawCaller::fd() noexcept {
-  if (!core_) return empty_handle<int>();
+  if (!core_) return detail::empty_handle<int>();
   return core_->fd();
 }
 
@@ -117,7 +96,7 @@ Duration RawCaller::usual_timeout() const noexcept {
 }
 
 Result<void> RawCaller::poll() noexcept {
-  if (!core_) return empty_handle<void>();
+  if (!core_) return detail::empty_handle<void>();
   return core_->poll();
 }
 

@@ -22,7 +22,9 @@ constexpr std::uint64_t memory_slice_ns = 200'000;
 
 CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
                        const CallerOptions& options, const Schema& schema)
-    : port_(std::move(port)),
+    : thread_(&this_thread),
+      guard_(port->bus().attachment().guard),
+      port_(std::move(port)),
       bus_(&port_->bus().attachment()),
       name_text_(name.text),
       name_(name),
@@ -30,9 +32,7 @@ CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
       schema_(schema) {
   name_.text = name_text_;
   spin_ = wait::SpinBudget(options.wait, bus().rate.from_ns(wait::spin_max_ns));
-  if (options.when_caller_goes == WhenCallerGoes::cancel) untraced_limit_ = 0;
   trace_ratio_ = options.trace_ratio >= 0 ? options.trace_ratio : port_->bus().trace_ratio();
-  small_limit_ = trace_ratio_ > 0 ? 0 : untraced_limit_;
 }
 
 CallerCore::~CallerCore() = default;
@@ -73,22 +73,25 @@ Result<Ticket> CallerCore::commit(PortLane& lane, const Outgoing& out,
   return ticket;
 }
 
-/// Small requests ride in the cell, larger ones are copied into a block first.
+/// Small requests and replies ride in a cell or two, larger ones lie in blocks.
 Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
                                    std::span<const std::byte> request, std::size_t reply_capacity,
                                    Deadline& deadline, trace::CallSpan& span) noexcept {
   out.command = *record_;
   out.deadline_ticks = deadline.travelling();
   out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
-  if (reply_capacity > layout::inline_reply_bytes) {
+  const bool pair = !lane::CallerLane::fits_cell(request.size(), reply_capacity) &&
+                    lane::CallerLane::fits_pair(request.size(), reply_capacity) &&
+                    lane.lane.free_cells() > 1 && !span.travels;
+  if (!pair && reply_capacity > layout::inline_reply_bytes) {
     auto block = allocate(reply_capacity, deadline);
     if (!block) return tl::unexpected<Error>(block.error());
     out.reply = *block;
     out.reply_capacity = static_cast<std::uint32_t>(reply_capacity);
   }
-  const bool beside = out.reply.data != nullptr;
-  const bool fits = beside ? request.size() <= layout::inline_request_beside_block_bytes
-                           : lane.lane.fits_cells(request.size());
+  const std::size_t room = out.reply.data != nullptr ? layout::inline_request_beside_block_bytes
+                                                     : layout::inline_request_bytes;
+  const bool fits = pair || request.size() <= room;
   if (span.travels) [[unlikely]] {
     span.travels = make_way_for_context(out, request, fits);
     if (span.travels) out.context = &span.cell;
@@ -97,6 +100,7 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
     // It has made way.
   } else if (fits) {
     out.inline_bytes = request;
+    out.paired = pair;
   } else {
     auto block = allocate(request.size(), deadline);
     if (!block) {
@@ -111,55 +115,9 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
   return commit(lane, out, deadline);
 }
 
-Result<std::size_t> CallerCore::call(std::span<const std::byte> request, std::span<std::byte> reply,
-                                     Duration timeout) noexcept {
-  if (reply.size() > layout::inline_reply_bytes || !fast(request.size(), timeout) ||
-      port_->running() != nullptr) [[unlikely]] {
-    return call_slow(request, reply, timeout);
-  }
-  return call_fast(request, reply);
-}
-
-/// Request and reply in one line, the lane at hand, no clock.
-Result<std::size_t> CallerCore::call_fast(std::span<const std::byte> request,
-                                          std::span<std::byte> reply) noexcept {
-  PortLane& lane = *lane_;
-  const std::uint64_t began = stamp_if_due(lane);
-  const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::request, request, began);
-  if (!take_turn(lane, ticket)) [[unlikely]]
-    return not_registered();
-  lane.lane.notify();
-  auto& counters = lane.lane.head().counters;
-  stats::add(counters.calls, 1);
-  stats::add(counters.bytes_out, request.size());
-  Deadline deadline(bus(), std::uint64_t{0});
-  if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) {
-    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
-  }
-  if (began != 0) [[unlikely]]
-    record_round_trip(lane, ticket, began);
-  const auto answer = lane.lane.answer(ticket);
-  if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
-    return finish_call(lane, ticket, {}, {}, reply);
-  }
-  lane.lane.load_inline(ticket, reply.first(answer.bytes));
-  if (!bus().guard->was_intact()) [[unlikely]]
-    return misuse();
-  stats::add(counters.bytes_in, answer.bytes);
-  lane.lane.release(ticket);
-  lane.lane.probe_answer(*record_, ticket, answer.bytes, ErrorKind::none);
-  return answer.bytes;
-}
-
-Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
-                                          std::span<std::byte> reply, Duration timeout) noexcept {
-  if (!usable()) return misuse();
-  if (!still_wanted()) return not_wanted();
-  trace::CallSpan span = begin_span();
-  if (!span.travels && reply.size() <= layout::inline_reply_bytes &&
-      fast_after_all(request.size(), timeout) && port_->running() == nullptr) {
-    return call_fast(request, reply);
-  }
+Result<std::size_t> CallerCore::call_in_span(std::span<const std::byte> request,
+                                             std::span<std::byte> reply, Duration timeout,
+                                             trace::CallSpan span) noexcept {
   Deadline deadline = deadline_for(timeout);
   const auto ready = lane_for(deadline, timeout, policy::Kind::call);
   if (!ready) return tl::unexpected<Error>(ready.error());
@@ -197,29 +155,27 @@ void CallerCore::record_round_trip(PortLane& lane, Ticket ticket, std::uint64_t 
 Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const Block& request,
                                             const Block& reply,
                                             std::span<std::byte> into) noexcept {
-  const auto words = lane.lane.take_reply(ticket);
-  const auto head = lane::ReplyHead::unpack(words[1]);
+  const auto answer = lane.lane.answer(ticket);
+  const bool in_cells = lane.lane.answer_in_cells(ticket, answer.bytes);
   auto& counters = lane.lane.head().counters;
-  Result<std::size_t> result = head.bytes;
-  if (!is_ok(words)) {
+  Result<std::size_t> result = answer.bytes;
+  if (!answer.ok()) {
     stats::add(counters.errors, 1);
-    result = tl::unexpected<Error>(error_of_reply(words));
-  } else if (head.bytes > into.size()) {
-    result = head.bytes <= layout::inline_reply_bytes ? reply_too_large(head.bytes)
-                                                      : reply_out_of_bounds();
-  } else if (head.bytes <= layout::inline_reply_bytes) {
-    if (head.bytes != 0) {
-      std::memcpy(into.data(), inline_reply(words, head.bytes).data(), head.bytes);
-    }
+    result = tl::unexpected<Error>(error_of_reply(lane.lane.take_reply(ticket)));
+  } else if (answer.bytes > into.size()) {
+    result = in_cells ? reply_too_large(answer.bytes) : reply_out_of_bounds();
+  } else if (in_cells) {
+    lane.lane.load_answer(ticket, into.first(answer.bytes));
+  } else if (reply.data != nullptr) {
+    std::memcpy(into.data(), reply.data, answer.bytes);
   } else {
-    // reply.data is not null: `into` is larger than an inline reply, so a block was sent along.
-    std::memcpy(into.data(), reply.data, head.bytes);
+    result = reply_out_of_bounds();
   }
   if (!bus().guard->was_intact()) [[unlikely]]
     result = misuse();
-  if (result) stats::add(counters.bytes_in, head.bytes);
+  if (result) stats::add(counters.bytes_in, answer.bytes);
   lane.lane.release(ticket);
-  lane.lane.probe_answer(*record_, ticket, head.bytes, result);
+  lane.lane.probe_answer(*record_, ticket, answer.bytes, result);
   port_->release(request);
   port_->release(reply);
   return result;
@@ -243,7 +199,7 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& rep
 }
 
 Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_t reply_capacity,
-                                  Duration timeout) noexcept {
+                                  Duration timeout, Notify notify) noexcept {
   if (!usable()) [[unlikely]]
     return misuse();
   if (!still_wanted()) return not_wanted();
@@ -255,40 +211,14 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
   out.stamp = stamp_if_due(**lane);
   const auto ticket = publish(**lane, out, request, reply_capacity, deadline, span);
   if (!ticket) return tl::unexpected<Error>(ticket.error());
-  (*lane)->lane.notify();
+  if (notify == Notify::now) (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.calls, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, request.size());
   return make_pending(**lane, *ticket, out.reply, deadline, span);
 }
 
-[[gnu::always_inline]] inline Result<std::uint64_t> CallerCore::send_fast(
-    std::span<const std::byte> request, Notify notify) noexcept {
-  PortLane& lane = *lane_;
-  const std::uint64_t stamp = stamp_if_due(lane);
-  const Ticket ticket = lane.lane.publish_small(*record_, layout::Phase::send, request, stamp);
-  if (!take_turn(lane, ticket)) [[unlikely]]
-    return not_registered();
-  if (notify == Notify::now) lane.lane.notify();
-  auto& counters = lane.lane.head().counters;
-  stats::add(counters.sends, 1);
-  stats::add(counters.bytes_out, request.size());
-  return ticket.seq;
-}
-
-Result<std::uint64_t> CallerCore::send(std::span<const std::byte> request, Notify notify,
-                                       Duration timeout) noexcept {
-  if (!fast(request.size(), timeout)) [[unlikely]]
-    return send_slow(request, notify, timeout);
-  return send_fast(request, notify);
-}
-
-Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, Notify notify,
-                                            Duration timeout) noexcept {
-  if (!usable()) return misuse();
-  trace::CallSpan span = begin_span();
-  if (!span.travels && fast_after_all(request.size(), timeout)) {
-    return send_fast(request, notify);
-  }
+Result<std::uint64_t> CallerCore::send_in_span(std::span<const std::byte> request, Notify notify,
+                                               Duration timeout, trace::CallSpan span) noexcept {
   const Running alone(nullptr);  // nobody waits for it: it inherits nothing else
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for(deadline, timeout, policy::Kind::send);

@@ -41,7 +41,9 @@ class CallerCore {
   Result<std::size_t> call(std::span<const std::byte> request, std::span<std::byte> reply,
                            Duration timeout) noexcept;
   Result<Pending> start(std::span<const std::byte> request, std::size_t reply_capacity,
-                        Duration timeout) noexcept;
+                        Duration timeout, Notify notify) noexcept;
+  Result<std::size_t> send_many(std::span<const std::byte> requests, std::size_t each,
+                                Notify notify, Duration timeout) noexcept;
   Result<std::uint64_t> send(std::span<const std::byte> request, Notify notify,
                              Duration timeout) noexcept;
   Result<void> flush() noexcept;
@@ -105,9 +107,10 @@ class CallerCore {
   [[nodiscard]] bool leads_to(const PortLane& lane) const noexcept;
   bool withdraw_if_moved() noexcept;
   void adopt_lane() noexcept;
+  void choose_path() noexcept;
   Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
   bool wait_for_turn(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
-  /// After publish_small(). False as above.
+  /// After publish_cell() and its like. False as above.
   bool take_turn(PortLane& lane, lane::Ticket ticket) noexcept {
     if (lane.lane.take_turn()) [[likely]]
       return true;
@@ -195,51 +198,70 @@ class CallerCore {
   [[nodiscard]] const Attachment& bus() const noexcept { return *bus_; }
   /// Cold: its text must not weigh on the frames of the fast paths.
   [[gnu::cold, gnu::noinline]] [[nodiscard]] tl::unexpected<Error> misuse() const noexcept;
-  /// A caller whose lane is at hand and whose request fits the cell needs nothing else.
-  [[nodiscard]] bool fast(std::size_t request_bytes, Duration timeout) const noexcept {
-    return fast_below(small_limit_, request_bytes, timeout);
+  /// Nothing stands between this thread's commands and `lane`: one of this caller's, or null.
+  [[nodiscard]] bool fast(const PortLane* lane, Duration timeout) const noexcept {
+    return lane != nullptr && thread_ == this_thread.plain && timeout == default_timeout &&
+           guard_->intact() && !lane->retired &&
+           // SYNC names.binding
+           binding_word_->load(std::memory_order_acquire) == binding_ &&
+           lane->lane.can_publish_fast();
   }
-  [[nodiscard]] bool fast_below(std::size_t limit, std::size_t request_bytes,
-                                Duration timeout) const noexcept {
-    return bus_->intact() && port_->plain_calling_thread() && timeout == default_timeout &&
-           resolved_and_owned() && request_bytes < limit && lane_->lane.can_publish_small();
+  [[nodiscard]] bool fast_call(const PortLane* lane, Duration timeout) const noexcept {
+    return fast(lane, timeout) && thread_->running == nullptr;
   }
-  /// The same for what began no trace, though it might have.
-  [[nodiscard]] bool fast_after_all(std::size_t request_bytes, Duration timeout) const noexcept {
-    return trace_ratio_ > 0 && fast_below(untraced_limit_, request_bytes, timeout);
-  }
-  Result<std::size_t> call_fast(std::span<const std::byte> request,
+  Result<std::size_t> call_fast(PortLane& lane, std::span<const std::byte> request,
                                 std::span<std::byte> reply) noexcept;
+  [[gnu::noinline]] Result<std::size_t> call_by_block(PortLane& lane,
+                                                      std::span<const std::byte> request,
+                                                      std::span<std::byte> reply) noexcept;
   [[gnu::noinline]] Result<std::size_t> call_slow(std::span<const std::byte> request,
                                                   std::span<std::byte> reply,
                                                   Duration timeout) noexcept;
-  Result<std::uint64_t> send_fast(std::span<const std::byte> request, Notify notify) noexcept;
+  Result<std::size_t> call_in_span(std::span<const std::byte> request, std::span<std::byte> reply,
+                                   Duration timeout, trace::CallSpan span) noexcept;
+  [[gnu::noinline]] Result<std::uint64_t> send_fast(PortLane& lane,
+                                                    std::span<const std::byte> request,
+                                                    Notify notify) noexcept;
+  [[gnu::noinline]] static Result<std::uint64_t> send_in_cell(lane::CallerLane& lane,
+                                                              std::uint32_t name,
+                                                              std::span<const std::byte> request,
+                                                              Notify notify) noexcept;
+  [[gnu::cold, gnu::noinline]] static Result<std::uint64_t> notified(lane::CallerLane& lane,
+                                                                     std::uint64_t seq) noexcept;
+  [[nodiscard]] std::size_t send_run(PortLane& lane, const std::byte* requests, std::size_t each,
+                                     std::size_t wanted) noexcept;
   [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request,
                                                     Notify notify, Duration timeout) noexcept;
+  Result<std::uint64_t> send_in_span(std::span<const std::byte> request, Notify notify,
+                                     Duration timeout, trace::CallSpan span) noexcept;
   [[nodiscard]] static std::uint64_t stamp_if_due(PortLane& lane) noexcept {
     return lane.sampler.due() ? wait::ticks() : 0;
   }
   void record_round_trip(PortLane& lane, lane::Ticket ticket, std::uint64_t began) noexcept;
   [[nodiscard]] CallerRef self() noexcept { return {this, &count}; }
 
+  // What a fast command reads of this caller, together.
+  PortLane* fast_lane_ = nullptr;  ///< lane_, unless every command has to take the slow path
+  const layout::Word64* binding_word_ = nullptr;
+  std::uint64_t binding_ = 0;  ///< as it was when lane_ was chosen
+  const ThreadState* thread_;
+  const liveness::HandleGuard* guard_;
+  bool upper_half_ = false;            ///< of a block: where the last request lay
+  PortLane* untraced_lane_ = nullptr;  ///< fast_lane_, for commands that begin no trace
+
   std::shared_ptr<Port> port_;
   const Attachment* bus_;
-  const layout::Word64* binding_word_ = nullptr;
   std::string name_text_;
   CommandName name_;
   CallerOptions options_;
   Schema schema_;  ///< of the types that this caller was made for; without text: bytes
   std::optional<std::uint32_t> record_;
-  std::uint64_t binding_ = 0;  ///< as it was when lane_ was chosen
   std::shared_ptr<PortLane> lane_;
   bool routed_ = false;    ///< the name has members
   bool balanced_ = false;  ///< every command looks for the least busy of them
   std::unique_ptr<Balance> balance_;
   wait::SpinBudget spin_;
   std::unique_ptr<wait::FdBridge> bridge_;
-  /// Requests below it may take the fast path; 0 when every command carries a flag.
-  std::size_t small_limit_ = layout::continued_request_bytes + 1;
-  std::size_t untraced_limit_ = layout::continued_request_bytes + 1;  ///< the same but for traces
   double trace_ratio_ = 0;
   OnLost on_lost_ = nullptr;
   void* on_lost_user_ = nullptr;

@@ -69,7 +69,7 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
 }
 
 Result<ReplyView> CallerCore::call(Loan& loan, Duration timeout) noexcept {
-  if (fast(0, timeout) && port_->running() == nullptr) [[likely]]
+  if (fast_call(fast_lane_, timeout)) [[likely]]
     return call_fast(loan);
   auto pending = start(loan, timeout);
   if (!pending) return tl::unexpected<Error>(pending.error());

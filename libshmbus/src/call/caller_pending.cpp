@@ -1,7 +1,7 @@
 // What comes back: waiting for a pending call, turning an answer into a view or an error, giving a
 // call up.
 #include <algorithm>
-#include <cstring>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -50,36 +50,34 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
 
 Result<ReplyView> CallerCore::view_answer(PortLane& lane, Ticket ticket,
                                           const Block& reply) noexcept {
-  const auto words = lane.lane.take_reply(ticket);
-  const auto head = lane::ReplyHead::unpack(words[1]);
+  const auto answer = lane.lane.answer(ticket);
+  const bool in_cells = lane.lane.answer_in_cells(ticket, answer.bytes);
+  std::optional<Error> error;
+  ReplyView view;
+  view.size_ = answer.bytes;
+  if (!answer.ok()) [[unlikely]] {
+    error = error_of_reply(lane.lane.take_reply(ticket));
+  } else if (in_cells) {
+    lane.lane.load_answer(ticket, {view.inline_, answer.bytes});
+  } else if (reply.data == nullptr || answer.bytes > reply.capacity) [[unlikely]] {
+    error = reply_out_of_bounds().value();
+  }
   lane.lane.release_blocks(ticket, reply.data != nullptr ? reply.offset64 : ~0U,
                            [this](std::uint32_t offset64) { port_->release_offset(offset64); });
   lane.lane.release(ticket);
-  lane.lane.probe_answer(*record_, ticket, head.bytes,
-                         is_ok(words) ? ErrorKind::none : kind_of(status_in(words)));
-  if (!bus().guard->was_intact()) [[unlikely]] {
-    port_->release(reply);
-    return misuse();
+  lane.lane.probe_answer(*record_, ticket, answer.bytes, error ? error->kind : ErrorKind::none);
+  if (!bus().guard->was_intact()) [[unlikely]]
+    error = misuse().value();
+  if (error || in_cells) port_->release(reply);
+  if (error) [[unlikely]] {
+    if (!answer.ok()) stats::add(lane.lane.head().counters.errors, 1);
+    return tl::unexpected<Error>(*error);
   }
-  if (!is_ok(words)) {
-    stats::add(lane.lane.head().counters.errors, 1);
-    port_->release(reply);
-    return tl::unexpected<Error>(error_of_reply(words));
+  stats::add(lane.lane.head().counters.bytes_in, answer.bytes);
+  if (!in_cells) {
+    view.core_ = self();
+    view.block_ = reply;
   }
-  stats::add(lane.lane.head().counters.bytes_in, head.bytes);
-  ReplyView view;
-  view.size_ = head.bytes;
-  if (head.bytes <= layout::inline_reply_bytes) {
-    std::memcpy(view.inline_, inline_reply(words, head.bytes).data(), head.bytes);
-    port_->release(reply);
-    return view;
-  }
-  if (reply.data == nullptr || head.bytes > reply.capacity) {
-    port_->release(reply);
-    return reply_out_of_bounds();
-  }
-  view.core_ = self();
-  view.block_ = reply;
   return view;
 }
 

@@ -1,5 +1,6 @@
 // What the policy of a name means to its callers: see policy/gate.hpp.
 #include "call/caller_core.hpp"
+#include "os/fence.hpp"
 #include "words/table.hpp"
 
 namespace shmbus::detail {
@@ -7,9 +8,15 @@ namespace shmbus::detail {
 /// REQUIRES: the binding word was loaded before: a policy that is set from here on moves it.
 void CallerCore::read_policy() noexcept {
   gate_.read(bus(), *record_);
-  const bool slow = gate_.set() || options_.when_caller_goes == WhenCallerGoes::cancel;
-  untraced_limit_ = slow ? 0 : layout::continued_request_bytes + 1;
-  small_limit_ = trace_ratio_ > 0 ? 0 : untraced_limit_;
+  choose_path();
+}
+
+/// What every command of this caller carries, or has to pass, decides once for all of them.
+void CallerCore::choose_path() noexcept {
+  const bool slow = gate_.set() || options_.when_caller_goes == WhenCallerGoes::cancel ||
+                    wait::publishers_fence();
+  untraced_lane_ = slow ? nullptr : lane_.get();
+  fast_lane_ = trace_ratio_ > 0 ? nullptr : untraced_lane_;
 }
 
 Result<PortLane*> CallerCore::lane_for(Deadline& deadline, Duration timeout,

@@ -162,6 +162,7 @@ bool CallerCore::withdraw_if_moved() noexcept {
 }
 
 void CallerCore::adopt_lane() noexcept {
+  choose_path();
   if (on_lost_ == nullptr) return;
   lane_->on_lost = on_lost_;
   lane_->on_lost_user = on_lost_user_;

@@ -35,6 +35,9 @@ void CallerLane::start_at(std::uint64_t first_seq) noexcept {
   free_tail_ = 0;
   quarantined_count_ = 0;
   owes_ticket_ = false;
+  // SYNC lane.send_answers
+  seen_send_answers_ = head_->events.send_answers.load(std::memory_order_acquire);
+  read_sends_below_ = 0;
   // In order, so that a stream of commands walks the cells one after the other.
   for (std::uint32_t cell = 1; cell < cells_.size(); ++cell) push_free(cell);
 }
@@ -55,33 +58,24 @@ bool CallerLane::inbox_has_room() const noexcept {
 
 Ticket CallerLane::publish(const Outgoing& out) noexcept {
   const Place at = next_;
-  const std::uint32_t named = pop_free();
-  std::uint32_t next = named;
-  if (out.inline_bytes.size() > layout::inline_request_bytes) {
-    next =
-        continue_in_next(at.cell(), named, out.inline_bytes.subspan(layout::inline_request_bytes));
-  }
   remember(at.cell(), out);
-  fill(cells_[at.cell()], out, named, out.stamp != 0 ? put_stamp(at, out.stamp) : 0);
-  SHMBUS_TESTPOINT("lane.filled");
-  const auto phase = out.one_way ? Phase::send : Phase::request;
-  probes::publish(out.command, index_, endpoint_, at.seq(),
-                  out.request.data != nullptr ? out.request_bytes
-                                              : static_cast<std::uint32_t>(out.inline_bytes.size()),
-                  out.one_way);
-  // SYNC lane.publish: the commit point.
-  cells_[at.cell()].word[0].store(CellWord::make(at.seq(), phase, out.command).bits,
-                                  std::memory_order_release);
-  SHMBUS_TESTPOINT("lane.published");
-  next_ = Place::make(at.seq() + 1, next);
-  head_->counters.published.store(at.seq(), std::memory_order_relaxed);
+  RequestHead head;
+  head.bytes = out.request.data != nullptr ? out.request_bytes
+                                           : static_cast<std::uint32_t>(out.inline_bytes.size());
+  if (out.paired) {
+    head.flags = layout::cell_flags::paired;
+    head.second = put_second(at.cell(), out.inline_bytes);
+  }
+  head.next = pop_free();
+  if (out.stamp != 0) head.flags |= put_stamp(at, out.stamp);
+  head.flags |= fill(cells_[at.cell()], out);
+  const Ticket ticket = commit(at, head, out.one_way ? Phase::send : Phase::request, out.command);
   owes_ticket_ = ordered();
   if (owes_ticket_) {
     (void)pay_ticket();
     SHMBUS_TESTPOINT("lane.ticketed");
   }
-  note_outstanding(at, phase);
-  return {at.cell(), at.seq()};
+  return ticket;
 }
 
 bool CallerLane::pay_ticket() noexcept {
@@ -100,29 +94,26 @@ void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {
                        out.reply.data != nullptr ? out.reply.offset64 : none};
 }
 
-/// `next`: what the cell names, the next command's cell or the one in which this request goes on.
-void CallerLane::fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next,
-                      std::uint32_t flags) noexcept {
-  RequestHead request{next, flags, static_cast<std::uint32_t>(out.inline_bytes.size())};
-  if (out.request.data != nullptr) {
-    request.flags |= layout::cell_flags::request_block;
-    request.bytes = out.request_bytes;
-  }
-  if (out.reply.data != nullptr) request.flags |= layout::cell_flags::reply_block;
-  if (out.with_caller) request.flags |= layout::cell_flags::with_caller;
+/// Words 2 to 7. Returns the flags that say what they are.
+std::uint32_t CallerLane::fill(layout::Cell& cell, const Outgoing& out) noexcept {
+  std::uint32_t flags = 0;
+  if (out.request.data != nullptr) flags |= layout::cell_flags::request_block;
+  if (out.reply.data != nullptr) flags |= layout::cell_flags::reply_block;
+  if (out.with_caller) flags |= layout::cell_flags::with_caller;
   if (out.deadline_ticks != 0) {
-    request.flags |= layout::cell_flags::deadline;
+    flags |= layout::cell_flags::deadline;
     cell.word[deadline_word].store(out.deadline_ticks, std::memory_order_relaxed);
   }
+  const bool named = out.request.data != nullptr || out.reply.data != nullptr;
   if (out.context != nullptr || !out.inline_bytes.empty()) {
-    request.flags |= fill_beside(cell, out, request.names_block());
-  } else if (request.names_block()) {
+    flags |= fill_beside(cell, out, named);
+  } else if (named) {
     // BlockNames, put together here: read back out of three stores it would wait for all of them.
     cell.word[3].store(out.request.offset64 | (std::uint64_t{out.reply.offset64} << 32U),
                        std::memory_order_relaxed);
     cell.word[4].store(out.reply_capacity, std::memory_order_relaxed);
   }
-  cell.word[1].store(request.pack(), std::memory_order_relaxed);
+  return flags;
 }
 
 /// Words 3 to 7 of a cell that holds bytes, or a context, perhaps beside the names of blocks.
@@ -131,12 +122,12 @@ std::uint32_t CallerLane::fill_beside(layout::Cell& cell, const Outgoing& out,
                                       bool named) noexcept {
   std::array<std::byte, layout::line_bytes - inline_offset> bytes{};
   std::size_t at = 0;
-  std::uint32_t flag = 0;
   if (named) {
     const BlockNames names{out.request.offset64, out.reply.offset64, out.reply_capacity};
     std::memcpy(bytes.data(), &names, sizeof names);
     at = inline_beside_block_offset - inline_offset;
   }
+  std::uint32_t flag = 0;
   if (out.context != nullptr) {
     flag = layout::cell_flags::context;
     std::memcpy(&bytes[inline_beside_block_offset - inline_offset], out.context,
@@ -144,7 +135,6 @@ std::uint32_t CallerLane::fill_beside(layout::Cell& cell, const Outgoing& out,
   } else {
     const std::size_t here = std::min(out.inline_bytes.size(), bytes.size() - at);
     std::memcpy(&bytes[at], out.inline_bytes.data(), here);
-    if (here != out.inline_bytes.size()) flag = layout::cell_flags::continued;
   }
   store_words<inline_offset / 8>(cell, bytes);
   return flag;

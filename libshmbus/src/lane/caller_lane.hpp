@@ -35,6 +35,7 @@ struct Outgoing {
   std::span<const std::byte> inline_bytes;  ///< copied into the cell
   detail::Block request;                    ///< or: in place, `request_bytes` of it
   std::uint32_t request_bytes = 0;
+  bool paired = false;  ///< a second cell, for a longer `inline_bytes` or reply; then no block
   detail::Block reply;  ///< memory for a large reply, `reply_capacity` of it
   std::uint32_t reply_capacity = 0;
   std::uint64_t deadline_ticks = 0;              ///< 0: the owner need not look at the clock
@@ -72,7 +73,7 @@ class CallerLane {
   /// ticket yet. It has no place in the order until pay_ticket() has returned true.
   [[nodiscard]] bool owes_ticket() const noexcept { return owes_ticket_; }
   bool pay_ticket() noexcept;
-  /// After publish_small(). False: it owes its ticket.
+  /// After publish_cell() and its like. False: it owes its ticket.
   [[nodiscard]] bool take_turn() noexcept {
     if (!ordered()) [[likely]]
       return true;
@@ -80,23 +81,63 @@ class CallerLane {
     return pay_ticket();
   }
 
-  /// Whether a request of so many bytes can go without a block: in a cell, or in two.
-  [[nodiscard]] bool fits_cells(std::size_t bytes) const noexcept {
-    return bytes <= layout::inline_request_bytes ||
-           (bytes <= layout::continued_request_bytes && free_cells() > 1);
+  /// What a request and the room for its reply need.
+  [[nodiscard]] static constexpr bool fits_cell(std::size_t request, std::size_t reply) noexcept {
+    return request <= layout::inline_request_bytes && reply <= layout::inline_reply_bytes;
   }
-  /// The usual case in a few dozen instructions: room is there, and the request is small, which the
-  /// caller of this checks.
-  [[nodiscard]] bool can_publish_small() const noexcept {
-    return free_cells() > 1 && (!ordered() || inbox_has_room());
+  [[nodiscard]] static constexpr bool fits_pair(std::size_t request, std::size_t reply) noexcept {
+    return request <= layout::paired_request_bytes && reply <= layout::paired_reply_bytes;
   }
-  /// REQUIRES: can_publish_small(), and at most continued_request_bytes. Does not notify. `stamp`:
-  /// the time, when this command is timed, or 0. take_turn() has to follow.
-  Ticket publish_small(std::uint32_t command, layout::Phase phase,
-                       std::span<const std::byte> request, std::uint64_t stamp) noexcept;
+  /// The usual case in a few dozen instructions: there is room for a command of any shape, and the
+  /// endpoint has not lost its owner.
+  [[nodiscard]] bool can_publish_fast() const noexcept {
+    return free_cells() > 1 && target_->attention.attention.load(std::memory_order_relaxed) !=
+                                   static_cast<std::uint32_t>(layout::Attention::vacant);
+  }
+  /// The endpoint has global order: every command needs a ticket.
+  [[nodiscard]] bool ordered() const noexcept {
+    return head_->owner.mode.load(std::memory_order_relaxed) ==
+           static_cast<std::uint32_t>(layout::LaneMode::ordered);
+  }
+  [[nodiscard]] bool inbox_has_room() const noexcept;
+  /// These publish and do not notify; under global order take_turn() has to follow. `stamp`: the
+  /// time, when this command is timed, or 0. REQUIRES: can_publish_fast().
+  /// In one cell. REQUIRES: fits_cell().
+  Ticket publish_cell(std::uint32_t command, layout::Phase phase,
+                      std::span<const std::byte> request, std::uint64_t stamp) noexcept;
+  /// In two cells. REQUIRES: fits_pair().
+  Ticket publish_pair(std::uint32_t command, layout::Phase phase,
+                      std::span<const std::byte> request, std::uint64_t stamp) noexcept;
+  /// `count` one-way commands, each in one cell. A kill leaves the first of them.
+  /// REQUIRES: count < free_cells(); fits_cell(each, 0); not ordered().
+  void publish_run(std::uint32_t command, const std::byte* requests, std::size_t each,
+                   std::size_t count) noexcept;
+  /// A call whose request lies in a block, and perhaps its reply in the same one.
+  struct InBlock {
+    std::uint32_t offset64;   ///< of the block
+    std::uint32_t request64;  ///< where the request begins
+    std::uint32_t request_bytes;
+    std::uint32_t reply64;         ///< where the reply may be put
+    std::uint32_t reply_capacity;  ///< 0: the reply fits the cell
+  };
+  Ticket publish_block(std::uint32_t command, const InBlock& in, std::uint64_t stamp) noexcept;
   /// Makes sure that the owner hears of what was published.
   void notify() noexcept {
     if (needs_notice()) ring();
+  }
+  /// REQUIRES: needs_notice() said so.
+  void ring() noexcept;
+  [[nodiscard]] bool needs_notice() const noexcept {
+    wait::publisher_fence();  // SYNC lane.notice: the command, then "must I wake?"
+    return notice_is_due();
+  }
+  /// needs_notice() after a fence of its caller's.
+  [[nodiscard]] bool notice_is_due() const noexcept {
+    const auto mode = head_->owner.mode.load(std::memory_order_relaxed);
+    // SYNC wait.parked
+    const auto attention = target_->attention.attention.load(std::memory_order_acquire);
+    return mode == static_cast<std::uint32_t>(layout::LaneMode::cold) ||
+           attention == static_cast<std::uint32_t>(layout::Attention::parked);
   }
 
   [[nodiscard]] bool replied(Ticket ticket) const noexcept {
@@ -115,9 +156,21 @@ class CallerLane {
     const auto head = ReplyHead::unpack(cell.word[1].load(std::memory_order_relaxed));
     return {static_cast<StatusCode>(layout::CellWord{word(ticket.cell)}.code()), head.bytes};
   }
-  /// The bytes of an inline answer. REQUIRES: into.size() is at most inline_reply_bytes.
-  void load_inline(Ticket ticket, std::span<std::byte> into) const noexcept {
-    load_words<reply_inline_offset / 8>(cells_[ticket.cell], into);
+  /// Whether an answer of so many bytes lies in the command's cells.
+  [[nodiscard]] bool answer_in_cells(Ticket ticket, std::size_t bytes) const noexcept {
+    return bytes <= layout::inline_reply_bytes ||
+           (bytes <= layout::paired_reply_bytes && use_[ticket.cell].second != no_cell);
+  }
+  /// Its bytes. REQUIRES: answer_in_cells(ticket, into.size())
+  void load_answer(Ticket ticket, std::span<std::byte> into) const noexcept {
+    if (into.size() <= layout::inline_reply_bytes) [[likely]] {
+      load_words<reply_inline_offset / 8>(cells_[ticket.cell], into);
+      return;
+    }
+    load_words<reply_inline_offset / 8>(cells_[ticket.cell],
+                                        into.first<layout::inline_reply_bytes>());
+    load_words<second_offset / 8>(cells_[use_[ticket.cell].second],
+                                  into.subspan(layout::inline_reply_bytes));
   }
   /// REQUIRES: replied(ticket). One copy of the answer.
   [[nodiscard]] CellWords take_reply(Ticket ticket) const noexcept {
@@ -133,8 +186,7 @@ class CallerLane {
     use.blocks = {};
     --calls_;
     use_next(ticket.cell);
-    if (use.continuation != no_cell) [[unlikely]]
-      use_next(std::exchange(use.continuation, no_cell));
+    if (use.second != no_cell) use_next(std::exchange(use.second, no_cell));
   }
   /// Fires the probe: the call has ended for its caller.
   void probe_answer(std::uint32_t record, Ticket ticket, std::uint32_t bytes,
@@ -202,7 +254,7 @@ class CallerLane {
   struct CellUse {
     LentBlocks blocks;
     bool cancel_asked = false;
-    std::uint16_t continuation = no_cell;  ///< where the request goes on
+    std::uint16_t second = no_cell;  ///< of a pair
   };
   /// Which command lies in which cell, in one word: CursorWord is just that.
   using Place = layout::CursorWord;
@@ -214,25 +266,10 @@ class CallerLane {
     const layout::CellWord seen{bits};
     return seen.seq() == seq && seen.phase() == layout::Phase::reply;
   }
-  [[nodiscard]] bool needs_notice() const noexcept {
-    wait::publisher_fence();  // SYNC lane.notice: the command, then "must I wake?"
-    const auto mode = head_->owner.mode.load(std::memory_order_relaxed);
-    // SYNC wait.parked
-    const auto attention = target_->attention.attention.load(std::memory_order_acquire);
-    return mode == static_cast<std::uint32_t>(layout::LaneMode::cold) ||
-           attention == static_cast<std::uint32_t>(layout::Attention::parked);
-  }
-  /// Asks for the lines of one-way commands that have finished: they are about to be used again.
-  void fetch_done(std::uint64_t done) const noexcept;
+  template <class OnLost, class OnBlock>
+  void collect_sends(OnLost& on_lost, OnBlock& on_block) noexcept;
   void note_outstanding(Place place, layout::Phase phase) noexcept;
-  void ring() noexcept;
-  [[nodiscard]] bool ordered() const noexcept {
-    return head_->owner.mode.load(std::memory_order_relaxed) ==
-           static_cast<std::uint32_t>(layout::LaneMode::ordered);
-  }
-  [[nodiscard]] bool inbox_has_room() const noexcept;
-  void fill(layout::Cell& cell, const Outgoing& out, std::uint32_t next,
-            std::uint32_t flags) noexcept;
+  static std::uint32_t fill(layout::Cell& cell, const Outgoing& out) noexcept;
   static std::uint32_t fill_beside(layout::Cell& cell, const Outgoing& out, bool named) noexcept;
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
   void push_free(std::uint32_t cell) noexcept {
@@ -244,16 +281,19 @@ class CallerLane {
     free_[--free_head_ & mask_] = static_cast<std::uint16_t>(cell);
   }
   std::uint32_t pop_free() noexcept { return free_[free_head_++ & mask_]; }
-  /// The cell of a command that has ended, and the one in which its request went on.
+  /// The cell of a command that has ended, and its second one.
   void give_back(std::uint32_t cell) noexcept {
-    push_free(cell);
     CellUse& use = use_[cell];
-    if (use.continuation != no_cell) push_free(std::exchange(use.continuation, no_cell));
+    if (use.second != no_cell) push_free(std::exchange(use.second, no_cell));
+    push_free(cell);
   }
   /// Returns the flag that says so.
   std::uint32_t put_stamp(Place at, std::uint64_t now) noexcept;
-  std::uint32_t continue_in_next(std::uint32_t cell, std::uint32_t more,
-                                 std::span<const std::byte> rest) noexcept;
+  /// The second cell of the command that goes to `cell`, with what the first has no room for.
+  std::uint32_t put_second(std::uint32_t cell, std::span<const std::byte> request) noexcept;
+  /// The one way to commit: word 1, then the word of the cell.
+  Ticket commit(Place at, const RequestHead& head, layout::Phase phase,
+                std::uint32_t command) noexcept;
   void set_cancel(std::uint32_t cell) noexcept;
   void clear_cancel(std::uint32_t cell) noexcept;
   /// Asks to cancel every call and one-way command of that name that is not answered.
@@ -283,6 +323,8 @@ class CallerLane {
   std::uint32_t sends_tail_ = 0;
   std::uint32_t quarantined_count_ = 0;
   std::uint32_t calls_ = 0;
+  std::uint32_t seen_send_answers_ = 0;
+  std::uint64_t read_sends_below_ = 0;  ///< one-way commands that may have been answered
   bool owes_ticket_ = false;
   std::array<std::uint16_t, layout::cells_per_lane_max> free_{};
   std::array<Place, layout::cells_per_lane_max> sends_{};  ///< one-way, not yet taken back
@@ -298,47 +340,7 @@ inline void CallerLane::note_outstanding(Place place, layout::Phase phase) noexc
   }
 }
 
-// The compiler takes the lines of a probe's note for instructions, and would not inline it.
-[[gnu::always_inline]] inline Ticket CallerLane::publish_small(std::uint32_t command,
-                                                               layout::Phase phase,
-                                                               std::span<const std::byte> request,
-                                                               std::uint64_t stamp) noexcept {
-  const Place at = next_;
-  std::uint32_t next = pop_free();
-  layout::Cell& cell = cells_[at.cell()];
-  RequestHead head{next, 0, static_cast<std::uint32_t>(request.size())};
-  if (request.size() > layout::inline_request_bytes) [[unlikely]] {
-    head.flags = layout::cell_flags::continued;
-    next = continue_in_next(at.cell(), next, request.subspan(layout::inline_request_bytes));
-    request = request.first(layout::inline_request_bytes);
-  }
-  if (stamp != 0) [[unlikely]]
-    head.flags |= put_stamp(at, stamp);
-  store_words<inline_offset / 8>(cell, request);
-  cell.word[1].store(head.pack(), std::memory_order_relaxed);
-  SHMBUS_TESTPOINT("lane.filled");
-  const auto word = layout::CellWord::make(at.seq(), phase, command);
-  probes::publish(command & layout::CellWord::code_mask, index_, endpoint_, at.seq(), head.bytes,
-                  phase == layout::Phase::send);
-  // SYNC lane.publish: the commit point.
-  cell.word[0].store(word.bits, std::memory_order_release);
-  SHMBUS_TESTPOINT("lane.published");
-  next_ = Place::make(at.seq() + 1, next);
-  head_->counters.published.store(at.seq(), std::memory_order_relaxed);
-  note_outstanding(at, phase);
-  return {at.cell(), at.seq()};
-}
-
-/// A request goes on in the cell that was to be the next one. Returns the next one.
-inline std::uint32_t CallerLane::continue_in_next(std::uint32_t cell, std::uint32_t more,
-                                                  std::span<const std::byte> rest) noexcept {
-  const std::uint32_t next = pop_free();
-  store_words<continued_offset / 8>(cells_[more], rest);
-  cells_[more].word[1].store(RequestHead{next, 0, 0}.pack(), std::memory_order_relaxed);
-  use_[cell].continuation = static_cast<std::uint16_t>(more);
-  return next;
-}
-
 }  // namespace shmbus::lane
 
 #include "lane/caller_lane_collect.hpp"
+#include "lane/caller_lane_publish.hpp"

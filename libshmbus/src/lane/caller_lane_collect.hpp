@@ -33,33 +33,38 @@ void CallerLane::withdraw(std::uint32_t command, OnLost on_lost) noexcept {
   sends_tail_ = kept;
 }
 
-inline void CallerLane::fetch_done(std::uint64_t done) const noexcept {
-  for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
-    const Place sent = sends_[i & mask_];
-    if (sent.seq() >= done) break;
-    fetch_to_write(&cells_[sent.cell()]);
-    const auto more = use_[sent.cell()].continuation;
-    if (more != no_cell) fetch_to_write(&cells_[more]);
+/// Everything below `done` has finished. What was lost or refused has an answer in its cell. Each
+/// such answer is counted before it is stored, so a command that was published after the last count
+/// has none: its cell is not read, which would fetch a line that is only to be overwritten.
+template <class OnLost, class OnBlock>
+void CallerLane::collect_sends(OnLost& on_lost, OnBlock& on_block) noexcept {
+  // SYNC lane.done: everything below has finished, also with the memory it was sent in.
+  const std::uint64_t done = std::max(head_->journal[0].done.load(std::memory_order_acquire),
+                                      head_->journal[1].done.load(std::memory_order_acquire));
+  // After `done`: an owner that answers counts before it stores `done`. SYNC lane.send_answers
+  const std::uint32_t answers = head_->events.send_answers.load(std::memory_order_acquire);
+  if (answers != seen_send_answers_) [[unlikely]] {
+    seen_send_answers_ = answers;
+    read_sends_below_ = next_.seq();
+  }
+  for (; sends_tail_ != sends_head_; ++sends_head_) {
+    const Place sent = sends_[sends_head_ & mask_];
+    if (sent.seq() < read_sends_below_) [[unlikely]] {
+      const layout::CellWord seen{word(sent.cell())};
+      const bool answered = is_reply(seen.bits, sent.seq());
+      if (!answered && sent.seq() >= done) break;
+      if (answered) on_lost(LostSend{sent.seq(), static_cast<StatusCode>(seen.code())});
+    } else if (sent.seq() >= done) {
+      break;
+    }
+    free_blocks(use_[sent.cell()], on_block);
+    give_back(sent.cell());
   }
 }
 
 template <class OnLost, class OnBlock>
 void CallerLane::collect(OnLost on_lost, OnBlock on_block) noexcept {
-  if (sends_tail_ != sends_head_) {
-    // SYNC lane.done: everything below has finished, also with the memory it was sent in.
-    const std::uint64_t done = std::max(head_->journal[0].done.load(std::memory_order_acquire),
-                                        head_->journal[1].done.load(std::memory_order_acquire));
-    fetch_done(done);
-    for (; sends_tail_ != sends_head_; ++sends_head_) {
-      const Place sent = sends_[sends_head_ & mask_];
-      const layout::CellWord seen{word(sent.cell())};
-      const bool answered = is_reply(seen.bits, sent.seq());
-      if (!answered && sent.seq() >= done) break;
-      if (answered) on_lost(LostSend{sent.seq(), static_cast<StatusCode>(seen.code())});
-      free_blocks(use_[sent.cell()], on_block);
-      give_back(sent.cell());
-    }
-  }
+  if (sends_tail_ != sends_head_) collect_sends(on_lost, on_block);
   for (std::uint32_t i = 0; i < quarantined_count_;) {
     const Place place = quarantined_[i];
     if (!is_reply(word(place.cell()), place.seq())) {

@@ -6,6 +6,7 @@
 // nobody else writes, is what tells a successor that this command must not run again.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -25,8 +26,9 @@ namespace shmbus::serve {
 
 /// A command that was just started.
 struct Taken {
-  lane::RequestWords words;  // filled by take()
+  lane::RequestWords words;  // filled by take(), as all of this
   std::uint32_t cell = 0;
+  layout::Cell* second = nullptr;  ///< of a pair
 
   [[nodiscard]] layout::CellWord word() const noexcept { return {words[0]}; }
   [[nodiscard]] lane::RequestHead head() const noexcept {
@@ -54,7 +56,31 @@ class OwnerLane {
     if (word.seq() != next_seq_) return std::nullopt;
     return word.code();
   }
-  TakeResult take(Taken& out) noexcept;
+  TakeResult take(Taken& out, layout::CellWord& word, lane::RequestHead& head) noexcept;
+  TakeResult take(Taken& out) noexcept {
+    layout::CellWord word;
+    lane::RequestHead head;
+    return take(out, word, head);
+  }
+  /// What take() finds most often, in half its instructions: a request in one cell that asks for
+  /// nothing. False: take() says what there is. Of `out.words`, 0, 1 and 3 to 7 are filled.
+  /// REQUIRES: !wait::publishers_fence()
+  bool take_plain(Taken& out, layout::CellWord& word, std::uint32_t& bytes) noexcept;
+  /// What take_plain() would take is a one-way command of that name and size.
+  [[nodiscard]] bool next_is_plain_send(std::uint32_t name, std::size_t bytes) const noexcept {
+    const layout::Cell& cell = cells_[next_cell_];
+    const auto wanted = layout::CellWord::make(next_seq_, layout::Phase::send, name);
+    // SYNC lane.publish
+    return cell.word[0].load(std::memory_order_acquire) == wanted.bits &&
+           cell.word[1].load(std::memory_order_relaxed) >> 32U == bytes;
+  }
+  /// Commands that wait, by the caller's own count.
+  [[nodiscard]] std::uint32_t queued() const noexcept {
+    const std::uint64_t newest = head_->counters.published.load(std::memory_order_relaxed);
+    if (newest < next_seq_) return waiting() ? 1 : 0;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(newest - next_seq_ + 1, mask_ + 1));
+  }
+  [[nodiscard]] std::uint32_t next_cell() const noexcept { return next_cell_; }
   /// The command taken last is all that its caller has under way: it named the cell of the one
   /// before, whose answer it has read. Nothing follows before it has read this answer too.
   [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
@@ -68,10 +94,21 @@ class OwnerLane {
     journal_->done.store(seq + 1, std::memory_order_release);  // SYNC lane.done
   }
 
+  /// A one-way command will be answered by the next store into its cell: its sender has to look.
+  void count_send_answer() noexcept {
+    // SYNC lane.send_answers: counted before it is there.
+    head_->events.send_answers.fetch_add(1, std::memory_order_acq_rel);
+  }
+
   [[nodiscard]] bool cancel_asked(std::uint32_t cell) const noexcept {
     // SYNC lane.cancel
     return ((head_->caller.cancel[cell / 64].load(std::memory_order_acquire) >> (cell % 64)) &
             1U) != 0;
+  }
+  /// False: cancel_asked() would say no. Of many cells at once, since hardly any is ever cancelled.
+  [[nodiscard]] bool cancels_near(std::uint32_t cell) const noexcept {
+    // SYNC lane.cancel
+    return head_->caller.cancel[cell / 64].load(std::memory_order_acquire) != 0;
   }
   void set_mode(layout::LaneMode mode) noexcept {
     head_->owner.mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
@@ -118,6 +155,12 @@ class OwnerLane {
   }
   static constexpr std::uint32_t lines_ahead = 2;
 
+  /// No correct caller links beyond its lane: leave it alone from here on.
+  [[gnu::cold]] TakeResult poison() noexcept {
+    poisoned_ = true;
+    return TakeResult::poisoned;
+  }
+
   /// `named`, which a line names that may be still on its way. Streams walk the cells in order:
   /// taking the neighbour's number from here lets the processor fetch that cell meanwhile.
   [[nodiscard]] std::uint32_t expected(std::uint32_t named, std::uint32_t after) const noexcept {
@@ -143,28 +186,28 @@ class OwnerLane {
   std::uint32_t last_cell_ = ~0U;
 };
 
-inline TakeResult OwnerLane::take(Taken& out) noexcept {
+/// `word` and `head` are what the first two of `out.words` say, which the compiler would load
+/// again.
+[[gnu::always_inline]] inline TakeResult OwnerLane::take(Taken& out, layout::CellWord& word,
+                                                         lane::RequestHead& head) noexcept {
   layout::Cell& cell = cells_[next_cell_];
-  // SYNC lane.publish
-  const layout::CellWord word{cell.word[0].load(std::memory_order_acquire)};
-  if (word.seq() != next_seq_) return TakeResult::nothing;
-  if (word.phase() != layout::Phase::request && word.phase() != layout::Phase::send) {
-    return TakeResult::nothing;
-  }
+  word = {cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
+  if (word.seq() != next_seq_ || !word.is_command()) return TakeResult::nothing;
   lane::copy_cell(out.words, cell, word.bits);
+  head = lane::RequestHead::unpack(out.words[1]);
   out.cell = next_cell_;
-  std::uint32_t next = expected(out.head().next, next_cell_ + 1);
-  layout::Cell* more = nullptr;
-  if (out.head().has(layout::cell_flags::continued) && next <= mask_) {
-    more = &cells_[next];
-    lane::copy_continuation(out.words, *more);
-    next = expected(lane::RequestHead::unpack(more->word[1].load(std::memory_order_relaxed)).next,
-                    next + 1);
+  std::uint32_t neighbour = next_cell_ + 1;
+  out.second = nullptr;
+  if (head.paired()) {
+    const std::uint32_t second = expected(head.second, neighbour++);
+    if (second > mask_) [[unlikely]]
+      return poison();
+    out.second = &cells_[second];
+    lane::copy_second(out.words, *out.second);
   }
-  if (poisoned_ || next > mask_) [[unlikely]] {
-    poisoned_ = true;  // no correct caller links beyond its lane: leave it alone from here on
-    return TakeResult::poisoned;
-  }
+  const std::uint32_t next = expected(head.next, neighbour);
+  if (poisoned_ || next > mask_) [[unlikely]]
+    return poison();
   ++next_seq_;
   one_by_one_ = next == last_cell_;
   last_cell_ = next_cell_;
@@ -174,11 +217,47 @@ inline TakeResult OwnerLane::take(Taken& out) noexcept {
   if (!SHMBUS_MISTAKE("cursor.late")) note_started();
   if (word.phase() == layout::Phase::send) {
     draw_line(cell);
-    if (more != nullptr) draw_line(*more);
+    if (out.second != nullptr) draw_line(*out.second);
   }
   probes::take(word.code(), index_, endpoint_, next_seq_ - 1, caller_);
   wait::publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
   return TakeResult::taken;
+}
+
+[[gnu::always_inline]] inline bool OwnerLane::take_plain(Taken& out, layout::CellWord& word,
+                                                         std::uint32_t& bytes) noexcept {
+  const std::uint32_t at = next_cell_;
+  const std::uint64_t seq = next_seq_;
+  layout::Cell& cell = cells_[at];
+  word = {cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
+  if (word.seq() != seq || !word.is_command()) return false;
+  const std::uint64_t word1 = cell.word[1].load(std::memory_order_relaxed);
+  constexpr std::uint64_t flags = 0xFFFF0000;
+  const auto named = static_cast<std::uint32_t>(word1 & 0xFFFFU);
+  bytes = static_cast<std::uint32_t>(word1 >> 32U);
+  const std::uint32_t next = expected(named, at + 1);
+  if ((word1 & flags) != 0 || bytes > layout::inline_request_bytes || next > mask_ || poisoned_)
+      [[unlikely]] {
+    return false;
+  }
+  out.words[0] = word.bits;
+  out.words[1] = word1;
+  lane::copy_inline(out.words, cell);
+  out.cell = at;
+  out.second = nullptr;
+  next_seq_ = seq + 1;
+  one_by_one_ = next == last_cell_;
+  last_cell_ = at;
+  next_cell_ = next;
+  // SYNC lane.cursor: as in take().
+  if (!SHMBUS_MISTAKE("cursor.late")) {
+    journal_->cursor.store(layout::CursorWord::make(seq + 1, next).bits, std::memory_order_release);
+  }
+  // For the stream behind it: see base/line.hpp.
+  if (word.phase() == layout::Phase::send) draw_line(cell);  // SYNC lane.done
+  probes::take(word.code(), index_, endpoint_, seq, caller_);
+  wait::light_publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
+  return true;
 }
 
 }  // namespace shmbus::serve

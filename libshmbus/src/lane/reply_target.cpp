@@ -20,7 +20,7 @@ namespace serve {
 
 void ReplyTarget::commit_code(StatusCode code, std::uint32_t detail,
                               std::string_view text) noexcept {
-  const std::size_t bytes = std::min(text.size(), small_bytes);
+  const std::size_t bytes = std::min(text.size(), one_cell);
   std::copy_n(reinterpret_cast<const std::byte*>(text.data()), bytes, small);
   size = static_cast<std::uint32_t>(bytes);
   commit_words(code, detail, bytes);

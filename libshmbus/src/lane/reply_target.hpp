@@ -26,6 +26,7 @@ namespace shmbus::serve {
 struct ReplyTarget : shmbus::detail::ReplyRoom {
   layout::LaneHead* lane = nullptr;
   layout::Cell* cell = nullptr;
+  layout::Cell* second = nullptr;  ///< of a pair
   std::uint64_t seq = 0;
   std::uint32_t lane_index = 0;  ///< for the probes
 
@@ -35,7 +36,7 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
       commit_code(StatusCode::reply_too_large, needed);
       return;
     }
-    commit_words(StatusCode::ok, 0, size <= small_bytes ? size : 0);
+    commit_words(StatusCode::ok, 0, size <= small_limit ? size : 0);
   }
   void commit_status(const Status& status) noexcept {
     if (status.is_ok()) [[likely]] {
@@ -53,7 +54,13 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
     const auto word =
         layout::CellWord::make(seq, layout::Phase::reply, static_cast<std::uint32_t>(code));
     if (SHMBUS_MISTAKE("reply.early")) cell->word[0].store(word.bits, std::memory_order_release);
-    lane::store_words<lane::reply_inline_offset / 8>(*cell, {small, inline_size});
+    if (inline_size <= one_cell) [[likely]] {
+      lane::store_words<lane::reply_inline_offset / 8>(*cell, {small, inline_size});
+    } else {
+      lane::store_words<lane::reply_inline_offset / 8>(*cell, {small, one_cell});
+      lane::store_words<lane::second_offset / 8>(*second,
+                                                 {small + one_cell, inline_size - one_cell});
+    }
     cell->word[1].store(lane::ReplyHead{size, detail}.pack(), std::memory_order_relaxed);
     SHMBUS_TESTPOINT("reply.filled");
     probes::reply(lane_index, seq, size, static_cast<std::uint32_t>(code));
@@ -68,6 +75,7 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
   void wake_caller() noexcept;
 };
 
-static_assert(shmbus::detail::ReplyRoom::small_bytes == layout::inline_reply_bytes);
+static_assert(shmbus::detail::ReplyRoom::one_cell == layout::inline_reply_bytes);
+static_assert(shmbus::detail::ReplyRoom::small_bytes == layout::paired_reply_bytes);
 
 }  // namespace shmbus::serve

@@ -12,9 +12,9 @@
 //                                                published, for those that are timed
 //
 // Cells are linked: command k names the cell where k + 1 will appear, so a reply that is late
-// pins its own line only. A request that is a little too long goes on in a second cell, which the
-// first names and which names the next command's; it is free again when the first is. The state of
-// a cell is its word, and one store moves it:
+// pins its own line only. A command whose request or reply is a little too long for one cell has a
+// second one, which the first names: the request goes on there, and so does the reply. It is free
+// again when the first is. The state of a cell is its word, and one store moves it:
 //
 //   free ──caller: {k, request|send}──► published ──owner: cursor = {k + 1, next}──► started
 //   started ──owner: {k, reply, status}──► replied            ──caller reads──► free
@@ -68,7 +68,8 @@ struct alignas(line_bytes) LaneOwner {  // L1
 struct alignas(line_bytes) LaneEvents {  // L2
   Word32 count;                          ///< futex: bumped before the caller is woken
   Word32 rung;                           ///< 1 while a ticket for this cold lane is under way
-  std::array<std::uint8_t, 56> pad;
+  Word32 send_answers;  ///< bumped before a one-way command is answered: it was lost or refused
+  std::array<std::uint8_t, 52> pad;
 };
 
 struct alignas(line_bytes) LaneJournal {  // JA, JB
@@ -95,7 +96,7 @@ inline constexpr std::uint32_t reply_block = 2;    ///< the reply may lie in an 
 inline constexpr std::uint32_t deadline = 4;       ///< word 2 is a deadline in clock ticks
 inline constexpr std::uint32_t with_caller = 8;    ///< not wanted once the caller has gone
 inline constexpr std::uint32_t context = 16;       ///< bytes 36..63 are a CellContext
-inline constexpr std::uint32_t continued = 32;     ///< `next` is where the request goes on
+inline constexpr std::uint32_t paired = 32;        ///< has a second cell, named in word 1
 inline constexpr std::uint32_t stamped = 64;       ///< its cell's word behind the cells is when
 }  // namespace cell_flags
 
@@ -113,13 +114,14 @@ struct CellContext {
 };
 
 /// One command. Word by word, in the request phase:
-///   0 CellWord | 1 next 16, flags 16, request bytes 32 | 2 deadline |
-///   3..7 request inline (40 B), or: 3 request block 32, reply block 32 (in 64 B units) |
-///        4 reply capacity 32, then 28 B to the end: inline, or a CellContext
-/// of a cell in which a request goes on:
-///   0 whatever stood there | 1 next 16 | 2..7 the request from its byte 40 on (48 B)
+///   0 CellWord | 1 next 16, flags 16, request bytes 32; or, paired: bytes 16, second cell 16 |
+///   2 deadline | 3..7 request inline (40 B), or: 3 request block 32, reply block 32 (in 64 B
+///   units) | 4 reply capacity 32, then 28 B to the end: inline, or a CellContext
 /// and in the reply phase:
 ///   0 CellWord | 1 reply bytes 32, detail 32 | 2..7 reply inline (48 B)
+/// The second cell of a pair:
+///   0 whatever stood there | 1..7 the request from its byte 40 on, then the reply from its byte
+///   48 on (56 B)
 struct alignas(line_bytes) Cell {
   std::array<Word64, 8> word;
 };

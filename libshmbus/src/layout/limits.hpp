@@ -28,10 +28,11 @@ inline constexpr std::uint64_t segment_bytes_max = 1ULL << 38;  // 32-bit offset
 inline constexpr std::size_t name_bytes_max = 128;
 inline constexpr std::size_t schema_bytes_max = 1984;
 inline constexpr std::size_t label_bytes_max = 32;
-inline constexpr std::size_t inline_request_bytes = 40;     // in its cell, no payload block named
-inline constexpr std::size_t continued_request_bytes = 88;  // in its cell and one more
+inline constexpr std::size_t inline_request_bytes = 40;  // in its cell, no payload block named
+inline constexpr std::size_t paired_request_bytes = 96;  // in its cell and a second one
 inline constexpr std::size_t inline_request_beside_block_bytes = 28;
 inline constexpr std::size_t inline_reply_bytes = 48;
+inline constexpr std::size_t paired_reply_bytes = 104;  // in its cell and a second one
 
 inline constexpr std::uint32_t participants_default = 128;
 inline constexpr std::uint32_t names_default = 256;

@@ -68,6 +68,8 @@ struct CellWord {
   [[nodiscard]] constexpr std::uint32_t code() const noexcept {
     return static_cast<std::uint32_t>(bits & code_mask);
   }
+  /// A request or a one-way command: the two odd phases.
+  [[nodiscard]] constexpr bool is_command() const noexcept { return (bits & (1U << 14U)) != 0; }
 };
 
 struct CursorWord {

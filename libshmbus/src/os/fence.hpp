@@ -25,6 +25,16 @@ void full_fence() noexcept;
 /// Once for each process, before it publishes anything.
 void prepare_fences() noexcept;
 
+/// Whether publisher_fence() has to be more than an order for the compiler: there is no membarrier.
+[[nodiscard]] inline bool publishers_fence() noexcept {
+  return detail::publisher_must_fence.load(std::memory_order_relaxed);
+}
+
+/// publisher_fence() where publishers_fence() said no.
+inline void light_publisher_fence() noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
 inline void publisher_fence() noexcept {
   if (detail::publisher_must_fence.load(std::memory_order_relaxed)) [[unlikely]] {
     detail::full_fence();

@@ -16,15 +16,15 @@ namespace shmbus::recorder {
 
 enum class Kind : std::uint8_t {
   none = 0,
-  served = 1,        ///< a command has run, or was refused: outcome, times, request
-  caller_span = 2,   ///< a traced call, as its caller saw it; this and other spans: trace/record.hpp
-  joined = 3,        ///< excerpt: Identity
-  left = 4,          ///< excerpt: Identity
-  died = 5,          ///< found dead; written by whoever took its seat back. excerpt: Identity
-  registered = 6,    ///< a name, at an endpoint
-  unregistered = 7,  ///< the same, taken back
-  told = 8,          ///< it had started this command when it died, and its caller was told
-  gave_up = 9,       ///< a caller's call ended without an answer: outcome is its ErrorKind
+  served = 1,       ///< a command has run, or was refused: outcome, times, request
+  caller_span = 2,  ///< a traced call, as its caller saw it; this and other spans: trace/record.hpp
+  joined = 3,       ///< excerpt: Identity
+  left = 4,         ///< excerpt: Identity
+  died = 5,         ///< found dead; written by whoever took its seat back. excerpt: Identity
+  registered = 6,   ///< a name, at an endpoint
+  unregistered = 7,   ///< the same, taken back
+  told = 8,           ///< it had started this command when it died, and its caller was told
+  gave_up = 9,        ///< a caller's call ended without an answer: outcome is its ErrorKind
   handler_span = 20,  ///< a traced command, as its handler ran it
   work_span = 21,     ///< a piece of work that the programmer named
 };

@@ -106,6 +106,11 @@ std::uint32_t tell_started(const Attachment& bus, std::uint32_t lane, ControlWor
     lane::CellWords words;
     lane::copy_cell(words, cell, seen.bits);  // while it is the request that stands there
     const auto answer = CellWord::make(seen.seq(), Phase::reply, static_cast<std::uint32_t>(why));
+    if (seen.phase() == Phase::send && !SHMBUS_MISTAKE("answer.uncounted")) {
+      // SYNC lane.send_answers: counted before it is there, so that its sender looks.
+      view.lane(lane).events.send_answers.fetch_add(1, std::memory_order_acq_rel);
+      SHMBUS_TESTPOINT("recovery.counted");
+    }
     // SYNC lane.reply
     if (cell.word[0].compare_exchange_strong(seen.bits, answer.bits, std::memory_order_acq_rel,
                                              std::memory_order_relaxed)) {

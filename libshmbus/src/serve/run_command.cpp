@@ -1,5 +1,6 @@
 // Running the commands of one lane: take, check, call the handler, answer, count. What a caller
 // waits for comes first; what nobody waits for comes after the answer.
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -12,13 +13,25 @@
 
 namespace shmbus::detail {
 
+using layout::CellWord;
+
 std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept {
   Invocation& call = call_;
   call.turn_to(lane);
   const Running here(&call);  // for the calls that its handlers make
   std::size_t ran = 0;
-  while (ran < limit && lane.take(call.taken) == serve::TakeResult::taken) {
-    run(call);
+  const bool light = !wait::publishers_fence();
+  CellWord word;
+  std::uint32_t bytes = 0;
+  lane::RequestHead head;
+  while (ran < limit) {
+    if (light && lane.take_plain(call.taken, word, bytes)) {
+      run_plain(call, word, bytes);
+    } else if (lane.take(call.taken, word, head) == serve::TakeResult::taken) {
+      run(call, word, head);
+    } else {
+      break;
+    }
     ++ran;
     if (lane.one_by_one()) {  // to look now would take the line from whoever reads the answer
       resting_ = &lane;
@@ -28,20 +41,85 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   return ran;
 }
 
-[[gnu::always_inline]] inline void ServerCore::run(Invocation& call) noexcept {
+/// As run(), for what take_plain() took.
+[[gnu::always_inline]] inline void ServerCore::run_plain(Invocation& call, CellWord word,
+                                                         std::uint32_t bytes) noexcept {
+  const auto* entry = handlers_.find(word.code());
+  if (entry == nullptr || call.lane->cancels_near(call.taken.cell) || !sampler_.pass())
+      [[unlikely]] {
+    run(call, word, call.taken.head());
+    return;
+  }
+  SHMBUS_TESTPOINT("command.started");
+  if (!guard_->was_intact()) [[unlikely]]
+    return;
+  const bool one_way = word.phase() == layout::Phase::send;
+  if (one_way) {
+    call.begin_one_way();
+  } else {
+    call.begin(word);
+  }
+  const auto* cell = reinterpret_cast<const std::byte*>(call.taken.words.data());
+  call.request = {cell + lane::inline_offset, bytes};
+  auto& stats = *entry->stats;
+  Context context(call);
+  probes::start(call.lane->index(), word.seq(), bytes);
+  running_ = true;
+  const Status status = entry->handler(context);
+  running_ = false;
+  if (SHMBUS_MISTAKE("cursor.late")) call.lane->note_started();
+  SHMBUS_TESTPOINT("command.ran");
+  call.unusual |= call.deferred || call.target.needed != 0;
+  if (call.unusual) [[unlikely]]
+    before_answer(call, status);
+  if (one_way) {
+    call.lane->mark_done(call.taken.word().seq());  // of the last, if the handler has taken more
+  } else {
+    if (!call.deferred) call.target.commit_status(status);
+    stats::add(stats.bytes_out, call.target.size);
+  }
+  stats::add(stats.commands, 1);
+  stats::add(stats.bytes_in, bytes);
+  if (!status.is_ok()) [[unlikely]] {
+    stats::add(stats.errors, 1);
+    observe_failed(call, status);
+  }
+}
+
+bool ServerCore::take_next(Invocation& call, std::span<std::byte> into) noexcept {
+  serve::OwnerLane& lane = *call.lane;
+  const std::uint32_t name = call.taken.word().code();
+  if (!call.one_way || call.unusual || call.in_block || wait::publishers_fence() ||
+      lane.cancels_near(lane.next_cell()) || !lane.next_is_plain_send(name, into.size())) {
+    return false;
+  }
+  CellWord word;
+  std::uint32_t bytes = 0;
+  if (!lane.take_plain(call.taken, word, bytes)) return false;
+  SHMBUS_TESTPOINT("command.started");
+  if (!guard_->was_intact() || bytes != into.size()) return false;  // it is lost with this process
+  std::memcpy(into.data(), call.taken.words.data() + lane::inline_offset / 8, bytes);
+  if (const auto* entry = handlers_.find(name)) {
+    stats::add(entry->stats->commands, 1);
+    stats::add(entry->stats->bytes_in, bytes);
+  }
+  return true;
+}
+
+void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& head) noexcept {
   SHMBUS_TESTPOINT("command.started");
   if (!guard_->was_intact()) [[unlikely]]
     return;  // what was copied from the cell may be zeros that no caller sent
-  call.begin();
-  const auto* entry = handlers_.find(call.taken.word().code());
-  const StatusCode why = entry != nullptr ? why_not(call) : StatusCode::not_registered;
+  call.begin(word);
+  const auto* entry = handlers_.find(word.code());
+  const StatusCode why = entry != nullptr ? why_not(call, head) : StatusCode::not_registered;
   if (why != StatusCode::ok) [[unlikely]] {
     refuse(call, why);
     return;
   }
   // The handler may remove its own name, which moves it within the table.
   auto& stats = *entry->stats;
-  if (call.taken.head().has(layout::cell_flags::stamped)) [[unlikely]]
+  if (head.has(layout::cell_flags::stamped)) [[unlikely]]
     note_time_queued(call, stats);
   const bool sampled = sampler_.due();
   const std::uint64_t began = sampled ? begin_observed(call) : 0;
@@ -53,7 +131,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   if (SHMBUS_MISTAKE("cursor.late")) call.lane->note_started();
   SHMBUS_TESTPOINT("command.ran");
   call.unusual |= call.deferred || call.target.needed != 0;
-  if (call.unusual) [[unlikely]]
+  if (call.unusual || (call.in_block && !status.is_ok())) [[unlikely]]
     before_answer(call, status);
   if (call.one_way) {
     call.lane->mark_done(call.taken.word().seq());
@@ -68,7 +146,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   }
   stats::add(stats.commands, 1);
   stats::add(stats.bytes_in, call.request.size());
-  stats::add(stats.bytes_out, call.target.size);
+  if (!call.one_way) stats::add(stats.bytes_out, call.target.size);
   if (!status.is_ok()) [[unlikely]] {
     stats::add(stats.errors, 1);
     if (!sampled) observe_failed(call, status);
@@ -76,16 +154,53 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
 }
 
 /// Why a command is not run at all, or ok.
-inline StatusCode ServerCore::why_not(Invocation& call) noexcept {
-  const serve::Taken& taken = call.taken;
-  if (call.lane->cancel_asked(taken.cell)) [[unlikely]]
+[[gnu::always_inline]] inline StatusCode ServerCore::why_not(
+    Invocation& call, const lane::RequestHead& head) noexcept {
+  if (call.lane->cancel_asked(call.taken.cell)) [[unlikely]]
     return StatusCode::cancelled;
-  const auto head = taken.head();
   if (head.plain()) [[likely]] {
-    const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
+    const auto* cell = reinterpret_cast<const std::byte*>(call.taken.words.data());
     call.request = {cell + lane::inline_offset, head.bytes};
     return StatusCode::ok;
   }
+  return why_not_in_block(call, head);
+}
+
+/// The same for what lies in blocks, and asks for nothing else. One look at the lease for both when
+/// they lie close together.
+StatusCode ServerCore::why_not_in_block(Invocation& call, const lane::RequestHead& head) noexcept {
+  using namespace layout::cell_flags;
+  constexpr std::uint64_t close = 16 * 1024;
+  const std::uint32_t shape = head.flags & ~stamped;
+  if (shape != request_block && shape != (request_block | reply_block)) {
+    return why_not_unusual(call, head);
+  }
+  lane::BlockNames names;
+  const auto* cell = reinterpret_cast<const std::byte*>(call.taken.words.data());
+  std::memcpy(&names, cell + lane::inline_offset, sizeof names);
+  const bool far_reply = (shape & reply_block) != 0;
+  const std::uint64_t request = names.request_offset64 * payload::block_unit;
+  const std::uint64_t reply = far_reply ? names.reply_offset64 * payload::block_unit : request;
+  const std::uint64_t begin = std::min(request, reply);
+  const std::uint64_t end =
+      std::max(request + head.bytes, reply + (far_reply ? names.reply_capacity : 0));
+  if (end - begin > close || begin == end) return why_not_unusual(call, head);
+  auto* const base = payload::resolve(
+      bus_->view(), {static_cast<std::uint32_t>(begin / payload::block_unit), end - begin},
+      call.lane->party());
+  if (base == nullptr) [[unlikely]]
+    return why_not_unusual(call, head);  // each by itself
+  call.in_block = true;
+  call.request = {base + (request - begin), head.bytes};
+  if (far_reply) {
+    call.target.block = base + (reply - begin);
+    call.target.capacity = names.reply_capacity;
+  }
+  return StatusCode::ok;
+}
+
+StatusCode ServerCore::why_not_unusual(Invocation& call, const lane::RequestHead& head) noexcept {
+  const serve::Taken& taken = call.taken;
   call.unusual = true;
   if (head.has(layout::cell_flags::context)) call.begin_span();
   if (head.has(layout::cell_flags::deadline)) {
@@ -108,6 +223,7 @@ void ServerCore::refuse(Invocation& call, StatusCode why) noexcept {
   if (why == StatusCode::malformed || !locate_memory(call)) call.request = {};
   keep_request(call);
   if (call.span) call.end_span(kind_of(why), 0);
+  if (call.one_way) call.lane->count_send_answer();
   call.target.commit_code(why);
   if (call.one_way) call.lane->mark_done(call.taken.word().seq());
   const std::uint64_t now = wait::ticks();
@@ -122,8 +238,8 @@ bool ServerCore::locate_memory(Invocation& call) noexcept {
   const auto* cell = reinterpret_cast<const std::byte*>(taken.words.data());
   lane::BlockNames names;
   std::size_t at = lane::inline_offset;
-  std::size_t room = head.has(layout::cell_flags::continued) ? layout::continued_request_bytes
-                                                             : layout::inline_request_bytes;
+  std::size_t room = head.paired() ? layout::paired_request_bytes : layout::inline_request_bytes;
+  if (head.paired() && (head.names_block() || head.has(layout::cell_flags::context))) return false;
   if (head.names_block()) {
     std::memcpy(&names, cell + lane::inline_offset, sizeof names);
     at = lane::inline_beside_block_offset;

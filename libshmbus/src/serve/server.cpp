@@ -50,6 +50,15 @@ bool Context::cancelled() const noexcept {
   return call.lane->cancel_asked(call.taken.cell) || (call.with_caller && call.cancelled());
 }
 
+std::uint32_t Context::queued() const noexcept { return invocation(frame_).lane->queued(); }
+
+bool Context::end_of_batch() const noexcept { return !invocation(frame_).lane->waiting(); }
+
+bool Context::take_next(std::span<std::byte> into) noexcept {
+  auto& call = invocation(frame_);
+  return call.server->take_next(call, into);
+}
+
 bool Context::caller_gone() const noexcept { return invocation(frame_).started().caller_left(); }
 
 std::stop_token Context::stop_token() noexcept {

@@ -60,18 +60,31 @@ struct Invocation : Frame {
   }
   /// The next command of the lane, just taken. Stores delay the answer: what the last command did
   /// not touch is left alone.
-  void begin() noexcept {
+  void begin(layout::CellWord word) noexcept {
     if (unusual) [[unlikely]]
       make_usual();
-    one_way = taken.word().phase() == layout::Phase::send;
+    one_way = word.phase() == layout::Phase::send;
+    in_block = false;
+    target.block = nullptr;
     target.cell = &lane->cell(taken.cell);
-    target.seq = taken.word().seq();
+    target.second = taken.second;
+    target.small_limit =
+        taken.second == nullptr ? detail::ReplyRoom::one_cell : detail::ReplyRoom::small_bytes;
+    target.seq = word.seq();
+    target.size = 0;
+  }
+  /// The same for a one-way command in one cell, for which there is nothing to answer.
+  void begin_one_way() noexcept {
+    if (unusual) [[unlikely]]
+      make_usual();
+    one_way = true;
+    in_block = false;
+    target.block = nullptr;
     target.size = 0;
   }
   void make_usual() noexcept {
     unusual = deferred = with_caller = false;
     deadline_ticks = 0;
-    target.block = nullptr;
     target.capacity = target.needed = 0;
     span.reset();
   }
@@ -92,6 +105,7 @@ struct Invocation : Frame {
   /// A request that lay beside a block, moved to where any type may be read. Written when needed.
   alignas(8) std::array<std::byte, layout::inline_request_beside_block_bytes> aligned;
   bool deferred = false;
+  bool in_block = false;  ///< the request, which its caller may use again once it is answered
   /// Has a block, a deadline or a flag, was deferred, has a token, or its reply did not fit.
   bool unusual = false;
   bool with_caller = false;  ///< not wanted once the caller has gone
@@ -139,6 +153,10 @@ class ServerCore final : private serve::CommandRunner {
   std::shared_ptr<serve::HandlerLife> handler_life(std::uint32_t record) {
     return handlers_.life(record);
   }
+  // run_command.cpp
+  /// See Context::take_next().
+  bool take_next(Invocation& call, std::span<std::byte> into) noexcept;
+
   // take_over.cpp
   Result<void> take_over(Duration timeout, WhenStuck when_stuck);
   Result<bool> stand_by(Duration timeout);
@@ -158,8 +176,13 @@ class ServerCore final : private serve::CommandRunner {
  private:
   // run_command.cpp
   std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept override;
-  void run(Invocation& call) noexcept;
-  [[nodiscard]] StatusCode why_not(Invocation& call) noexcept;
+  void run_plain(Invocation& call, layout::CellWord word, std::uint32_t bytes) noexcept;
+  void run(Invocation& call, layout::CellWord word, const lane::RequestHead& head) noexcept;
+  [[nodiscard]] StatusCode why_not(Invocation& call, const lane::RequestHead& head) noexcept;
+  [[nodiscard]] StatusCode why_not_in_block(Invocation& call,
+                                            const lane::RequestHead& head) noexcept;
+  [[nodiscard]] StatusCode why_not_unusual(Invocation& call,
+                                           const lane::RequestHead& head) noexcept;
   bool locate_memory(Invocation& call) noexcept;
   void refuse(Invocation& call, StatusCode why) noexcept;
 

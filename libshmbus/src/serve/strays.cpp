@@ -25,7 +25,7 @@ void ServerCore::refuse_strays(serve::OwnedEndpoint& seat) noexcept {
          left-- > 0 && name && is_stray(bus_->view(), *name, seat.index());
          name = lane.next_name()) {
       if (lane.take(call.taken) != serve::TakeResult::taken) return;
-      call.begin();
+      call.begin(call.taken.word());
       refuse(call, StatusCode::not_registered);
     }
   });

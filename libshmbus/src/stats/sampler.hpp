@@ -23,6 +23,29 @@ class Sampler {
     left_ = draw();
     return true;
   }
+  /// Counts one that is not to be timed. False, and not counted, when it is.
+  [[nodiscard]] bool pass() noexcept {
+#if defined(SHMBUS_NO_COUNTERS)
+    return true;
+#endif
+    if (left_ == 1) [[unlikely]]
+      return false;
+    --left_;
+    return true;
+  }
+  /// How many may be passed over before one is to be timed.
+  [[nodiscard]] std::uint32_t untimed() const noexcept {
+#if defined(SHMBUS_NO_COUNTERS)
+    return ~0U;
+#endif
+    return left_ - 1;
+  }
+  /// REQUIRES: at most untimed().
+  void pass(std::uint32_t count) noexcept {
+#if !defined(SHMBUS_NO_COUNTERS)
+    left_ -= count;
+#endif
+  }
   /// Time the next one, whatever the distance: it came after a pause, so there is time for it.
   void next_is_due() noexcept { left_ = 1; }
 

@@ -34,8 +34,24 @@ struct BlockClaim {
   std::uint64_t bytes = 0;
 };
 
+/// As resolve(), for what may lie in several extents.
+std::byte* resolve_run(const segment::View& view, BlockClaim claim, layout::Party owner) noexcept;
+
 /// The only door from a claim to memory: inside the extents, and every extent it touches leased to
 /// `owner`. Null when it is not.
-std::byte* resolve(const segment::View& view, BlockClaim claim, layout::Party owner) noexcept;
+inline std::byte* resolve(const segment::View& view, BlockClaim claim,
+                          layout::Party owner) noexcept {
+  const std::uint64_t begin = claim.offset64 * block_unit;
+  const std::uint32_t shift = extent_shift(view.capacities());
+  const std::uint64_t extent = begin >> shift;
+  if (extent >= view.capacities().extents || claim.bytes == 0 ||
+      (begin + claim.bytes - 1) >> shift != extent) [[unlikely]] {
+    return resolve_run(view, claim, owner);
+  }
+  // SYNC extent.lease
+  const layout::ExtentWord word{
+      view.extent_word(static_cast<std::uint32_t>(extent)).load(std::memory_order_acquire)};
+  return word.party() == owner ? view.extents() + begin : nullptr;
+}
 
 }  // namespace shmbus::payload

@@ -1,4 +1,7 @@
-// Requests that are a little too long for one cell and go on in a second one.
+// Requests and replies that are a little too long for one cell and go on in a second one.
+#include <algorithm>
+#include <atomic>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -59,12 +62,13 @@ lane::Ticket publish(CallerEnd& caller, std::span<const std::byte> request, bool
   out.command = 3;
   out.one_way = one_way;
   out.inline_bytes = request;
+  out.paired = request.size() > layout::inline_request_bytes;
   return caller->publish(out);
 }
 
 }  // namespace
 
-TEST_CASE("requests of every size around the seams arrive whole", "[continued]") {
+TEST_CASE("requests of every size around the seams arrive whole", "[paired]") {
   const auto cells = GENERATE(4U, 8U);
   const auto order = GENERATE(Order::per_caller, Order::global);
   Pipe pipe(cells, order);
@@ -84,7 +88,7 @@ TEST_CASE("requests of every size around the seams arrive whole", "[continued]")
   }
 }
 
-TEST_CASE("a stream of mixed sizes fills a lane, wraps, and loses nothing", "[continued]") {
+TEST_CASE("a stream of mixed sizes fills a lane, wraps, and loses nothing", "[paired]") {
   const auto cells = GENERATE(4U, 8U, 64U);
   Pipe pipe(cells);
   std::uint32_t checked = 0;
@@ -102,17 +106,17 @@ TEST_CASE("a stream of mixed sizes fills a lane, wraps, and loses nothing", "[co
   pipe.run_all();
 }
 
-TEST_CASE("a request in two cells takes no payload memory", "[continued]") {
+TEST_CASE("a request in two cells takes no payload memory", "[paired]") {
   Pipe pipe(8);
   const auto beside = join(pipe.path.path(), one_lane(8));
-  (void)must(pipe.caller.send(pattern(layout::continued_request_bytes, 1)));
+  (void)must(pipe.caller.send(pattern(layout::paired_request_bytes, 1)));
   CHECK(census(beside->view()).extents == 0);
-  (void)must(pipe.caller.send(pattern(layout::continued_request_bytes + 1, 1)));
+  (void)must(pipe.caller.send(pattern(layout::paired_request_bytes + 1, 1)));
   CHECK(census(beside->view()).extents == 1);
   pipe.run_all();
 }
 
-TEST_CASE("both cells come back, however the command ends", "[continued]") {
+TEST_CASE("both cells come back, however the command ends", "[paired]") {
   TempBus bus;
   CallerEnd caller(bus.path());
   OwnerEnd owner(bus.path());
@@ -142,7 +146,7 @@ TEST_CASE("both cells come back, however the command ends", "[continued]") {
   }
 }
 
-TEST_CASE("a successor finds both cells as they were left", "[continued]") {
+TEST_CASE("a successor finds both cells as they were left", "[paired]") {
   TempBus bus;
   CallerEnd caller(bus.path());
   const auto first = pattern(88, 1);
@@ -160,4 +164,74 @@ TEST_CASE("a successor finds both cells as they were left", "[continued]") {
   REQUIRE(last);
   CHECK(bytes_of(*last) == first);
   CHECK_FALSE(successor.take());
+}
+
+namespace {
+
+/// A handler that answers with its request, or with as many bytes as the request says.
+struct Echo {
+  explicit Echo(std::uint32_t cells)
+      : bus(must(Bus::open(path.path(), {.capacities = {.cells_per_lane = cells}}))),
+        server(must(bus.serve())) {
+    must(server.on("echo", [](Context& context) {
+      const auto in = context.request();
+      const auto out = context.reply_buffer(in.size());
+      if (!out.empty()) std::copy(in.begin(), in.end(), out.begin());
+      return Status::ok();
+    }));
+  }
+  TempBus path;
+  Bus bus;
+  Server server;
+};
+
+}  // namespace
+
+TEST_CASE("requests and replies of every size go to and fro whole", "[paired]") {
+  const auto cells = GENERATE(4U, 64U);
+  Echo echo(cells);
+  std::atomic<bool> ready = false;
+  std::jthread serving([&](const std::stop_token& stop) {
+    auto server = must(echo.bus.serve());
+    must(server.on("echo.thread", [](Context& context) {
+      const auto in = context.request();
+      const auto out = context.reply_buffer(in.size());
+      if (!out.empty()) std::copy(in.begin(), in.end(), out.begin());
+      return Status::ok();
+    }));
+    ready = true;
+    (void)server.run(stop);
+  });
+  auto caller = must(echo.bus.caller("echo.thread", {.when_vacant = WhenVacant::wait}));
+  std::vector<std::size_t> sizes;
+  for (std::size_t size = 0; size <= 280; ++size) sizes.push_back(size);
+  for (const std::size_t size : {511, 512, 1024, 2047, 2048, 2049, 4096, 4097, 9000}) {
+    sizes.push_back(size);
+  }
+  std::vector<std::byte> reply(9000);
+  for (const std::size_t size : sizes) {
+    const auto sent = pattern(size, static_cast<std::uint32_t>(size));
+    for (const std::size_t room : {size, std::max<std::size_t>(size, 48), std::size_t{9000}}) {
+      std::fill(reply.begin(), reply.end(), std::byte{0});
+      const auto got = must(caller.call(sent, std::span(reply).first(room)));
+      REQUIRE(got == size);
+      REQUIRE(std::equal(sent.begin(), sent.end(), reply.begin()));
+    }
+    auto pending = must(caller.start(sent, size));
+    const auto view = must(pending.wait());
+    REQUIRE(std::equal(sent.begin(), sent.end(), view.bytes().begin(), view.bytes().end()));
+  }
+}
+
+TEST_CASE("a reply of two cells leaves no payload memory taken", "[paired]") {
+  Echo echo(8);
+  auto caller = must(echo.bus.caller("echo"));
+  const auto sent = pattern(layout::paired_request_bytes, 3);
+  auto pending = must(caller.start(sent, layout::paired_reply_bytes));
+  while (must(echo.server.poll()) != 0) {
+  }
+  const auto beside = join(echo.path.path(), {.capacities = {.cells_per_lane = 8}});
+  CHECK(census(beside->view()).extents == 0);
+  const auto view = must(pending.wait());
+  CHECK(std::equal(sent.begin(), sent.end(), view.bytes().begin(), view.bytes().end()));
 }
