@@ -8,11 +8,9 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
-#include "cli/json_values.hpp"
 #include "cli/output.hpp"
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
-#include "cli/type_text.hpp"
 #include "cli/units.hpp"
 #include "nlohmann/json.hpp"
 #include "shmbus/shmbus.hpp"
@@ -38,15 +36,15 @@ std::size_t reply_capacity(const NamedTypes& known, const Options& options) {
     if (!asked) throw UsageError("--reply-capacity takes a size, like 4096, 64K or 1M");
     return static_cast<std::size_t>(*asked);
   }
-  const bool any_length = known.types && has_tail(known.types->reply);
+  const bool any_length = known.types && known.types->reply.has_tail();
   if (known.request_bytes + known.reply_bytes != 0 && !any_length) return known.reply_bytes;
   return reply_capacity_default;
 }
 
-/// The reply by its registered type; nothing when that is not known.
-std::optional<Json> typed_reply(const NamedTypes& known, std::span<const std::byte> reply) {
-  if (!known.types || known.types->hash_only || known.types->reply == "none") return std::nullopt;
-  return decode(reply, known.types->reply);
+/// The reply by its registered type, as JSON; nothing when that is not known.
+std::optional<std::string> typed_reply(const NamedTypes& known, std::span<const std::byte> reply) {
+  if (!known.types || known.types->hash_only || known.types->reply.is_none()) return std::nullopt;
+  return json_text(known.types->reply, reply);
 }
 
 void show_json(const Options& options, const NamedTypes& known, std::span<const std::byte> reply,
@@ -55,7 +53,7 @@ void show_json(const Options& options, const NamedTypes& known, std::span<const 
                              {"bytes", reply.size()},
                              {"hex", to_hex(reply)},
                              {"elapsed_ns", took_ns}};
-  if (auto value = typed_reply(known, reply)) out["reply"] = std::move(*value);
+  if (const auto value = typed_reply(known, reply)) out["reply"] = Json::parse(*value);
   if (is_text(as_chars(reply))) out["text"] = as_chars(reply);
   fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
 }
@@ -69,7 +67,7 @@ void show(const Options& options, const NamedTypes& known, std::span<const std::
       throw Failure(ErrorKind::invalid_argument,
                     "the types of this name are not known: choose another --output");
     }
-    if (value) fmt::print("{}\n", to_text(*value));
+    if (value) fmt::print("{}\n", *value);
     std::fflush(stdout);
     return;
   }

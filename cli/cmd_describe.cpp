@@ -10,8 +10,8 @@
 #include "cli/present.hpp"
 #include "cli/rates.hpp"
 #include "cli/registered_types.hpp"
-#include "cli/type_text.hpp"
 #include "cli/units.hpp"
+#include "codec/words.hpp"
 #include "layout/names.hpp"
 
 namespace shmbus::cli {
@@ -61,9 +61,9 @@ std::string caller_pid(const Snapshot& snapshot, const LaneInfo& lane) {
   return caller == nullptr ? "-" : std::to_string(caller->pid);
 }
 
-nlohmann::json fields_json(std::string_view type) {
+nlohmann::json fields_json(const codec::Type& type) {
   auto list = nlohmann::json::array();
-  for (const auto& field : fields_of(type)) {
+  for (const auto& field : codec::fields_of(type)) {
     list.push_back({{"name", field.name},
                     {"type", field.type},
                     {"offset", field.offset},
@@ -154,16 +154,17 @@ void print_name(const NameInfo& name, double per_s) {
   line("queued", times_text(name.queue));
 }
 
-void print_fields(std::string_view title, std::string_view type) {
-  const auto fields = fields_of(type);
+void print_fields(std::string_view title, const codec::Type& type) {
+  const auto fields = codec::fields_of(type);
   if (fields.empty()) {
     fmt::print("{:<10}nothing\n", title);
     return;
   }
   Table table({{std::string(title)}, {"TYPE"}, {"AT", Align::right}, {"BYTES", Align::right}});
   for (const auto& field : fields) {
-    table.add({field.name.empty() ? "(itself)" : field.name,
-               field.optional ? field.type + ", or none" : field.type, std::to_string(field.offset),
+    const auto words = printable(field.type);
+    table.add({field.name.empty() ? "(itself)" : printable(field.name),
+               field.optional ? words + ", or none" : words, std::to_string(field.offset),
                std::to_string(field.bytes)});
   }
   fmt::print("\n{}", table.text());

@@ -10,8 +10,8 @@
 #include <chrono>
 #include <cstring>
 
-#include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
+#include "codec/values.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/status_code.hpp"
 #include "layout/text.hpp"
@@ -123,22 +123,20 @@ const NamedTypes& EventTexts::types(std::uint16_t record) {
   return types_.emplace(record, std::move(found)).first->second;
 }
 
-std::optional<Json> EventTexts::request_value(std::uint16_t record,
-                                              std::span<const std::byte> request) {
+std::optional<std::string> EventTexts::request_json(std::uint16_t record,
+                                                    std::span<const std::byte> request) {
   const auto& known = types(record);
-  if (!known.types || known.types->hash_only || known.types->request == "none") return std::nullopt;
-  try {
-    return decode(request, known.types->request);
-  } catch (const Failure&) {
-    return std::nullopt;  // it is shorter than its type
-  }
+  if (!known.types || known.types->hash_only || known.types->request.is_none()) return std::nullopt;
+  std::string text;
+  if (!codec::decode(known.types->request, request, text)) return std::nullopt;
+  return text;
 }
 
 std::string EventTexts::request_text(std::uint16_t record, std::span<const std::byte> request,
                                      std::size_t whole_bytes) {
   if (whole_bytes == 0) return {};
   if (request.size() == whole_bytes) {
-    if (const auto value = request_value(record, request)) return to_text(*value);
+    if (auto value = request_json(record, request)) return std::move(*value);
   }
   constexpr std::size_t shown_max = 32;
   const auto shown = request.first(std::min(request.size(), shown_max));
@@ -242,7 +240,9 @@ Json event_json(EventTexts& texts, const Event& event, std::span<const std::byte
   }
   out["request_hex"] = to_hex(request);
   if (request.size() == event.bytes_in && event.bytes_in != 0) {
-    if (auto value = texts.request_value(event.record, request)) out["request"] = std::move(*value);
+    if (const auto value = texts.request_json(event.record, request)) {
+      out["request"] = Json::parse(*value);
+    }
   }
   return out;
 }

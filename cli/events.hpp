@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/json_values.hpp"
 #include "cli/registered_types.hpp"
 #include "inspect/reader.hpp"
 #include "os/clock.hpp"
@@ -35,9 +34,10 @@ class EventTexts {
   [[nodiscard]] const Who& who(layout::Party party);
   [[nodiscard]] std::string time_of(std::uint64_t ticks) const;  ///< "2026-11-24T19:04:05.123456Z"
   [[nodiscard]] std::int64_t unix_ns_of(std::uint64_t ticks) const;
-  /// The request by its registered type; nothing when that is not known, or it does not fit.
-  [[nodiscard]] std::optional<Json> request_value(std::uint16_t record,
-                                                  std::span<const std::byte> request);
+  /// The request by its registered type, as JSON; nothing when that is not known, or it does not
+  /// fit.
+  [[nodiscard]] std::optional<std::string> request_json(std::uint16_t record,
+                                                        std::span<const std::byte> request);
   /// One line of it: JSON, else text, else bytes; what is missing behind `request` shows as "...".
   [[nodiscard]] std::string request_text(std::uint16_t record, std::span<const std::byte> request,
                                          std::size_t whole_bytes);

@@ -52,13 +52,6 @@ std::vector<std::byte> read_file(const std::string& path) {
   return read_stream(file.get(), path);
 }
 
-std::optional<unsigned> digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10U;
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10U;
-  return std::nullopt;
-}
-
 }  // namespace
 
 void add_payload_options(CLI::App& command, PayloadOptions& options) {
@@ -83,31 +76,6 @@ std::vector<std::byte> read_payload(const PayloadOptions& options) {
   const auto parsed = parse_hex(*options.hex);
   if (!parsed) throw UsageError("--hex takes pairs of hexadecimal digits, like 'de ad be ef'");
   return *parsed;
-}
-
-std::optional<std::vector<std::byte>> parse_hex(std::string_view text) {
-  if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
-  std::vector<std::byte> bytes;
-  while (!text.empty()) {
-    if (text[0] == ' ' || text[0] == ':') {
-      text.remove_prefix(1);
-      continue;
-    }
-    if (text.size() < 2) return std::nullopt;
-    const auto high = digit(text[0]);
-    const auto low = digit(text[1]);
-    if (!high || !low) return std::nullopt;
-    bytes.push_back(static_cast<std::byte>(*high * 16 + *low));
-    text.remove_prefix(2);
-  }
-  return bytes;
-}
-
-std::string to_hex(std::span<const std::byte> bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const std::byte b : bytes) out += fmt::format("{:02x}", std::to_integer<unsigned>(b));
-  return out;
 }
 
 std::string hex_dump(std::span<const std::byte> bytes) {

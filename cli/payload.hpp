@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/hex.hpp"
+
 namespace shmbus::cli {
 
 struct PayloadOptions {
@@ -22,9 +24,8 @@ void add_payload_options(CLI::App& command, PayloadOptions& options);
 /// No bytes when nothing was given.
 std::vector<std::byte> read_payload(const PayloadOptions& options);
 
-/// "00 ff", "00ff", "0x00ff". Nothing when it is none of these.
-std::optional<std::vector<std::byte>> parse_hex(std::string_view text);
-std::string to_hex(std::span<const std::byte> bytes);
+using codec::parse_hex;
+using codec::to_hex;
 /// Offset, bytes and characters, 16 a line.
 std::string hex_dump(std::span<const std::byte> bytes);
 

@@ -2,7 +2,8 @@
 
 #include <memory>
 
-#include "cli/json_values.hpp"
+#include "cli/exit_codes.hpp"
+#include "codec/values.hpp"
 #include "inspect/snapshot.hpp"
 #include "words/members.hpp"
 #include "words/store.hpp"
@@ -24,13 +25,10 @@ std::optional<RegisteredTypes> registered_types(const inspect::Reader& reader,
     return types;
   }
   if (seen->known != schema::Known::all) return std::nullopt;
-  const auto sides = schema::split(seen->text());
-  if (!sides || schema::parse_type(sides->request).kind == schema::Kind::bad ||
-      schema::parse_type(sides->reply).kind == schema::Kind::bad) {
-    return std::nullopt;
-  }
-  return RegisteredTypes{std::string(seen->text()), std::string(sides->request),
-                         std::string(sides->reply), seen->hash, false};
+  auto sides = codec::CommandTypes::parse(seen->text());
+  if (!sides) return std::nullopt;
+  return RegisteredTypes{std::string(seen->text()), std::move(sides->request),
+                         std::move(sides->reply), seen->hash, false};
 }
 
 NamedTypes types_of(const std::string& bus, const std::string& name) {
@@ -48,13 +46,22 @@ NamedTypes types_of(const std::string& bus, const std::string& name) {
   return types;
 }
 
+std::string json_text(const codec::Type& type, std::span<const std::byte> bytes) {
+  std::string text;
+  value_or_fail(codec::decode(type, bytes, text));
+  return text;
+}
+
 std::vector<std::byte> read_request(const PayloadOptions& options, const NamedTypes& known) {
   const bool as_is = options.hex || options.text || options.file;
   if (as_is || !known.types || known.types->hash_only) return read_payload(options);
   const auto text = read_payload(options);
-  if (!text.empty()) return encode(parse_json(as_chars(text)), known.types->request);
-  const bool object = known.types->request.starts_with('{');
-  return encode(object ? Json::object() : Json(nullptr), known.types->request);
+  const codec::Type& type = known.types->request;
+  const bool object = type.root().kind == schema::Kind::structure;
+  const std::string_view nothing = object ? "{}" : "null";
+  std::vector<std::byte> request;
+  value_or_fail(codec::encode(type, text.empty() ? nothing : as_chars(text), request));
+  return request;
 }
 
 }  // namespace shmbus::cli

@@ -2,21 +2,25 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/payload.hpp"
+#include "codec/type.hpp"
 #include "inspect/model.hpp"
 #include "inspect/reader.hpp"
-#include "schema/grammar.hpp"
 
 namespace shmbus::cli {
 
+/// Members keep the order of the struct.
+using Json = nlohmann::ordered_json;
+
 struct RegisteredTypes {
-  std::string text;  ///< of the schema; what follows are views into it
-  std::string request;
-  std::string reply;
+  std::string text;  ///< of the schema
+  codec::Type request;
+  codec::Type reply;
   std::uint64_t hash = 0;
   bool hash_only = false;  ///< the text was too long for the segment
 };
@@ -32,6 +36,10 @@ struct NamedTypes {
   std::uint32_t reply_bytes = 0;
 };
 NamedTypes types_of(const std::string& bus, const std::string& name);
+
+/// The value as one line of JSON. Throws Failure when the bytes are too few for the type, or too
+/// much follows from them.
+std::string json_text(const codec::Type& type, std::span<const std::byte> bytes);
 
 /// The request as its options give it: a plain argument is JSON when the types are known, else
 /// text.
