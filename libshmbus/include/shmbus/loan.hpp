@@ -78,7 +78,8 @@ class SHMBUS_API ReplyView {
       : core_(std::move(other.core_)),
         block_(std::exchange(other.block_, {})),
         size_(std::exchange(other.size_, 0)) {
-    if (block_.data == nullptr) std::copy_n(other.inline_, size_, inline_);
+    if (block_.data == nullptr)
+      std::copy_n(other.inline_, std::min<std::size_t>(size_, sizeof inline_), inline_);
   }
   ReplyView& operator=(ReplyView&& other) noexcept {
     detail::replace(*this, other);

@@ -167,6 +167,9 @@ class CallerLane {
       load_words<reply_inline_offset / 8>(cells_[ticket.cell], into);
       return;
     }
+    load_pair(ticket, into);
+  }
+  [[gnu::noinline]] void load_pair(Ticket ticket, std::span<std::byte> into) const noexcept {
     load_words<reply_inline_offset / 8>(cells_[ticket.cell],
                                         into.first<layout::inline_reply_bytes>());
     load_words<second_offset / 8>(cells_[use_[ticket.cell].second],

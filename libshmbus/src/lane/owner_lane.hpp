@@ -62,10 +62,24 @@ class OwnerLane {
     lane::RequestHead head;
     return take(out, word, head);
   }
-  /// What take() finds most often, in half its instructions: a request in one cell that asks for
-  /// nothing. False: take() says what there is. Of `out.words`, 0, 1 and 3 to 7 are filled.
-  /// REQUIRES: !wait::publishers_fence()
-  bool take_plain(Taken& out, layout::CellWord& word, std::uint32_t& bytes) noexcept;
+  /// What take() finds most often, in half its instructions: a command of that phase, in one cell
+  /// or two, that asks for nothing. False: take() says what there is. Of `out.words`, 0, 1 and
+  /// those from 3 on are filled. REQUIRES: !wait::publishers_fence()
+  template <layout::Phase Wanted, bool Paired>
+  bool take_plain(Taken& out, std::uint64_t& word, std::uint32_t& bytes) noexcept;
+  /// Which take_plain() is worth trying for what comes next; free: none is.
+  struct Shape {
+    layout::Phase phase;
+    bool paired;
+  };
+  [[nodiscard]] Shape next_shape() const noexcept {
+    const layout::Cell& cell = cells_[next_cell_];
+    // SYNC lane.publish: take_plain() loads it again before it believes.
+    const layout::CellWord word{cell.word[0].load(std::memory_order_acquire)};
+    const std::uint64_t flags = cell.word[1].load(std::memory_order_relaxed) & flag_bits;
+    if (flags == 0) return {word.phase(), false};
+    return {flags == paired_alone ? word.phase() : layout::Phase::free, true};
+  }
   /// What take_plain() would take is a one-way command of that name and size.
   [[nodiscard]] bool next_is_plain_send(std::uint32_t name, std::size_t bytes) const noexcept {
     const layout::Cell& cell = cells_[next_cell_];
@@ -154,6 +168,8 @@ class OwnerLane {
     lane::fetch_to_write(&cells_[(index + lines_ahead) & mask_]);
   }
   static constexpr std::uint32_t lines_ahead = 2;
+  static constexpr std::uint64_t flag_bits = 0xFFFF0000;  // of word 1
+  static constexpr std::uint64_t paired_alone = std::uint64_t{layout::cell_flags::paired} << 16U;
 
   /// No correct caller links beyond its lane: leave it alone from here on.
   [[gnu::cold]] TakeResult poison() noexcept {
@@ -224,27 +240,34 @@ class OwnerLane {
   return TakeResult::taken;
 }
 
-[[gnu::always_inline]] inline bool OwnerLane::take_plain(Taken& out, layout::CellWord& word,
+template <layout::Phase Wanted, bool Paired>
+[[gnu::always_inline]] inline bool OwnerLane::take_plain(Taken& out, std::uint64_t& word,
                                                          std::uint32_t& bytes) noexcept {
+  constexpr unsigned code_bits = 14;
+  constexpr std::size_t most = Paired ? layout::paired_request_bytes : layout::inline_request_bytes;
   const std::uint32_t at = next_cell_;
   const std::uint64_t seq = next_seq_;
   layout::Cell& cell = cells_[at];
-  word = {cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
-  if (word.seq() != seq || !word.is_command()) return false;
+  word = cell.word[0].load(std::memory_order_acquire);  // SYNC lane.publish
+  if (word >> code_bits != layout::CellWord::make(seq, Wanted, 0).bits >> code_bits) return false;
   const std::uint64_t word1 = cell.word[1].load(std::memory_order_relaxed);
-  constexpr std::uint64_t flags = 0xFFFF0000;
-  const auto named = static_cast<std::uint32_t>(word1 & 0xFFFFU);
-  bytes = static_cast<std::uint32_t>(word1 >> 32U);
-  const std::uint32_t next = expected(named, at + 1);
-  if ((word1 & flags) != 0 || bytes > layout::inline_request_bytes || next > mask_ || poisoned_)
-      [[unlikely]] {
+  const auto high = static_cast<std::uint32_t>(word1 >> 32U);
+  bytes = Paired ? high & 0xFFFFU : high;
+  const std::uint32_t second = Paired ? expected(high >> 16U, at + 1) : 0;
+  const std::uint32_t next =
+      expected(static_cast<std::uint32_t>(word1 & 0xFFFFU), at + (Paired ? 2 : 1));
+  if ((word1 & flag_bits) != (Paired ? paired_alone : 0) || bytes > most || next > mask_ ||
+      second > mask_ || poisoned_) [[unlikely]] {
     return false;
   }
-  out.words[0] = word.bits;
+  out.words[0] = word;
   out.words[1] = word1;
   lane::copy_inline(out.words, cell);
+  if constexpr (Paired) {
+    out.second = &cells_[second];
+    lane::copy_second(out.words, *out.second);
+  }
   out.cell = at;
-  out.second = nullptr;
   next_seq_ = seq + 1;
   one_by_one_ = next == last_cell_;
   last_cell_ = at;
@@ -253,9 +276,11 @@ class OwnerLane {
   if (!SHMBUS_MISTAKE("cursor.late")) {
     journal_->cursor.store(layout::CursorWord::make(seq + 1, next).bits, std::memory_order_release);
   }
-  // For the stream behind it: see base/line.hpp.
-  if (word.phase() == layout::Phase::send) draw_line(cell);  // SYNC lane.done
-  probes::take(word.code(), index_, endpoint_, seq, caller_);
+  if constexpr (Wanted == layout::Phase::send) {
+    draw_line(cell);  // SYNC lane.done
+    if constexpr (Paired) draw_line(*out.second);
+  }
+  probes::take(layout::CellWord{word}.code(), index_, endpoint_, seq, caller_);
   wait::light_publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
   return true;
 }

@@ -38,6 +38,27 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
     }
     commit_words(StatusCode::ok, 0, size <= small_limit ? size : 0);
   }
+  /// commit() of a plain command: it has one cell, and publishers need no fence.
+  [[gnu::always_inline]] void commit_plain() noexcept {
+    if ((needed | (size > one_cell ? 1U : 0U)) != 0) [[unlikely]] {
+      commit();
+      return;
+    }
+    const auto word = layout::CellWord::make(seq, layout::Phase::reply,
+                                             static_cast<std::uint32_t>(StatusCode::ok));
+    if (SHMBUS_MISTAKE("reply.early")) cell->word[0].store(word.bits, std::memory_order_release);
+    lane::store_words<lane::reply_inline_offset / 8>(*cell, {small, size});
+    cell->word[1].store(lane::ReplyHead{size, 0}.pack(), std::memory_order_relaxed);
+    SHMBUS_TESTPOINT("reply.filled");
+    probes::reply(lane_index, seq, size, static_cast<std::uint32_t>(StatusCode::ok));
+    // SYNC lane.reply: the answer is committed.
+    cell->word[0].store(word.bits, std::memory_order_release);
+    SHMBUS_TESTPOINT("reply.committed");
+    wait::light_publisher_fence();  // SYNC lane.park: the answer, then "does somebody sleep?"
+    if (lane->caller.park.load(std::memory_order_acquire) != 0) [[unlikely]] {  // SYNC wait.parked
+      wake_caller();
+    }
+  }
   void commit_status(const Status& status) noexcept {
     if (status.is_ok()) [[likely]] {
       commit();

@@ -14,6 +14,7 @@
 namespace shmbus::detail {
 
 using layout::CellWord;
+using layout::Phase;
 
 std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept {
   Invocation& call = call_;
@@ -22,17 +23,23 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   std::size_t ran = 0;
   const bool light = !wait::publishers_fence();
   CellWord word;
-  std::uint32_t bytes = 0;
   lane::RequestHead head;
   while (ran < limit) {
-    if (light && lane.take_plain(call.taken, word, bytes)) {
-      run_plain(call, word, bytes);
-    } else if (lane.take(call.taken, word, head) == serve::TakeResult::taken) {
-      run(call, word, head);
-    } else {
-      break;
+    const auto shape = light ? lane.next_shape() : serve::OwnerLane::Shape{Phase::free, false};
+    std::size_t plain = 0;
+    if (shape.phase == Phase::request) {
+      plain = shape.paired ? run_plain<Phase::request, true>(lane, limit - ran)
+                           : run_plain<Phase::request, false>(lane, limit - ran);
+    } else if (shape.phase == Phase::send) {
+      plain = shape.paired ? run_plain<Phase::send, true>(lane, limit - ran)
+                           : run_plain<Phase::send, false>(lane, limit - ran);
     }
-    ++ran;
+    if (plain == 0) {
+      if (lane.take(call.taken, word, head) != serve::TakeResult::taken) break;
+      run(call, word, head);
+      plain = 1;
+    }
+    ran += plain;
     if (lane.one_by_one()) {  // to look now would take the line from whoever reads the answer
       resting_ = &lane;
       break;
@@ -41,46 +48,71 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
   return ran;
 }
 
-/// As run(), for what take_plain() took.
-[[gnu::always_inline]] inline void ServerCore::run_plain(Invocation& call, CellWord word,
-                                                         std::uint32_t bytes) noexcept {
-  const auto* entry = handlers_.find(word.code());
-  if (entry == nullptr || call.lane->cancels_near(call.taken.cell) || !sampler_.pass())
-      [[unlikely]] {
-    run(call, word, call.taken.head());
-    return;
+/// Runs commands of one shape while take_plain() finds them. A function for each: the compiler then
+/// keeps in registers what matters. Returns how many.
+template <Phase Wanted, bool Paired>
+std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) noexcept {
+  constexpr bool one_way = Wanted == Phase::send;
+  Invocation& call = call_;
+  std::size_t ran = 0;
+  std::uint64_t word = 0;
+  std::uint32_t bytes = 0;
+  while (ran < limit && lane.take_plain<Wanted, Paired>(call.taken, word, bytes)) {
+    ++ran;
+    const auto* entry = handlers_.find(CellWord{word}.code());
+    if (entry == nullptr || lane.cancels_near(call.taken.cell) || !sampler_.pass()) [[unlikely]] {
+      if (!Paired) call.taken.second = nullptr;
+      run(call, {word}, call.taken.head());
+      if (!one_way) break;
+      continue;
+    }
+    SHMBUS_TESTPOINT("command.started");
+    if (!guard_->was_intact()) [[unlikely]]
+      break;  // what was copied from the cell may be zeros that no caller sent
+    call.begin_plain<Wanted, Paired>(CellWord{word}.seq());
+    const auto* cell = reinterpret_cast<const std::byte*>(call.taken.words.data());
+    call.request = {cell + lane::inline_offset, bytes};
+    // The handler may remove its own name, which moves it within the table.
+    auto& stats = *entry->stats;
+    Context context(call);
+    probes::start(lane.index(), CellWord{word}.seq(), bytes);
+    running_ = true;
+    const Status status = entry->handler(context);
+    running_ = false;
+    if (SHMBUS_MISTAKE("cursor.late")) lane.note_started();
+    SHMBUS_TESTPOINT("command.ran");
+    if (call.deferred || call.unusual || !status.is_ok() || call.target.needed != 0) [[unlikely]] {
+      end_unusual(call, status, stats);
+    } else if (one_way) {
+      lane.mark_done(call.taken.word().seq());  // of the last, if the handler has taken more
+    } else {
+      if constexpr (Paired) {
+        call.target.commit();
+      } else {
+        call.target.commit_plain();
+      }
+      stats::add(stats.bytes_out, call.target.size);
+    }
+    stats::add(stats.commands, 1);
+    stats::add(stats.bytes_in, bytes);
+    if constexpr (Paired) call.end();
+    if (!one_way && lane.one_by_one()) break;
   }
-  SHMBUS_TESTPOINT("command.started");
-  if (!guard_->was_intact()) [[unlikely]]
-    return;
-  const bool one_way = word.phase() == layout::Phase::send;
-  if (one_way) {
-    call.begin_one_way();
-  } else {
-    call.begin(word);
-  }
-  const auto* cell = reinterpret_cast<const std::byte*>(call.taken.words.data());
-  call.request = {cell + lane::inline_offset, bytes};
-  auto& stats = *entry->stats;
-  Context context(call);
-  probes::start(call.lane->index(), word.seq(), bytes);
-  running_ = true;
-  const Status status = entry->handler(context);
-  running_ = false;
-  if (SHMBUS_MISTAKE("cursor.late")) call.lane->note_started();
-  SHMBUS_TESTPOINT("command.ran");
+  return ran;
+}
+
+/// Of a plain command that was deferred or refused, or whose reply did not fit.
+void ServerCore::end_unusual(Invocation& call, const Status& status,
+                             layout::NameStats& stats) noexcept {
   call.unusual |= call.deferred || call.target.needed != 0;
-  if (call.unusual) [[unlikely]]
-    before_answer(call, status);
-  if (one_way) {
-    call.lane->mark_done(call.taken.word().seq());  // of the last, if the handler has taken more
-  } else {
-    if (!call.deferred) call.target.commit_status(status);
+  if (call.unusual) before_answer(call, status);
+  if (call.one_way) {
+    call.lane->mark_done(call.taken.word().seq());
+  } else if (!call.deferred) {
+    call.target.commit_status(status);
     stats::add(stats.bytes_out, call.target.size);
   }
-  stats::add(stats.commands, 1);
-  stats::add(stats.bytes_in, bytes);
-  if (!status.is_ok()) [[unlikely]] {
+  if (!status.is_ok()) {
     stats::add(stats.errors, 1);
     observe_failed(call, status);
   }
@@ -93,9 +125,9 @@ bool ServerCore::take_next(Invocation& call, std::span<std::byte> into) noexcept
       lane.cancels_near(lane.next_cell()) || !lane.next_is_plain_send(name, into.size())) {
     return false;
   }
-  CellWord word;
+  std::uint64_t word = 0;
   std::uint32_t bytes = 0;
-  if (!lane.take_plain(call.taken, word, bytes)) return false;
+  if (!lane.take_plain<Phase::send, false>(call.taken, word, bytes)) return false;
   SHMBUS_TESTPOINT("command.started");
   if (!guard_->was_intact() || bytes != into.size()) return false;  // it is lost with this process
   std::memcpy(into.data(), call.taken.words.data() + lane::inline_offset / 8, bytes);
@@ -151,6 +183,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
     stats::add(stats.errors, 1);
     if (!sampled) observe_failed(call, status);
   }
+  call.end();
 }
 
 /// Why a command is not run at all, or ok.
@@ -229,6 +262,7 @@ void ServerCore::refuse(Invocation& call, StatusCode why) noexcept {
   const std::uint64_t now = wait::ticks();
   observe(call, why, 0, 0, now);
   look_for_taps(now);
+  call.end();
 }
 
 /// Turns what the cell claims about memory into spans, or refuses.

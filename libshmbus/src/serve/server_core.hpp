@@ -64,8 +64,6 @@ struct Invocation : Frame {
     if (unusual) [[unlikely]]
       make_usual();
     one_way = word.phase() == layout::Phase::send;
-    in_block = false;
-    target.block = nullptr;
     target.cell = &lane->cell(taken.cell);
     target.second = taken.second;
     target.small_limit =
@@ -73,18 +71,33 @@ struct Invocation : Frame {
     target.seq = word.seq();
     target.size = 0;
   }
-  /// The same for a one-way command in one cell, for which there is nothing to answer.
-  void begin_one_way() noexcept {
+  /// The same for one in its cells alone that asks for nothing.
+  template <layout::Phase Wanted, bool Paired>
+  void begin_plain(std::uint64_t seq) noexcept {
     if (unusual) [[unlikely]]
       make_usual();
-    one_way = true;
+    one_way = Wanted == layout::Phase::send;
+    target.size = 0;
+    if constexpr (Wanted == layout::Phase::request) {
+      target.cell = &lane->cell(taken.cell);
+      target.seq = seq;
+      if constexpr (Paired) {
+        target.second = taken.second;
+        target.small_limit = ReplyRoom::small_bytes;
+      }
+    }
+  }
+  /// What the last command had besides a cell.
+  void end() noexcept {
     in_block = false;
     target.block = nullptr;
-    target.size = 0;
+    target.second = nullptr;
+    target.small_limit = ReplyRoom::one_cell;
   }
   void make_usual() noexcept {
     unusual = deferred = with_caller = false;
     deadline_ticks = 0;
+    end();
     target.capacity = target.needed = 0;
     span.reset();
   }
@@ -176,7 +189,10 @@ class ServerCore final : private serve::CommandRunner {
  private:
   // run_command.cpp
   std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept override;
-  void run_plain(Invocation& call, layout::CellWord word, std::uint32_t bytes) noexcept;
+  template <layout::Phase Wanted, bool Paired>
+  std::size_t run_plain(serve::OwnerLane& lane, std::size_t limit) noexcept;
+  [[gnu::cold]] void end_unusual(Invocation& call, const Status& status,
+                                 layout::NameStats& stats) noexcept;
   void run(Invocation& call, layout::CellWord word, const lane::RequestHead& head) noexcept;
   [[nodiscard]] StatusCode why_not(Invocation& call, const lane::RequestHead& head) noexcept;
   [[nodiscard]] StatusCode why_not_in_block(Invocation& call,
