@@ -50,10 +50,10 @@ Operation call_of(std::string name, const PairSetup& setup) {
           }};
 }
 
-template <class Side>
+template <class Side, bool Together = false>
 Operation send_of(std::string name, const PairSetup& setup) {
   return {std::move(name), setup.bytes, "send", [] { return Places(); },
-          [=](int times, const Places&) { count_sends<Side>(setup, times); }};
+          [=](int times, const Places&) { count_sends<Side, Together>(setup, times); }};
 }
 
 PairSetup with_policy(std::size_t bytes) {
@@ -76,6 +76,9 @@ std::vector<Operation> operations() {
   all.push_back(send_of<ByValue>("send", {.bytes = 32}));
   all.push_back(send_of<ByValue>("send", {.bytes = 64}));
   all.push_back(send_of<Typed<32>>("send.typed", {.bytes = 32}));
+  all.push_back(send_of<ByValue, true>("send_many", {.bytes = 32}));
+  all.push_back(send_of<ByValue, true>("send_many", {.bytes = 64}));
+  all.push_back(send_of<ToBatches<32>, true>("send_many.on_batch", {.bytes = 32}));
 
   PairSetup global{.bytes = 40};
   global.serve.order = Order::global;

@@ -14,6 +14,7 @@ namespace shmbus::bench {
 
 struct PairSetup {
   std::size_t bytes = 0;  ///< of requests and replies
+  std::size_t many = 0;   ///< commands that are sent together
   ServeOptions serve{.wait = WaitMode::spinning};
   CallerOptions caller{.wait = WaitMode::spinning};
   Registration how{};
@@ -69,7 +70,8 @@ class ByValue {
   ByValue(Bus& bus, const PairSetup& setup)
       : caller_(value_of("caller", bus.caller(counted_name, setup.caller))),
         request_(setup.bytes, std::byte{42}),
-        reply_(setup.bytes) {}
+        reply_(setup.bytes),
+        many_(setup.many * setup.bytes, std::byte{42}) {}
 
   void call() {
     const auto size = caller_.call(request_, reply_);
@@ -81,6 +83,11 @@ class ByValue {
     const auto sent = caller_.send(request_);
     if (!sent) [[unlikely]]
       throw_error("send", sent.error());
+  }
+  void send_many() {
+    const auto sent = caller_.send_many(many_, request_.size());
+    if (!sent) [[unlikely]]
+      throw_error("send_many", sent.error());
   }
   [[nodiscard]] bool is_answer(std::span<const std::byte> reply) const {
     return reply.size() == request_.size() && first_word(reply) == first_word(request_);
@@ -101,6 +108,7 @@ class ByValue {
   RawCaller caller_;
   std::vector<std::byte> request_;
   std::vector<std::byte> reply_;
+  std::vector<std::byte> many_;
 };
 
 /// What a caller of the public functions executes itself: as ByValue, but there is nothing behind.
@@ -167,6 +175,28 @@ class Loaned {
   RawCaller caller_;
   std::size_t bytes_;
   bool answered_ = false;
+};
+
+/// One-way, to a handler that takes several at a time.
+template <std::size_t Bytes>
+class ToBatches {
+ public:
+  static void serve(Server& server, const Registration&) {
+    value_of("on", server.on_batch<Note<Bytes>>([](std::span<const Block<Bytes>>) {}));
+  }
+  ToBatches(Bus& bus, const PairSetup& setup)
+      : caller_(value_of("caller", bus.caller<Note<Bytes>>(setup.caller))), many_(setup.many) {
+    for (auto& block : many_) std::memset(block.bytes(), 42, Bytes);
+  }
+  void send_many() {
+    const auto sent = caller_.send_many(many_);
+    if (!sent) [[unlikely]]
+      throw_error("send_many", sent.error());
+  }
+
+ private:
+  Caller<Note<Bytes>> caller_;
+  std::vector<Block<Bytes>> many_;
 };
 
 /// By types.

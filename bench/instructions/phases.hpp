@@ -157,20 +157,28 @@ class CallerCount {
 };
 
 /// Phases: turns that find nothing, turns that find `sends_per_turn` commands, sends of nothing,
-/// sends.
-template <class Side>
-void count_sends(const PairSetup& setup, int times) {
+/// sends. The commands of a turn are sent one by one, or together by send_many().
+template <class Side, bool Together = false>
+void count_sends(PairSetup setup, int times) {
+  if (Together) setup.many = sends_per_turn;
   Pair pair(setup);
   Side::serve(pair.server(), setup.how);
   Side side(pair.bus(), setup);
   std::size_t ran = 0;
   const auto turn = [&] { ran = pair.turn(); };
-  const auto send = [&] { side.send(); };
-  const auto batches = [&](int commands, auto&& send_one, auto&& run_all) {
+  const auto send = [&] {
+    if constexpr (Together) {
+      side.send_many();
+    } else {
+      side.send();
+    }
+  };
+  constexpr int sends = Together ? 1 : sends_per_turn;  // for a turn
+  const auto batches = [&](int commands, auto&& send_some, auto&& run_all) {
     for (int i = 0; i < commands; i += sends_per_turn) {
-      for (int k = 0; k < sends_per_turn; ++k) send_one();
+      for (int k = 0; k < sends; ++k) send_some();
       run_all();
-      if (ran != sends_per_turn) throw std::runtime_error("a turn did not run all that was sent");
+      if (ran == 0) throw std::runtime_error("a turn did not run what was sent");
     }
   };
   batches(warmups, send, turn);
@@ -180,7 +188,7 @@ void count_sends(const PairSetup& setup, int times) {
   shmbus_phase_end();
   NothingCalled nothing;
   const auto send_nothing = [&] { nothing.send(); };
-  for (int i = 0; i < times; ++i) shmbus_count_this(send_nothing);
+  for (int i = 0; i < times / sends_per_turn * sends; ++i) shmbus_count_this(send_nothing);
   shmbus_phase_end();
   batches(
       times, [&] { shmbus_count_this(send); }, turn);
