@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::uint64_t availability_slice_ns = 50'000'000;
 
-Error empty_handle() noexcept {
+Error empty_bus() noexcept {
   return {ErrorKind::invalid_argument, 0, 0, "this bus is empty: open it first"};
 }
 
@@ -42,7 +42,7 @@ Result<Bus> Bus::open(std::string_view name_or_path, const OpenOptions& options)
 }
 
 Result<Server> Bus::serve(const ServeOptions& options) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_bus());
   if (!core_->attachment().intact()) return core_->not_intact();
   return detail::without_throwing([&]() -> Result<Server> {
     return Server(std::make_shared<detail::ServerCore>(core_, options));
@@ -51,7 +51,7 @@ Result<Server> Bus::serve(const ServeOptions& options) noexcept {
 
 Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options,
                               const Schema& schema) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_bus());
   if (!core_->attachment().intact()) return core_->not_intact();
   if (name.text.empty() || name.text.size() > layout::name_bytes_max) {
     return fail(ErrorKind::invalid_argument, "a command name has 1 to 128 bytes");
@@ -68,7 +68,7 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options,
 }
 
 Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_bus());
   const auto& bus = core_->attachment();
   if (!bus.intact()) return core_->not_intact();
   detail::Deadline deadline(bus, timeout);
@@ -89,7 +89,7 @@ Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexc
 }
 
 Result<NameWatch> Bus::watch(std::span<const std::string_view> names) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_bus());
   if (!core_->attachment().intact()) return core_->not_intact();
   for (const auto name : names) {
     if (name.empty() || name.size() > layout::name_bytes_max) {
@@ -103,7 +103,7 @@ Result<NameWatch> Bus::watch(std::span<const std::string_view> names) noexcept {
 }
 
 Result<std::size_t> Bus::reclaim() noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_bus());
   if (!core_->attachment().intact()) return core_->not_intact();
   const std::size_t reclaimed = recovery::reclaim_all(core_->attachment());
   if (!core_->attachment().guard->was_intact()) return core_->not_intact();

@@ -10,7 +10,7 @@
 namespace shmbus {
 namespace {
 
-tl::unexpected<Error> empty_handle() noexcept {
+tl::unexpected<Error> no_bus() noexcept {
   return fail(ErrorKind::invalid_argument, "this bus is empty: open it first");
 }
 
@@ -35,7 +35,7 @@ tl::unexpected<Error> not_yours() noexcept {
 }  // namespace
 
 Result<void> Bus::set_policy(CommandName name, const Policy& policy) noexcept {
-  if (!core_) return empty_handle();
+  if (!core_) return no_bus();
   const auto& bus = core_->attachment();
   if (!bus.intact()) return core_->not_intact();
   const auto words = policy::encode(policy);
@@ -55,7 +55,7 @@ Result<void> Bus::set_policy(CommandName name, const Policy& policy) noexcept {
 }
 
 Result<Policy> Bus::policy(CommandName name) noexcept {
-  if (!core_) return empty_handle();
+  if (!core_) return no_bus();
   const auto& bus = core_->attachment();
   if (!bus.intact()) return core_->not_intact();
   const auto record = names::find(bus.view, name);
@@ -66,7 +66,7 @@ Result<Policy> Bus::policy(CommandName name) noexcept {
 }
 
 Result<PolicyStatus> Bus::policy_status(CommandName name) noexcept {
-  if (!core_) return empty_handle();
+  if (!core_) return no_bus();
   const auto& bus = core_->attachment();
   if (!bus.intact()) return core_->not_intact();
   const auto record = names::find(bus.view, name);

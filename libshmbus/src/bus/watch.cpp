@@ -21,7 +21,7 @@ using names::Members;
 
 namespace {
 constexpr std::uint64_t slice_ns = 10'000'000;                // alone: we find the dead ourselves
-constexpr std::uint64_t slice_under_daemon_ns = 100'000'000;  // the daemon wakes us
+constexpr std::uint64_t watch_slice_ns = 100'000'000;  // the daemon wakes us
 
 /// The owner is another one. The gen also moves when the same goes on, and a group goes on whoever
 /// of it was looked at.
@@ -148,7 +148,7 @@ Result<bool> NameWatchCore::wait(Duration timeout) noexcept {
     if (news) return true;
     const std::uint64_t left = deadline.left_ns(wait::ticks());
     if (left == 0) return false;
-    const auto slice = bus.prober->daemon_present() ? slice_under_daemon_ns : slice_ns;
+    const auto slice = bus.prober->daemon_present() ? watch_slice_ns : slice_ns;
     wait::futex_wait(registrations, seen, std::min(left, slice));
   }
 }
@@ -168,7 +168,7 @@ Result<int> NameWatchCore::fd() {
 
 namespace {
 
-tl::unexpected<Error> empty_handle() noexcept {
+tl::unexpected<Error> empty_watch() noexcept {
   return fail(ErrorKind::invalid_argument, "this watch is empty: it was moved from or never made");
 }
 
@@ -183,17 +183,17 @@ NameWatch::~NameWatch() = default;
 void NameWatch::Delete::operator()(detail::NameWatchCore* core) const noexcept { delete core; }
 
 Result<std::size_t> NameWatch::poll(Tell tell, void* user) noexcept {
-  if (!core_) return empty_handle();
+  if (!core_) return empty_watch();
   return core_->poll(tell, user);
 }
 
 Result<bool> NameWatch::wait(Duration timeout) noexcept {
-  if (!core_) return empty_handle();
+  if (!core_) return empty_watch();
   return core_->wait(timeout);
 }
 
 Result<int> NameWatch::fd() noexcept {
-  if (!core_) return empty_handle();
+  if (!core_) return empty_watch();
   return detail::without_throwing([this] { return core_->fd(); });
 }
 

@@ -21,7 +21,7 @@ using names::Members;
 
 namespace {
 
-constexpr std::uint64_t drain_slice_ns = 200'000;
+constexpr std::uint64_t group_drain_slice_ns = 200'000;
 
 /// Of a process and thread, spread evenly over all 32-bit numbers however few callers there are:
 /// the multiples of an irrational number never lie close together.
@@ -183,7 +183,7 @@ Result<void> CallerCore::drain(PortLane& old, Deadline& deadline) noexcept {
       continue;
     }
     recovery::recover_endpoint(bus(), endpoint);
-    wait::pause_for(std::min(deadline.left_ns(now), drain_slice_ns));
+    wait::pause_for(std::min(deadline.left_ns(now), group_drain_slice_ns));
   }
   return {};
 }

@@ -26,11 +26,11 @@ struct KernelWaiter {
   std::uint32_t reserved;
 };
 constexpr std::uint32_t futex_word_32 = 2;
-constexpr std::uint64_t second_ns = 1'000'000'000;
+constexpr std::uint64_t ns_per_second = 1'000'000'000;
 constexpr std::uint64_t fallback_slice_ns = 1'000'000;
 
 timespec to_timespec(std::uint64_t ns) noexcept {
-  return {static_cast<time_t>(ns / second_ns), static_cast<long>(ns % second_ns)};
+  return {static_cast<time_t>(ns / ns_per_second), static_cast<long>(ns % ns_per_second)};
 }
 
 }  // namespace

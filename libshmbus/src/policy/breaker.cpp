@@ -10,7 +10,7 @@ using layout::CircuitWord;
 namespace {
 
 /// Each failed CAS is another caller's news of the same circuit.
-constexpr int tries = 100;
+constexpr int breaker_tries = 100;
 
 std::uint64_t ms_of(Duration time) noexcept {
   return static_cast<std::uint64_t>(time.count()) / 1'000'000;
@@ -58,7 +58,7 @@ Passage ask_circuit(layout::Word64& circuit, const CircuitBreaker& breaker, bool
                     const wait::TickRate& rate) noexcept {
   const std::uint64_t open_ms = ms_of(breaker.open_for);
   CircuitWord seen{circuit.load(std::memory_order_relaxed)};
-  for (int i = 0; i < tries; ++i) {
+  for (int i = 0; i < breaker_tries; ++i) {
     if (seen.state() != Circuit::open && seen.state() != Circuit::half_open) return {true, 0, 0};
     const std::uint64_t now_ms = circuit_now_ms(rate);  // after the load
     const std::uint64_t age = circuit_age_ms(seen, now_ms);
@@ -76,7 +76,7 @@ Passage ask_circuit(layout::Word64& circuit, const CircuitBreaker& breaker, bool
 bool tell_circuit(layout::Word64& circuit, const CircuitBreaker& breaker, bool failed,
                   std::uint64_t trial, const wait::TickRate& rate) noexcept {
   CircuitWord seen{circuit.load(std::memory_order_relaxed)};
-  for (int i = 0; i < tries; ++i) {
+  for (int i = 0; i < breaker_tries; ++i) {
     const std::uint64_t now_ms = circuit_now_ms(rate);
     CircuitWord next;
     if (seen.state() == Circuit::open) return false;  // begun before it opened

@@ -8,7 +8,7 @@ namespace shmbus::policy {
 namespace {
 
 /// Each failed CAS is another caller's turn: who fails so often meets a rush, and is refused.
-constexpr int tries = 1000;
+constexpr int rate_tries = 1000;
 
 /// When the present turn is due. What lies farther ahead than callers can have brought it is no
 /// arrival of theirs.
@@ -23,7 +23,7 @@ std::uint64_t take_turn(layout::Word64& arrival, std::uint64_t interval, std::ui
                         const wait::TickRate& rate) noexcept {
   const std::uint64_t farthest = burst + interval + rate.per_second();
   std::uint64_t seen = arrival.load(std::memory_order_relaxed);
-  for (int i = 0; i < tries; ++i) {
+  for (int i = 0; i < rate_tries; ++i) {
     // After the load: whoever is stopped in between must not take the others for far ahead.
     const std::uint64_t now = wait::ticks();
     const std::uint64_t due = due_at(seen, now, farthest);

@@ -20,7 +20,7 @@ detail::Invocation& invocation(detail::Frame* frame) noexcept {
   return *static_cast<detail::Invocation*>(frame);  // the library makes no other kind
 }
 
-Error empty_handle() noexcept {
+Error empty_server() noexcept {
   return {ErrorKind::invalid_argument, 0, 0, "this handle is empty: it was moved from or used up"};
 }
 
@@ -129,7 +129,7 @@ namespace {
 template <class Commit>
 Result<void> answer(detail::DeferredReply* state, Commit commit, ErrorKind error = ErrorKind::none,
                     std::int32_t code = 0) noexcept {
-  if (state == nullptr || state->answered) return tl::unexpected<Error>(empty_handle());
+  if (state == nullptr || state->answered) return tl::unexpected<Error>(empty_server());
   if (!state->bus->attachment().intact()) return state->bus->not_intact();
   state->answered = true;
   state->stop.reset();
@@ -221,43 +221,43 @@ Server::~Server() = default;
 
 Result<void> Server::add(CommandName name, detail::Handler handler, const Schema& schema,
                          const Registration& how) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_server());
   return detail::without_throwing(
       [&] { return core_->add(name, std::move(handler), schema, how); });
 }
 
 Result<void> Server::off(std::string_view name) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_server());
   return detail::without_throwing([&] { return core_->remove(name); });
 }
 
 Result<std::size_t> Server::poll(std::size_t budget) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_server());
   return core_->poll(budget);
 }
 
 Result<void> Server::run(const std::stop_token& stop) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_server());
   return core_->run(stop);
 }
 
 Result<std::size_t> Server::run_for(Duration timeout) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_server());
   return core_->run_for(timeout);
 }
 
 Result<int> Server::fd() noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_server());
   return detail::without_throwing([&] { return core_->fd(); });
 }
 
 Result<void> Server::take_over(Duration timeout, WhenStuck when_stuck) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_server());
   return detail::without_throwing([&] { return core_->take_over(timeout, when_stuck); });
 }
 
 Result<bool> Server::stand_by(Duration timeout) noexcept {
-  if (!core_) return tl::unexpected<Error>(empty_handle());
+  if (!core_) return tl::unexpected<Error>(empty_server());
   return detail::without_throwing([&] { return core_->stand_by(timeout); });
 }
 

@@ -24,7 +24,7 @@ using layout::Phase;
 namespace {
 
 constexpr std::uint64_t sleep_slice_ns = 500'000'000;  // then sweep all lanes, in case
-constexpr std::uint64_t inexact_slice_ns = 1'000'000;  // without membarrier
+constexpr std::uint64_t inexact_owner_slice_ns = 1'000'000;  // without membarrier
 constexpr std::uint64_t century_ns = 100ULL * 365 * 24 * 3600 * 1'000'000'000;
 constexpr std::uint64_t nameless_slice_ns =
     10'000'000;  // nothing registered: a stop is all to come
@@ -133,7 +133,7 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
   if (ran == 0 && !news && (stop == nullptr || !stop->stop_requested())) {
     const bool all_watched = count == endpoints_.size();
     const std::uint64_t slice_ns =
-        exact && all_watched ? limit_ns : std::min(limit_ns, inexact_slice_ns);
+        exact && all_watched ? limit_ns : std::min(limit_ns, inexact_owner_slice_ns);
     probes::park(probes::Sleeper::handler, endpoints_.front()->index(), slice_ns);
     wait::futex_wait_any({waiters.data(), count}, slice_ns);
     probes::unpark(probes::Sleeper::handler, endpoints_.front()->index(), 0);

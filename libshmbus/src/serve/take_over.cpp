@@ -32,7 +32,7 @@ using layout::ControlWord;
 
 namespace {
 
-constexpr int first_look_spins = 2'000;
+constexpr int take_over_spins = 2'000;
 constexpr std::uint64_t asking_slice_ns = 1'000'000;
 constexpr std::uint64_t standby_slice_ns = 10'000'000;                // alone
 constexpr std::uint64_t standby_slice_under_daemon_ns = 100'000'000;  // the daemon wakes us
@@ -204,7 +204,7 @@ Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
     (void)recovery::recover_draining(bus, endpoint);
     if (seen.standby() != bus.me && (seen.standby().nobody() || bus.dead(seen.standby()))) {
       if (auto asked = ask_for(endpoint, seen); !asked) return tl::unexpected<Error>(asked.error());
-      for (int i = 0; i < first_look_spins; ++i) {
+      for (int i = 0; i < take_over_spins; ++i) {
         if (control_of(bus.view, endpoint).holder() == bus.me) break;
         wait::cpu_relax();
       }

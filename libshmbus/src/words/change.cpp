@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t patience_ns = 100'000'000;
 constexpr std::uint64_t look_again_ns = 200'000;
 /// Each failed CAS is a registration, or another announcement.
-constexpr int tries = 1000;
+constexpr int change_tries = 1000;
 
 void begin(const Attachment& bus, layout::Word64& changing) noexcept {
   const std::uint64_t give_up = wait::monotonic_ns() + patience_ns;
@@ -71,7 +71,7 @@ void sign(const Attachment& bus, layout::PolicyTerms& asked) noexcept {
 void announce(const segment::View& view, std::uint32_t record) noexcept {
   auto& binding = view.name(record).binding;
   BindingWord seen{binding.load(std::memory_order_acquire)};  // SYNC names.binding
-  for (int i = 0; i < tries; ++i) {
+  for (int i = 0; i < change_tries; ++i) {
     // SYNC names.binding: what was asked is visible with it.
     if (binding.compare_exchange_strong(seen.bits, seen.with_news().bits, std::memory_order_acq_rel,
                                         std::memory_order_acquire)) {

@@ -12,7 +12,7 @@ using layout::TermsWord;
 namespace {
 
 constexpr std::uint64_t ns_per_us = 1'000;
-constexpr std::uint64_t ns_per_ms = 1'000'000;
+constexpr std::uint64_t ns_per_millisecond = 1'000'000;
 /// A burst that takes longer to use up is as good as no limit; keeps products within 64 bits.
 constexpr std::uint64_t burst_ns_max = 1ULL << 52U;
 
@@ -64,8 +64,8 @@ Result<RateWord> encode_rate(const RateLimit& limit) noexcept {
 
 Result<BreakerWord> encode_breaker(const CircuitBreaker& breaker) noexcept {
   if (breaker.failure_percent == 0) return BreakerWord{};
-  const std::uint64_t window = units(breaker.window, ns_per_ms);
-  const std::uint64_t open = units(breaker.open_for, ns_per_ms);
+  const std::uint64_t window = units(breaker.window, ns_per_millisecond);
+  const std::uint64_t open = units(breaker.open_for, ns_per_millisecond);
   if (breaker.failure_percent > 100 || breaker.min_calls == 0 ||
       breaker.min_calls > BreakerWord::calls_max || window == 0 || open == 0 ||
       std::max(window, open) > BreakerWord::time_ms_max) {
