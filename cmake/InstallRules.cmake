@@ -1,12 +1,20 @@
 # Everything is installed relative to the prefix, so an installed tree may be moved.
 include(CMakePackageConfigHelpers)
 
+# Before anything is copied: say what to do where the prefix cannot be written to.
+install(SCRIPT cmake/CheckPrefix.cmake)
+
 install(TARGETS shmbus EXPORT shmbusTargets
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY libshmbus/include/ "${PROJECT_BINARY_DIR}/generated/include/"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/shmbus")
+install(FILES README.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs")
+# Sources that README and docs lead to.
+install(DIRECTORY examples DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+  PATTERN "tests.cmake" EXCLUDE PATTERN "run_*" EXCLUDE PATTERN "*.jsonl" EXCLUDE)
 
 # find_package(shmbus)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/shmbus")
@@ -38,7 +46,9 @@ if(TARGET shmbusd)
   install(CODE "
     set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
     configure_file(\"${PROJECT_SOURCE_DIR}/packaging/shmbusd.service.in\"
-      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbusd@.service\" @ONLY)")
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbusd@.service\" @ONLY)
+    list(APPEND CMAKE_INSTALL_MANIFEST_FILES
+      \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbusd@.service\")")
 endif()
 
 if(TARGET shmbus_cli)
@@ -52,4 +62,33 @@ if(TARGET shmbus_cli)
     install(FILES "packaging/completions/${file}" RENAME "${name}" OPTIONAL
       DESTINATION "${CMAKE_INSTALL_DATADIR}/${directory}")
   endforeach()
+endif()
+
+# Man pages, from what the programs print for --help.
+if(TARGET shmbus_cli AND TARGET shmbusd AND NOT CMAKE_CROSSCOMPILING)
+  find_package(Python3 COMPONENTS Interpreter)
+  if(Python3_Interpreter_FOUND)
+    set(man_pages "")
+    foreach(page "shmbus|shmbus_cli" "shmbusd|shmbusd")
+      string(REPLACE "|" ";" page "${page}")
+      list(POP_FRONT page name target)
+      add_custom_command(OUTPUT "${PROJECT_BINARY_DIR}/man/${name}.1"
+        COMMAND "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/packaging/man_page.py"
+          "$<TARGET_FILE:${target}>" "${PROJECT_BINARY_DIR}/man/${name}.1"
+        DEPENDS ${target} packaging/man_page.py VERBATIM)
+      list(APPEND man_pages "${PROJECT_BINARY_DIR}/man/${name}.1")
+    endforeach()
+    add_custom_target(shmbus_man ALL DEPENDS ${man_pages})
+    install(FILES ${man_pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+  else()
+    message(STATUS "no man pages: Python 3 is missing, which makes them")
+  endif()
+endif()
+
+# `cmake --build <build> --target uninstall` removes what the last `cmake --install` of this build
+# tree installed. Not where another project has a target of this name.
+if(PROJECT_IS_TOP_LEVEL)
+  add_custom_target(uninstall
+    COMMAND "${CMAKE_COMMAND}" -D "manifest=${CMAKE_BINARY_DIR}/install_manifest.txt"
+      -P "${PROJECT_SOURCE_DIR}/cmake/Uninstall.cmake" VERBATIM)
 endif()

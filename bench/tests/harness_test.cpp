@@ -12,13 +12,17 @@
 #include "support/catch.hpp"
 
 using namespace shmbus::bench;
-using Catch::Matchers::Contains;
 
 namespace {
 
 RoundBudget short_budget() {
   calibrate_clock();
   return {.measure_ns = 2e6, .warmup_ns = 0.2e6, .hang_limit_ns = 10e9};
+}
+
+/// By hand: the matcher for substrings has another name in each major version of Catch2.
+bool says(const RoundResult& result, const char* part) {
+  return result.why.find(part) != std::string::npos;
 }
 
 // Carries one message at a time, and may damage what it carries.
@@ -95,7 +99,7 @@ TEST_CASE("one flipped bit fails the round") {
   CHECK(echo.status == RoundResult::Status::failed);
   const RoundResult stream = run_stream<64, SlotLink>(budget, Isolation::processes, true);
   CHECK(stream.status == RoundResult::Status::failed);
-  CHECK_THAT(stream.why, Contains("lost"));
+  CHECK(says(stream, "lost"));
 }
 
 TEST_CASE("a crash of one role ends the group and fails the round") {
@@ -110,7 +114,7 @@ TEST_CASE("a crash of one role ends the group and fails the round") {
   });
   const RoundResult result = group.run(0);
   CHECK(result.status == RoundResult::Status::failed);
-  CHECK_THAT(result.why, Contains("crashes died"));
+  CHECK(says(result, "crashes died"));
 }
 
 TEST_CASE("a hang ends at its limit and fails the round") {
@@ -120,7 +124,7 @@ TEST_CASE("a hang ends at its limit and fails the round") {
   group.add("hangs", 0, [](RoleContext&) { pause(); });
   const RoundResult result = group.run(0);
   CHECK(result.status == RoundResult::Status::failed);
-  CHECK_THAT(result.why, Contains("hung"));
+  CHECK(says(result, "hung"));
 }
 
 TEST_CASE("a missing facility skips the round and says what is missing") {

@@ -1,0 +1,12 @@
+#include "greet.hpp"
+
+int main(int argc, char** argv) {
+  using namespace std::chrono_literals;
+  auto bus = shmbus::Bus::open("hello");
+  if (!bus) return failed(bus.error());
+  auto greet = bus->caller<Greet>({.when_vacant = shmbus::WhenVacant::wait});  // start in any order
+  if (!greet) return failed(greet.error());
+  const auto greeting = greet->call({.name = argc > 1 ? argv[1] : "world"}, 2s);
+  if (!greeting) return failed(greeting.error());  // one of 18 kinds
+  std::cout << greeting->view() << '\n';
+}

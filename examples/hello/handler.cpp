@@ -1,0 +1,13 @@
+#include "greet.hpp"
+
+int main() {
+  auto bus = shmbus::Bus::open("hello");  // creates the bus when there is none
+  if (!bus) return failed(bus.error());
+  auto server = bus->serve();
+  if (!server) return failed(server.error());
+  auto added = server->on<Greet>([](const Person& person, shmbus::String<64>& greeting) {
+    greeting = std::string_view("hello, " + std::string(person.name.view()));
+  });
+  if (!added) return failed(added.error());
+  if (auto ended = server->run({}); !ended) return failed(ended.error());
+}
