@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """README and guide must not rot: readme_snippets.py <repository> prints what is wrong and exits 1 if any.
 
-1. Each ```cpp block of the README equals a region of an example: the file that the last link before the
-   block leads to, the lines between its two `// [readme]` lines.
-2. Each relative link leads to a file or folder that exists.
+1. Each ```cpp and ```cmake block of the README equals the file that the last link before the block leads
+   to, or the lines between its two `// [readme]` lines where it has them.
+2. Each relative link of the README and of docs/*.md leads to a file or folder that exists.
 3. The README has fewer than 120 lines.
 4. Each fenced block of docs/commands.md stands, line for line, in the file that the last link to a file
-   before the block leads to; it may be indented differently there.
+   before the block leads to; it may be indented differently there. After a link to another page it is a
+   sketch.
 """
 import pathlib
 import re
@@ -22,12 +23,12 @@ FENCE = re.compile(r"^```(\w*)\s*$")
 
 
 def region(path):
-    """The marked lines of a file, or None."""
+    """The lines of a file, or the marked ones; None when there is no such file."""
     if not path.is_file():
         return None
     lines = path.read_text(encoding="utf-8").splitlines()
     marks = [number for number, line in enumerate(lines) if line.strip() == MARK]
-    return lines[marks[0] + 1:marks[1]] if len(marks) == 2 else None
+    return lines[marks[0] + 1:marks[1]] if len(marks) == 2 else lines
 
 
 def blocks(lines):
@@ -74,9 +75,7 @@ def check_guide(root, name):
     path = root / name
     lines = path.read_text(encoding="utf-8").splitlines()
     problems = [f"{name}:{start}: does not stand in {link}" for start, _, link, body in blocks(lines)
-                if link is None or not stands_in(body, path.parent / link)]
-    problems += [f"{name}:{number}: {link} does not exist" for number, link in links(lines)
-                 if not (path.parent / link).exists()]
+                if link is None or not (link.endswith(".md") or stands_in(body, path.parent / link))]
     return problems
 
 
@@ -85,19 +84,23 @@ def check(root):
     problems = []
     quoted = 0
     for start, language, link, body in blocks(lines):
-        if language != "cpp":
+        if language not in ("cpp", "cmake"):
             continue
         quoted += 1
         if link is None or region(root / link) is None:
-            problems.append(f"README.md:{start}: no `{MARK}` region in {link}")
+            problems.append(f"README.md:{start}: there is no file {link}")
         elif region(root / link) != body:
-            problems.append(f"README.md:{start}: differs from the region in {link}: copy it again")
+            problems.append(f"README.md:{start}: differs from {link}: copy it again")
     if quoted == 0:
         problems.append("README.md: quotes no example")
     problems += [f"README.md:{number}: {link} does not exist" for number, link in links(lines)
                  if not (root / link).exists()]
     if len(lines) >= MAX_LINES:
         problems.append(f"README.md: {len(lines)} lines, must be fewer than {MAX_LINES}")
+    for page in sorted((root / "docs").glob("*.md")):
+        problems += [f"docs/{page.name}:{number}: {link} does not exist"
+                     for number, link in links(page.read_text(encoding="utf-8").splitlines())
+                     if not (page.parent / link).exists()]
     for guide in GUIDES:
         if (root / guide).is_file():
             problems += check_guide(root, guide)
@@ -109,7 +112,8 @@ def self_test():
     example = f"{MARK}\nint main() {{}}\n{MARK}\n"
     faults = {
         "[a](a.cpp)\n```cpp\nint main() { return 1; }\n```\n": "differs",
-        "[b](b.cpp)\n```cpp\nint main() {}\n```\n": "no `",
+        "[d](d.cmake)\n```cmake\nproject(e)\n```\n": "differs",
+        "[b](b.cpp)\n```cpp\nint main() {}\n```\n": "there is no file",
         "[a](a.cpp)\n```cpp\nint main() {}\n```\n[c](c.md)\n": "does not exist",
         "[a](a.cpp)\n": "quotes no example",
         "[a](a.cpp)\n```cpp\nint main() {}\n```\n" + "\n" * MAX_LINES: "fewer than",
@@ -118,6 +122,7 @@ def self_test():
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "a.cpp").write_text(example, encoding="utf-8")
+        (root / "d.cmake").write_text("project(d)\n", encoding="utf-8")
         for readme, wanted in faults.items():
             (root / "README.md").write_text(readme, encoding="utf-8")
             if not any(wanted in problem for problem in check(root)):
