@@ -2,6 +2,7 @@
 // for that is found out beforehand, to be told by name: bpftrace's own words for it are those of
 // its compiler. The tool then becomes bpftrace, so that signals and its output are as they would
 // be.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
 #include <sys/mman.h>
@@ -25,6 +26,7 @@
 #include "cli/units.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/participant.hpp"
+#include "os/descriptor.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -241,8 +243,9 @@ std::uint32_t confined_to(const Target& target, const Options& options) {
 [[noreturn]] void become_bpftrace(const std::string& program, const std::string& script,
                                   std::uint32_t pid, bool json) {
   // Without a name, so that nothing is left behind; bpftrace opens it by its descriptor.
-  const int fd = ::memfd_create("shmbus probe", 0);
-  if (fd < 0 || ::write(fd, script.data(), script.size()) != static_cast<ssize_t>(script.size())) {
+  const int fd = descriptor::memory("shmbus probe", 0);
+  if (fd < 0 || ::fcntl(fd, F_SETFD, 0) != 0 ||
+      ::write(fd, script.data(), script.size()) != static_cast<ssize_t>(script.size())) {
     throw Failure(ErrorKind::overloaded, "out of memory for the script");
   }
   const std::string path = fmt::format("/proc/self/fd/{}", fd);

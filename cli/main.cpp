@@ -1,9 +1,13 @@
 // shmbus: the command line tool. This is the table of its commands; each has a file of its own.
 #include <array>
+#include <csignal>
 
 #include "cli/commands.hpp"
+#include "os/descriptor.hpp"
 
 int main(int argc, char** argv) {
+  shmbus::descriptor::occupy_standard_numbers();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error, not the end
   using namespace shmbus::cli;
   constexpr std::array commands{
       add_ls,     add_describe, add_ps,         add_top,          add_heat,        add_hist,

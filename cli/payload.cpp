@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/exit_codes.hpp"
+#include "os/descriptor.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -42,7 +43,7 @@ std::vector<std::byte> read_file(const std::string& path) {
   struct Close {
     void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
   };
-  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rbe"));
+  const std::unique_ptr<std::FILE, Close> file(descriptor::stream(path.c_str(), "rb"));
   if (!file) {
     throw Failure(ErrorKind::invalid_argument,
                   fmt::format("cannot open {}: {}; give a file that can be read, or - for standard "

@@ -12,6 +12,7 @@
 
 #include "cli/exit_codes.hpp"
 #include "layout/limits.hpp"
+#include "os/descriptor.hpp"
 
 namespace shmbus::cli {
 
@@ -88,7 +89,7 @@ bool read_entry(std::uint32_t type, Cursor body, Recording& out) {
 
 RecordingWriter::RecordingWriter(const std::string& path, std::int64_t started_unix_ns,
                                  std::uint64_t bus_id)
-    : path_(path), file_(std::fopen(path.c_str(), "wbe")) {
+    : path_(path), file_(descriptor::stream(path.c_str(), "wb")) {
   if (!file_) fail_with(path, fmt::format("cannot be written: {}", std::strerror(errno)));
   const FileHead head{magic, version, 0, started_unix_ns, bus_id};
   put(&head, sizeof head);

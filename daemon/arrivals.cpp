@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "os/descriptor.hpp"
 #include "os/futex.hpp"
 
 namespace shmbus::daemon {
@@ -20,7 +21,7 @@ constexpr std::size_t queue_capacity = 64;
 }  // namespace
 
 Result<std::unique_ptr<Arrivals>> Arrivals::watch(layout::Word32& word) {
-  Descriptor event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  Descriptor event{descriptor::event(0, EFD_NONBLOCK)};
   if (!event.valid()) return fail(ErrorKind::bus_unusable, "cannot make an eventfd", errno);
   std::unique_ptr<Arrivals> arrivals(new Arrivals(std::move(event), word));
   try {

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "os/descriptor.hpp"
+
 namespace shmbus::daemon {
 namespace {
 
@@ -24,7 +26,7 @@ tl::unexpected<Error> refused(std::string_view address, int error) {
 }
 
 Descriptor new_socket(int family) noexcept {
-  return Descriptor{::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  return Descriptor{descriptor::socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0)};
 }
 
 bool somebody_answers(const sockaddr_un& at) noexcept {

@@ -7,6 +7,7 @@
 // care of that one; if it leads nowhere, it exits with code 4, because making a bus that somebody
 // has just removed would be a surprise.
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "daemon/run.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/trace_exporter.hpp"
+#include "os/descriptor.hpp"
 #include "session/core.hpp"
 #include "shmbus/log.hpp"
 
@@ -105,6 +107,8 @@ int run(const Options& options) {
 }  // namespace shmbus::daemon
 
 int main(int argc, char** argv) {
+  shmbus::descriptor::occupy_standard_numbers();
+  std::signal(SIGXFSZ, SIG_IGN);   // a file that may not grow is an error, not the end
   using namespace shmbus::daemon;  // NOLINT: this file is its main
   try {
     const Parsed parsed = parse_command_line(argc, argv);

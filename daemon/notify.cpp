@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "os/descriptor.hpp"
+
 namespace shmbus::daemon {
 namespace {
 
@@ -38,7 +40,7 @@ Notifier::Notifier(std::string_view socket) {
   if (socket.front() != '/' && socket.front() != '@') return;
   address_ = socket;
   if (address_.front() == '@') address_.front() = '\0';
-  socket_ = Descriptor{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  socket_ = Descriptor{descriptor::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)};
 }
 
 void Notifier::send(std::string_view state) const noexcept {

@@ -3,7 +3,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -13,9 +12,7 @@
 #include <csignal>
 #include <limits>
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
+#include "os/descriptor.hpp"
 
 namespace shmbus::daemon {
 namespace {
@@ -70,11 +67,11 @@ Result<std::unique_ptr<Sources>> Sources::make(std::uint32_t seats, layout::Word
 
 Result<void> Sources::open(layout::Word32& arrivals) {
   const sigset_t signals = stop_signals();
-  epoll_ = Descriptor{::epoll_create1(EPOLL_CLOEXEC)};
+  epoll_ = Descriptor{descriptor::epoll()};
   if (!epoll_.valid()) return cannot("cannot make an epoll set");
-  timer_ = Descriptor{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
+  timer_ = Descriptor{descriptor::timer(CLOCK_MONOTONIC, TFD_NONBLOCK)};
   if (!timer_.valid()) return cannot("cannot make a timerfd");
-  signals_ = Descriptor{::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)};
+  signals_ = Descriptor{descriptor::signals(signals, SFD_NONBLOCK)};
   if (!signals_.valid()) return cannot("cannot make a signalfd");
   auto watching = Arrivals::watch(arrivals);
   if (!watching) return tl::unexpected<Error>(watching.error());
@@ -98,7 +95,7 @@ event::WatchResult Sources::watch(SeatId seat, std::uint32_t pid) noexcept {
       pid > static_cast<std::uint32_t>(std::numeric_limits<pid_t>::max())) {
     return event::WatchResult::refused;
   }
-  Descriptor pidfd{static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0))};
+  Descriptor pidfd{descriptor::process(static_cast<pid_t>(pid))};
   if (!pidfd.valid()) {
     return errno == ESRCH ? event::WatchResult::no_such_process : event::WatchResult::refused;
   }

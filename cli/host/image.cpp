@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "os/descriptor.hpp"
+
 namespace shmbus::cli::host {
 namespace {
 
@@ -29,9 +31,9 @@ std::string name_in_maps(const std::string& path) {
 
 int make_memory(const std::string& path) {
   const auto name = name_in_maps(path);
-  int fd = ::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+  int fd = descriptor::memory(name.c_str(), MFD_ALLOW_SEALING | MFD_EXEC);
   if (fd < 0 && errno == EINVAL) {  // Linux before 6.3: executable anyway
-    fd = ::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    fd = descriptor::memory(name.c_str(), MFD_ALLOW_SEALING);
   }
   return fd;
 }
@@ -82,7 +84,7 @@ bool is_mapped(ElfW(Addr) base) noexcept {
 }  // namespace
 
 Image Image::copy_of(const std::string& path) {
-  const Image file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Image file(descriptor::open(path.c_str(), O_RDONLY | O_NONBLOCK));
   if (file.fd() < 0) refuse(path, std::strerror(errno));
   check_file(path, file.fd());
   Image image(make_memory(path));

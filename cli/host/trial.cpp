@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "cli/host/generation.hpp"
+#include "os/descriptor.hpp"
 
 extern char** environ;
 
@@ -151,7 +152,7 @@ void say(const nlohmann::json& what) {
 
 TrialReport run_trial(const Image& image, std::chrono::milliseconds limit) {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+  if (!descriptor::pipe(ends, 0)) {
     throw PluginError(fmt::format("cannot try it: {}", std::strerror(errno)));
   }
   const Descriptor ours(ends[0]);

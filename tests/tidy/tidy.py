@@ -14,6 +14,8 @@
 8. Each mistake that can be planted in the library is one that tests/schedule has to find, and the
    other way round.
 9. A folder of libshmbus/src includes only folders below it: LADDER, from the bottom up.
+10. What makes a file descriptor is called in libshmbus/src/os/descriptor.cpp alone: no descriptor of
+   the library or of a program is ever below 3.
 """
 import pathlib
 import re
@@ -70,6 +72,15 @@ NOT_STOPPED_AT: dict[str, str] = {
 }
 MISTAKES = "tests/schedule/mistakes.hpp"
 
+DESCRIPTORS = "libshmbus/src/os/descriptor.cpp"
+# `Bus::open(` is another open; names that nobody else has are found without `::` too.
+MAKES_DESCRIPTOR = re.compile(
+    r"(?<!\w)::(open|openat|openat2|creat|socket|accept|dup|pipe)\s*\(|"
+    r"\b(memfd_create|eventfd|epoll_create1?|timerfd_create|signalfd|accept4|pipe2|opendir|fopen|"
+    r"popen|inotify_init1?|socketpair|mkstemp|mkostemp|shm_open|tmpfile)\s*\(|"
+    r"SYS_(pidfd_open|pidfd_getfd|memfd_create|openat2?|perf_event_open|userfaultfd|io_uring_setup)")
+HAVE_DESCRIPTORS = ("libshmbus/", "inspect/", "daemon/", "cli/", "telemetry/")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 SYNC = re.compile(r"//\s*SYNC\s+([A-Za-z0-9_.\-]+)")
 TESTPOINT = re.compile(r'SHMBUS_TESTPOINT\("([^"]+)"\)')
@@ -90,6 +101,16 @@ def check_size(name, lines):
     limit = LONG_FILES.get(name, MAX_LINES)
     if len(lines) > limit:
         yield f"{name}: {len(lines)} lines, at most {limit}: split it"
+
+
+def check_descriptors(name, lines):
+    if not name.startswith(HAVE_DESCRIPTORS) or name == DESCRIPTORS:
+        return
+    for number, line in enumerate(lines, 1):
+        found = MAKES_DESCRIPTOR.search(line.split("//")[0])
+        if found:
+            yield (f"{name}:{number}: {found[0].strip()} may make a descriptor below 3: call it through "
+                   "os/descriptor.hpp")
 
 
 def check_includes(root, path, name, lines):
@@ -175,6 +196,7 @@ def check(root):
             problems.append(f"{name}: not UTF-8")
             continue
         problems += check_size(name, lines)
+        problems += check_descriptors(name, lines)
         problems += check_includes(root, path, name, lines)
         problems += check_ladder(root, name, lines)
         if name.startswith(("libshmbus/", "inspect/")):
@@ -210,6 +232,10 @@ def self_test():
         "libshmbus/src/lane/long.cpp": ("\n" * 400, "401 lines"),
         "libshmbus/src/lane/sync.cpp": ("// SYNC a.b: half", "SYNC a.b stands only here"),
         "libshmbus/src/lane/boost.cpp": ("#include <boost/interprocess/x.hpp>", "boost/"),
+        "daemon/opens.cpp": ("  const int fd = ::open(path, O_RDONLY);", "below 3"),
+        "cli/opens.cpp": ('  auto* file = std::fopen("x", "r");', "below 3"),
+        "libshmbus/src/lane/opens.cpp": ("  fd = memfd_create(name, 0);", "below 3"),
+        "libshmbus/src/lane/pid.cpp": ("  fd = ::syscall(SYS_pidfd_open, pid, 0);", "below 3"),
         "libshmbus/src/lane/cli.cpp": ("#include <CLI/CLI.hpp>", "CLI/"),
         "libshmbus/src/words/climb.cpp": ('#include "lane/l.hpp"', "not above lane/"),
         "libshmbus/src/attic/a.cpp": ("int a;", "has no step"),
@@ -228,6 +254,7 @@ def self_test():
         "libshmbus/src/segment/a.cpp": "#include <boost/x.hpp>\n// SYNC c.d: one\n// SYNC c.d: two",
         "libshmbus/src/lane/l.hpp": '#include "lane/m.hpp"',
         "libshmbus/src/lane/p.cpp": 'SHMBUS_TESTPOINT("i.j");',
+        "daemon/opens_well.cpp": "Bus::open(n);\ndescriptor::open(n, 0);\n// ::open(n)",
         "daemon/a.hpp": "#include <fmt/format.h>\n#include <CLI/CLI.hpp>",
     }
     with tempfile.TemporaryDirectory() as folder:

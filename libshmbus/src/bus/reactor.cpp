@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "os/clock.hpp"
+#include "os/descriptor.hpp"
 #include "os/spin.hpp"
 #include "session/core.hpp"
 #include "shmbus/async.hpp"
@@ -128,8 +129,8 @@ Reactor::~Reactor() = default;
 Result<Reactor> Reactor::create() noexcept {
   std::unique_ptr<detail::ReactorState> state(new (std::nothrow) detail::ReactorState());
   if (!state) return fail(ErrorKind::limit_reached, "no memory for a reactor");
-  state->epoll = ::epoll_create1(EPOLL_CLOEXEC);
-  state->timer = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  state->epoll = descriptor::epoll();
+  state->timer = descriptor::timer(CLOCK_MONOTONIC, TFD_NONBLOCK);
   if (state->epoll < 0 || state->timer < 0 || !detail::add_to(state->epoll, state->timer)) {
     return fail(ErrorKind::limit_reached,
                 "no descriptor for a reactor: raise the limit of open files (ulimit -n)", errno);

@@ -7,6 +7,7 @@
 #include <new>
 #include <system_error>
 
+#include "os/descriptor.hpp"
 #include "os/futex.hpp"
 #include "os/others_signals.hpp"
 
@@ -19,7 +20,7 @@ constexpr std::uint64_t slice_ns = 1'000'000'000;
 
 Result<std::unique_ptr<FdBridge>> FdBridge::watch(layout::Word32& word,
                                                   const liveness::HandleGuard& guard, int fd) {
-  if (fd < 0) fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0) fd = descriptor::event(0, EFD_NONBLOCK);
   if (fd < 0) return fail(ErrorKind::overloaded, "cannot make an eventfd", errno);
   std::unique_ptr<FdBridge> bridge(new FdBridge(fd, word, guard));
   try {

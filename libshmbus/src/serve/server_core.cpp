@@ -10,6 +10,7 @@
 
 #include "base/probes.hpp"
 #include "base/testpoint.hpp"
+#include "os/descriptor.hpp"
 #include "os/fence.hpp"
 #include "os/futex.hpp"
 #include "serve/hand_over.hpp"
@@ -295,11 +296,11 @@ Result<std::size_t> ServerCore::run_for(Duration timeout) noexcept {
 
 Result<int> ServerCore::fd() {
   if (!attachment().intact()) return bus_->not_intact();
-  if (fd_ < 0) fd_ = ::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd_ < 0) fd_ = descriptor::event(1, EFD_NONBLOCK);
   if (fd_ < 0) return fail(ErrorKind::overloaded, "cannot make an eventfd", errno);
   while (bridges_.size() < endpoints_.size()) {
     auto& word = endpoints_[bridges_.size()]->shared().events.count;
-    auto bridge = wait::FdBridge::watch(word, *attachment().guard, ::dup(fd_));
+    auto bridge = wait::FdBridge::watch(word, *attachment().guard, descriptor::duplicate(fd_));
     if (!bridge) return tl::unexpected<Error>(bridge.error());
     bridges_.push_back(std::move(*bridge));
   }
