@@ -24,22 +24,26 @@ bool counter_never_stops() noexcept {
 #endif
 }
 
-std::uint64_t measure_rate() noexcept {
+ClockReading read_clocks() noexcept {
+  ClockReading reading;
+  reading.before_ns = monotonic_ns();
+  reading.ticks = ticks();
+  reading.after_ns = monotonic_ns();
+  return reading;
+}
+
+constexpr double wanted_error = 100e-6;
+constexpr std::uint64_t patience_ns = 1'000'000'000;
+
+std::uint64_t rate_of_this_machine() noexcept {
 #if defined(__aarch64__)
   std::uint64_t rate = 0;
   asm volatile("mrs %0, cntfrq_el0" : "=r"(rate));
   return rate;
-#elif defined(__x86_64__)
-  if (!detail::counter_is_usable) return second_ns;
-  // 2 ms against the monotonic clock: good to a few parts in 100,000, far below any timeout.
-  constexpr std::uint64_t window_ns = 2'000'000;
-  const std::uint64_t start_ns = monotonic_ns();
-  const std::uint64_t start = ticks();
-  std::uint64_t now_ns = start_ns;
-  while (now_ns - start_ns < window_ns) now_ns = monotonic_ns();
-  return (ticks() - start) * second_ns / (now_ns - start_ns);
 #else
-  return second_ns;
+  if (!detail::counter_is_usable) return second_ns;
+  auto read = [] { return read_clocks(); };
+  return static_cast<std::uint64_t>(measure_rate(read, wanted_error, patience_ns).per_s + 0.5);
 #endif
 }
 
@@ -57,8 +61,21 @@ std::uint64_t monotonic_ns() noexcept {
 }
 
 std::uint64_t ticks_per_second() noexcept {
-  static const std::uint64_t rate = measure_rate();
+  static const std::uint64_t rate = rate_of_this_machine();
   return rate;
+}
+
+RateCheck::RateCheck() noexcept {
+  auto read = [] { return read_clocks(); };
+  begin_ = narrow_reading(read);
+}
+
+bool RateCheck::agrees_with(std::uint64_t ticks_per_s) const noexcept {
+  auto read = [] { return read_clocks(); };
+  const auto rate = static_cast<double>(ticks_per_s);
+  const MeasuredRate quick = rate_between(begin_, narrow_reading(read));
+  if (quick.error < 1 && agrees(quick, rate)) return true;
+  return agrees(measure_rate(read, wanted_error, patience_ns), rate);
 }
 
 }  // namespace shmbus::wait

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/scheduled.hpp"
+#include "os/clock_rate.hpp"
 
 #if defined(__x86_64__)
 #include <x86intrin.h>
@@ -17,6 +18,17 @@ std::uint64_t monotonic_ns() noexcept;
 
 /// Ticks per second of the counter; 1e9 exactly where the monotonic clock has to serve.
 std::uint64_t ticks_per_second() noexcept;
+
+/// Whether a rate that another process measured, perhaps on another machine, can be right. Made
+/// some microseconds before it is asked; it measures for milliseconds only when there is a doubt.
+class RateCheck {
+ public:
+  RateCheck() noexcept;
+  [[nodiscard]] bool agrees_with(std::uint64_t ticks_per_s) const noexcept;
+
+ private:
+  ClockReading begin_;
+};
 
 namespace detail {
 extern const bool counter_is_usable;
