@@ -1,5 +1,7 @@
 #include "os/bus_error.hpp"
 
+#include <dlfcn.h>
+
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -40,11 +42,23 @@ void on_bus_error(int number, siginfo_t* info, void* context) noexcept {
   errno = saved;
 }
 
+/// The handler must not outlive its code. Where this library was linked into a shared object that
+/// is unloaded one day, that object stays loaded instead: other handlers may by then have been put
+/// before ours and lead to it, so there is no taking it away.
+void stay_loaded() noexcept {
+  Dl_info where{};
+  if (::dladdr(reinterpret_cast<const void*>(&on_bus_error), &where) == 0) return;
+  // Null for the program itself, which is never unloaded.
+  void* const self = ::dlopen(where.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  if (self != nullptr) ::dlclose(self);  // the mark stays
+}
+
 }  // namespace
 
 bool catch_bus_errors() noexcept {
   static std::atomic<bool> begun{false};
   if (begun.exchange(true, std::memory_order_relaxed)) return true;
+  stay_loaded();
   struct sigaction ours {};
   ours.sa_sigaction = on_bus_error;
   // On the alternate stack where the thread has one; and restarting, so that a signal which is only

@@ -8,8 +8,9 @@
 
 namespace shmbus::liveness {
 
-/// Once for each process; a handler that the application installs later replaces it. False when
-/// the kernel refused.
+/// Once for each process; a handler that the application installs later replaces it. From then on
+/// the shared object that this code is in stays loaded, whatever is dlclosed. False when the kernel
+/// refused.
 bool catch_bus_errors() noexcept;
 
 }  // namespace shmbus::liveness
