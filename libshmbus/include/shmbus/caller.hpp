@@ -2,7 +2,8 @@
 //
 // Threads   A caller, and every loan, pending reply and reply view made from it, belongs to the
 //           thread that made it; other threads get wrong_thread. Make one in each thread: lanes and
-//           payload memory are the thread's own, so threads never contend.
+//           payload memory are the thread's own, so threads never contend. When that thread has
+//           ended, another may destroy them (one thread at a time), which gives all of it back.
 // Lifetime  A caller keeps its bus open. A view stays valid until it is destroyed.
 // Fork      A forked child gets `forked` from every operation.
 // Errors    Values; nothing is thrown. After `overloaded` and `not_registered` nothing was sent.

@@ -76,6 +76,10 @@ class CallerCore {
   [[nodiscard]] bool usable() const noexcept {
     return bus_->intact() && port_->of_calling_thread();
   }
+  /// It may give back what it holds: also in the hands of another thread once its own has ended.
+  [[nodiscard]] bool may_give_back() const noexcept {
+    return usable() || (bus_->intact() && port_->thread_has_ended());
+  }
 
  private:
   // Resolving (caller_resolve.cpp)
@@ -142,6 +146,7 @@ class CallerCore {
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
   bool check_owner(const PortLane& lane) noexcept;
+  [[nodiscard]] bool daemon_tells_of(const PortLane& lane) const noexcept;
   Result<ReplyView> wait_for(Pending& pending) noexcept;
   Result<ReplyView> wait_and_judge(Pending& pending) noexcept;
   /// Of an answered call. `reply`: the block that was sent along for it, or none.

@@ -97,7 +97,7 @@ void CallerCore::cancel(Pending& pending) noexcept {
 
 /// Nobody will ask for the answer: let the cell and its memory come back when it is there.
 void CallerCore::give_up(Pending& pending) noexcept {
-  if (pending.lane_ == nullptr || !usable()) return;
+  if (pending.lane_ == nullptr || !may_give_back()) return;
   auto& lane = *static_cast<PortLane*>(std::exchange(pending.lane_, nullptr));
   lane.lane.quarantine({pending.cell_, pending.seq_});
   if (pending.traced_) end_kept(lane, pending.cell_, ErrorKind::cancelled, 0);
@@ -105,7 +105,7 @@ void CallerCore::give_up(Pending& pending) noexcept {
 }
 
 void CallerCore::give_back(Block& block) noexcept {
-  if (block.data == nullptr || !usable()) return;
+  if (block.data == nullptr || !may_give_back()) return;
   port_->release(block);
   block = {};
 }

@@ -16,7 +16,15 @@ struct Entry {
   const BusCore* bus;
   std::weak_ptr<Port> port;
 };
-thread_local std::vector<Entry> ports_of_thread;
+/// Objects of the thread's callers may outlive it, in the hands of others.
+struct PortsOfThread : std::vector<Entry> {
+  ~PortsOfThread() {
+    for (const auto& entry : *this) {
+      if (const auto port = entry.port.lock()) port->thread_ends();
+    }
+  }
+};
+thread_local PortsOfThread ports_of_thread;
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 // threads share nothing.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,6 +52,14 @@ class Port {
   [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &this_thread; }
   /// The same, and nothing stands between its callers and their fast paths.
   [[nodiscard]] bool plain_calling_thread() const noexcept { return thread_ == this_thread.plain; }
+  /// What it holds may be given back by any one thread at a time. To the thread that sees true,
+  /// everything that the port's own thread did has happened before.
+  [[nodiscard]] bool thread_has_ended() const noexcept {
+    return ended_.load(std::memory_order_acquire);  // SYNC port.ended
+  }
+  void thread_ends() noexcept {
+    ended_.store(true, std::memory_order_release);  // SYNC port.ended
+  }
   /// The command whose handler the calling thread runs; through the port, since to ask for the
   /// thread's own memory twice costs more. REQUIRES: of_calling_thread().
   [[nodiscard]] const Invocation* running() const noexcept { return thread_->running; }
@@ -63,6 +72,7 @@ class Port {
   std::shared_ptr<BusCore> bus_;
   const ThreadState* thread_;
   std::unique_ptr<ThreadResources> resources_;
+  std::atomic<bool> ended_{false};
 };
 
 }  // namespace shmbus::detail
