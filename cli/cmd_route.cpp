@@ -52,12 +52,14 @@ std::optional<std::uint32_t> share_of(const std::string& text) {
 std::shared_ptr<detail::BusCore> open(const Context& context) {
   OpenOptions options;
   options.create = false;
+  options.trust = context.trust;
   options.label = "shmbus route";
   return value_or_fail(detail::BusCore::open(context.bus, {options, false}));
 }
 
 void change(const Context& context, const Options& options) {
   const auto bus = open(context);
+  value_or_fail(names::check(options.name));
   const auto record = names::find(bus->view(), CommandName(options.name));
   if (!record) {
     throw Failure(ErrorKind::not_registered,

@@ -3,6 +3,7 @@
 
 #include "inspect/doctor_parts.hpp"
 #include "layout/names.hpp"
+#include "shmbus/name.hpp"
 
 namespace shmbus::inspect {
 namespace {
@@ -46,6 +47,9 @@ void check_published(const NameInfo& name, const Snapshot& snapshot, std::vector
   }
   if (name.length == 0 || name.length > layout::name_bytes_max || !name.hash_fits) {
     out.push_back(error_at(name, "name-text", "has a text that does not fit its length or hash"));
+  }
+  if (!name.name.empty() && !is_valid_name(name.name)) {
+    out.push_back(error_at(name, "name-invalid", "has a text that no command can have"));
   }
   const layout::BindingWord binding{name.binding_bits};
   if (binding.bound() && binding.endpoint() >= snapshot.endpoints.size()) {

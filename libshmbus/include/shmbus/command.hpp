@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "shmbus/fixed_string.hpp"
+#include "shmbus/name.hpp"
 #include "shmbus/schema/safe.hpp"
 
 namespace shmbus {
@@ -83,8 +84,10 @@ struct Command {
   static_assert(std::is_default_constructible_v<Reply>);
   static_assert(alignof(Request) <= 8 && alignof(Reply) <= 8,
                 "bus memory handed to handlers is aligned to 8 bytes");
-  static_assert(!Name.view().empty() && Name.view().size() <= 128,
+  static_assert(!Name.view().empty() && Name.view().size() <= name_bytes_max,
                 "a command name has 1 to 128 bytes");
+  static_assert(is_valid_name(Name.view()),
+                "a command name is UTF-8 text without control and format characters: name.hpp");
 
   static constexpr CommandName name{text};
 };

@@ -11,6 +11,7 @@
 #include "recovery/live_place.hpp"
 #include "recovery/participant.hpp"
 #include "serve/server_core.hpp"
+#include "session/check_options.hpp"
 #include "session/core.hpp"
 #include "words/members.hpp"
 #include "words/table.hpp"
@@ -44,6 +45,7 @@ Result<Bus> Bus::open(std::string_view name_or_path, const OpenOptions& options)
 Result<Server> Bus::serve(const ServeOptions& options) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_bus());
   if (!core_->attachment().intact()) return core_->not_intact();
+  if (auto sound = detail::check(options); !sound) return tl::unexpected<Error>(sound.error());
   return detail::without_throwing([&]() -> Result<Server> {
     return Server(std::make_shared<detail::ServerCore>(core_, options));
   });
@@ -53,9 +55,8 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options,
                               const Schema& schema) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_bus());
   if (!core_->attachment().intact()) return core_->not_intact();
-  if (name.text.empty() || name.text.size() > layout::name_bytes_max) {
-    return fail(ErrorKind::invalid_argument, "a command name has 1 to 128 bytes");
-  }
+  if (auto valid = names::check(name); !valid) return tl::unexpected<Error>(valid.error());
+  if (auto sound = detail::check(options); !sound) return tl::unexpected<Error>(sound.error());
   return detail::without_throwing([&]() -> Result<RawCaller> {
     auto port = detail::Port::of_this_thread(core_);
     if (!port) return tl::unexpected<Error>(port.error());
@@ -71,6 +72,7 @@ Result<void> Bus::wait_until_available(CommandName name, Duration timeout) noexc
   if (!core_) return tl::unexpected<Error>(empty_bus());
   const auto& bus = core_->attachment();
   if (!bus.intact()) return core_->not_intact();
+  if (auto valid = names::check(name); !valid) return valid;
   detail::Deadline deadline(bus, timeout);
   auto& registrations = bus.view.bus_events().registrations;
   for (;;) {
@@ -92,9 +94,8 @@ Result<NameWatch> Bus::watch(std::span<const std::string_view> names) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_bus());
   if (!core_->attachment().intact()) return core_->not_intact();
   for (const auto name : names) {
-    if (name.empty() || name.size() > layout::name_bytes_max) {
-      return fail(ErrorKind::invalid_argument, "a command name has 1 to 128 bytes");
-    }
+    const std::string_view why = why_no_name(name);
+    if (!why.empty()) return fail(ErrorKind::invalid_argument, why);
   }
   return detail::without_throwing([&]() -> Result<NameWatch> {
     return NameWatch(std::make_unique<detail::NameWatchCore>(

@@ -38,6 +38,7 @@ Result<void> Bus::set_policy(CommandName name, const Policy& policy) noexcept {
   if (!core_) return no_bus();
   const auto& bus = core_->attachment();
   if (!bus.intact()) return core_->not_intact();
+  if (auto valid = names::check(name); !valid) return tl::unexpected<Error>(valid.error());
   const auto words = policy::encode(policy);
   if (!words) return tl::unexpected<Error>(words.error());
   auto record = names::find(bus.view, name);
@@ -58,6 +59,7 @@ Result<Policy> Bus::policy(CommandName name) noexcept {
   if (!core_) return no_bus();
   const auto& bus = core_->attachment();
   if (!bus.intact()) return core_->not_intact();
+  if (auto valid = names::check(name); !valid) return tl::unexpected<Error>(valid.error());
   const auto record = names::find(bus.view, name);
   const Policy found =
       record ? policy::decode(policy::load(bus.view.policy(*record).asked)) : Policy{};
@@ -69,6 +71,7 @@ Result<PolicyStatus> Bus::policy_status(CommandName name) noexcept {
   if (!core_) return no_bus();
   const auto& bus = core_->attachment();
   if (!bus.intact()) return core_->not_intact();
+  if (auto valid = names::check(name); !valid) return tl::unexpected<Error>(valid.error());
   const auto record = names::find(bus.view, name);
   const PolicyStatus status =
       record ? policy::status_of(bus.view, bus.rate, *record) : PolicyStatus{};

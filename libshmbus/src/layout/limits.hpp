@@ -25,7 +25,7 @@ inline constexpr std::uint32_t extent_bytes_min = 4096;
 inline constexpr std::uint32_t extent_bytes_max = 1U << 30;
 inline constexpr std::uint64_t segment_bytes_max = 1ULL << 38;  // 32-bit offsets in 64 B units
 
-inline constexpr std::size_t name_bytes_max = 128;
+inline constexpr std::size_t name_bytes_max = 128;  // shmbus::name_bytes_max
 inline constexpr std::size_t schema_bytes_max = 1984;
 inline constexpr std::size_t label_bytes_max = 32;
 inline constexpr std::size_t inline_request_bytes = 40;  // in its cell, no payload block named

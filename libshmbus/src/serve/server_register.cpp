@@ -16,6 +16,7 @@
 #include "recovery/live_place.hpp"
 #include "recovery/participant.hpp"
 #include "serve/server_core.hpp"
+#include "session/check_options.hpp"
 #include "words/members.hpp"
 #include "words/quota.hpp"
 #include "words/store.hpp"
@@ -123,6 +124,7 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
                              const Registration& how) {
   if (!attachment().intact()) return bus_->not_intact();
   if (!handler) return fail(ErrorKind::overloaded, "out of memory for the handler");
+  if (auto sound = check(how); !sound) return sound;
   const auto record = names::intern(attachment(), name);
   if (!record) return tl::unexpected<Error>(record.error());
   if (handlers_.find(*record) != nullptr) {

@@ -97,6 +97,12 @@ tl::unexpected<Error> table_full() noexcept {
 
 }  // namespace
 
+Result<void> check(const CommandName& name) noexcept {
+  const std::string_view why = why_no_name(name.text);
+  if (why.empty()) return {};
+  return fail(ErrorKind::invalid_argument, why);
+}
+
 std::optional<std::uint32_t> find(const segment::View& view, const CommandName& name) noexcept {
   if (name.text.empty() || name.text.size() > layout::name_bytes_max) return std::nullopt;
   const std::uint64_t mask = view.geometry().name_slots.count - 1;
@@ -112,9 +118,7 @@ std::optional<std::uint32_t> find(const segment::View& view, const CommandName& 
 }
 
 Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name, bool claim) noexcept {
-  if (name.text.empty() || name.text.size() > layout::name_bytes_max) {
-    return fail(ErrorKind::invalid_argument, "a command name has 1 to 128 bytes");
-  }
+  if (auto valid = check(name); !valid) return tl::unexpected<Error>(valid.error());
   if (const auto found = find(bus.view, name)) return *found;
   if (claim && quota::exceeded(bus, quota::Of::names, 1)) {
     return quota::reached(bus, quota::Of::names);

@@ -16,6 +16,9 @@
 
 namespace shmbus::names {
 
+/// invalid_argument for a text that no command can have: see name.hpp.
+Result<void> check(const CommandName& name) noexcept;
+
 /// Index of the record with this name. No allocation, no store; any process, also a read-only one.
 std::optional<std::uint32_t> find(const segment::View& view, const CommandName& name) noexcept;
 
