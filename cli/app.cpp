@@ -8,6 +8,7 @@
 
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
+#include "inspect/trust_text.hpp"
 #include "os/handle_guard.hpp"
 #include "shmbus/version.hpp"
 
@@ -96,6 +97,16 @@ std::unique_ptr<CLI::App> make_app(Context& context, std::span<const AddCommand>
       ->envname("SHMBUS_BUS")
       ->type_name("NAME|PATH")
       ->capture_default_str();
+  app->add_option_function<std::string>(
+         "--trust",
+         [&context](const std::string& text) {
+           const auto trust = inspect::trust_from(text);
+           if (!trust) throw CLI::ValidationError("--trust", "there is no user " + text);
+           context.trust = *trust;
+         },
+         "Also join the bus of this user, with the permissions that it chose: own (default), "
+         "anybody, a name or uid")
+      ->type_name("USER");
   app->add_flag("--json", context.json, "Print JSON instead of text");
   app->set_version_flag("--version", std::string("shmbus ") + SHMBUS_VERSION);
   app->require_subcommand(1);

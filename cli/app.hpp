@@ -2,16 +2,20 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+
+#include "shmbus/options.hpp"
 
 namespace shmbus::cli {
 
 /// What every command is told.
 struct Context {
   std::string bus = "default";
+  std::int64_t trust = trust_own_and_root;  ///< OpenOptions::trust, for commands that join
   bool json = false;
   int exit_code = 0;
 };

@@ -108,7 +108,8 @@ int run_call(const Context& context, const Options& options) {
   const auto timeout =
       options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
   const std::size_t capacity = reply_capacity(known, options);
-  auto bus = value_or_fail(Bus::open(context.bus, {.create = false, .label = "shmbus call"}));
+  auto bus = value_or_fail(
+      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus call"}));
   auto caller = value_or_fail(
       bus.caller(std::string_view(options.name),
                  {.when_vacant = options.wait ? WhenVacant::wait : WhenVacant::fail}));

@@ -15,6 +15,7 @@
 #include "inspect/reader.hpp"
 #include "segment/create.hpp"
 #include "segment/open.hpp"
+#include "session/check_options.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -22,7 +23,7 @@ namespace {
 struct Options {
   Capacities capacities{};
   Quotas quotas{};
-  std::string mode = "0600";
+  std::string mode;  ///< empty: 0600
   std::int64_t group = -1;
   std::string timeout = "5s";
 };
@@ -40,7 +41,7 @@ OpenOptions open_options(const Options& options) {
   OpenOptions out;
   out.capacities = options.capacities;
   out.quotas_per_uid = options.quotas;
-  out.mode = parse_mode(options.mode);
+  if (!options.mode.empty()) out.mode = parse_mode(options.mode);
   out.group = options.group;
   out.default_timeout = duration_or_fail(options.timeout);
   return out;
@@ -60,7 +61,9 @@ nlohmann::json quotas_json(const layout::Quotas& quotas) {
 }
 
 int run_create(const Context& context, const Options& options) {
-  const auto wanted = open_options(options);
+  auto wanted = open_options(options);
+  wanted.trust = context.trust;
+  value_or_fail(detail::check(wanted));
   const auto geometry = value_or_fail(segment::geometry_for(options.capacities));
   const bool existed = value_or_fail(inspect::look_at(context.bus)).usable();
   const auto location = value_or_fail(segment::locate(context.bus));
@@ -96,7 +99,7 @@ void add_create(CLI::App& app, Context& context) {
                               [&context, options] { return run_create(context, *options); });
   add_capacity_options(command, options->capacities);
   add_quota_options(command, options->quotas);
-  command.add_option("--mode", options->mode, "Permissions of the file")
+  command.add_option("--mode", options->mode, "Permissions of the file (0600)")
       ->type_name("OCTAL")
       ->capture_default_str();
   command.add_option("--group", options->group, "Numeric group of the file; -1: your own")

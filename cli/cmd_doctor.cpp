@@ -26,14 +26,16 @@ std::vector<Finding> examine(const std::string& bus) {
   std::vector<Finding> findings = inspect::examine_file(report);
   std::uint32_t owner_uid = ::getuid();
   std::uint64_t bytes = value_or_fail(segment::geometry_for({})).segment_bytes;
+  std::uint64_t ticks_per_s = 0;
   if (report.usable()) {
     const auto reader = value_or_fail(inspect::Reader::open(bus));
     findings = inspect::settled(reader, settle_pause);
     owner_uid = inspect::take_snapshot(reader).bus.file_uid;
     bytes = reader.header().segment_bytes;
+    ticks_per_s = reader.header().ticks_per_s;
   }
   const auto host =
-      inspect::examine_host(inspect::gather_host_facts(report.path, owner_uid, bytes));
+      inspect::examine_host(inspect::gather_host_facts(report.path, owner_uid, bytes, ticks_per_s));
   findings.insert(findings.end(), host.begin(), host.end());
   inspect::sort_by_severity(findings);
   return findings;

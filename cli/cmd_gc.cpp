@@ -37,7 +37,8 @@ bool holds(const Seats& seats, const inspect::ParticipantInfo& wanted) {
 
 /// The dead that are still there afterwards.
 Seats reclaim(const Context& context, const inspect::Reader& reader) {
-  auto bus = value_or_fail(Bus::open(context.bus, {.create = false, .label = "shmbus gc"}));
+  auto bus = value_or_fail(
+      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus gc"}));
   for (int round = 0; round < rounds; ++round) {
     (void)value_or_fail(bus.reclaim());
     if (dead_of(reader).empty()) break;

@@ -107,7 +107,8 @@ int run_host(const Context& context, const Options& options) {
   host::HostOptions limits;
   limits.trial_limit =
       std::chrono::duration_cast<std::chrono::milliseconds>(duration_or_fail(options.trial_limit));
-  auto bus = value_or_fail(Bus::open(context.bus, {.label = "shmbus host"}));
+  auto bus =
+      value_or_fail(Bus::open(context.bus, {.trust = context.trust, .label = "shmbus host"}));
   auto server = std::make_unique<Server>(value_or_fail(bus.serve({.label = options.label})));
   host::Host host(*server, limits);
   Serving serving(*server);

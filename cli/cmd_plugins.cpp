@@ -23,7 +23,8 @@ struct PluginsOptions {
 };
 
 Bus open_bus(const Context& context) {
-  return value_or_fail(Bus::open(context.bus, {.create = false, .label = "shmbus plugins"}));
+  return value_or_fail(
+      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus plugins"}));
 }
 
 Style style_of(PluginState state) noexcept {

@@ -76,6 +76,7 @@ Policy changed(Policy policy, const Options& options) {
 Bus open_bus(const Context& context) {
   OpenOptions open;
   open.create = false;
+  open.trust = context.trust;
   open.label = "shmbus policy";
   return value_or_fail(Bus::open(context.bus, open));
 }

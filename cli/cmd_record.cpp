@@ -69,7 +69,7 @@ class Recorder {
 int run_record(const Context& context, const Options& options) {
   const auto duration = duration_or_fail(options.duration);
   catch_interruptions();
-  TapSession tap(context.bus, "shmbus record", true);
+  TapSession tap(context, "shmbus record", true);
   const auto began = std::chrono::steady_clock::now();
   Recorder out(tap, options.file, tap.texts().unix_ns_of(wait::ticks()));
   const auto over = [&] {

@@ -129,7 +129,8 @@ ReplayPlan plan_of(const Options& options) {
 int run_replay(const Context& context, const Options& options) {
   const auto recording = read_recording(options.file);
   catch_interruptions();
-  auto bus = value_or_fail(Bus::open(context.bus, {.create = false, .label = "shmbus replay"}));
+  auto bus = value_or_fail(
+      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus replay"}));
   Replay replay(bus, context.bus, recording, plan_of(options));
   replay.run();
   context.json ? print_report_json(recording, replay) : print_report(recording, replay);

@@ -13,6 +13,7 @@
 #include "cli/output.hpp"
 #include "inspect/reader.hpp"
 #include "layout/participant.hpp"
+#include "os/descriptor.hpp"
 #include "os/file_lock.hpp"
 
 namespace shmbus::cli {
@@ -54,11 +55,14 @@ void refuse_what_is_no_bus(const inspect::FileReport& report) {
 int run_rm(const Context& context, bool force) {
   const auto report = value_or_fail(inspect::look_at(context.bus));
   refuse_what_is_no_bus(report);
-  const Descriptor file(::open(report.path.c_str(), O_RDWR | O_CLOEXEC));
+  const Descriptor file(descriptor::open(report.path.c_str(), O_RDWR));
   if (file.get() < 0) {
     throw Failure(segment::system_error("cannot open", report.path, errno).value());
   }
   const bool unused = liveness::try_lock(file.get(), lock_first, lock_bytes);
+  if (!unused && !liveness::held_by_another(errno)) {
+    throw Failure(segment::system_error("cannot lock", report.path, errno).value());
+  }
   if (!unused && !force) {
     throw Failure(ErrorKind::not_permitted,
                   fmt::format("{} is in use; stop its participants (`shmbus ps`), or use --force "

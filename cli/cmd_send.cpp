@@ -24,7 +24,8 @@ int run_send(const Context& context, const Options& options) {
   const auto request = read_request(options.payload, types_of(context.bus, options.name));
   const auto timeout =
       options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
-  auto bus = value_or_fail(Bus::open(context.bus, {.create = false, .label = "shmbus send"}));
+  auto bus = value_or_fail(
+      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus send"}));
   auto caller = value_or_fail(
       bus.caller(std::string_view(options.name),
                  {.when_vacant = options.wait ? WhenVacant::wait : WhenVacant::fail}));

@@ -64,7 +64,7 @@ int run_tap(const Context& context, Options options) {
   }
   const auto duration = duration_or_fail(options.duration);
   catch_interruptions();
-  TapSession tap(context.bus, "shmbus tap", !options.brief);
+  TapSession tap(context, "shmbus tap", !options.brief);
   const auto began = std::chrono::steady_clock::now();
   const auto over = [&] {
     return interrupted() ||

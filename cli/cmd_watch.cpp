@@ -55,6 +55,7 @@ void show_text(const NameChange& change) {
 int run_watch(const Context& context, const Options& options) {
   OpenOptions open;
   open.create = false;
+  open.trust = context.trust;
   open.label = "shmbus watch";
   auto bus = value_or_fail(Bus::open(context.bus, open));
   const std::vector<std::string_view> names(options.names.begin(), options.names.end());

@@ -19,11 +19,12 @@ constexpr auto nap_while_busy = 50us;
 constexpr auto nap_while_quiet = 1ms;
 constexpr auto quiet_after = 50ms;
 
-std::shared_ptr<detail::BusCore> join(const std::string& bus, std::string_view label) {
+std::shared_ptr<detail::BusCore> join(const Context& context, std::string_view label) {
   OpenOptions options;
   options.create = false;
+  options.trust = context.trust;
   options.label = label;
-  return value_or_fail(detail::BusCore::open(bus, {options, false}));
+  return value_or_fail(detail::BusCore::open(context.bus, {options, false}));
 }
 
 bool is(const Who& who, const std::string& wanted) {
@@ -32,9 +33,9 @@ bool is(const Who& who, const std::string& wanted) {
 
 }  // namespace
 
-TapSession::TapSession(const std::string& bus, std::string_view label, bool whole_requests)
-    : reader_(value_or_fail(inspect::Reader::open(bus))),
-      bus_(join(bus, label)),
+TapSession::TapSession(const Context& context, std::string_view label, bool whole_requests)
+    : reader_(value_or_fail(inspect::Reader::open(context.bus))),
+      bus_(join(context, label)),
       events_(bus_->view()),
       texts_(reader_),
       whole_requests_(whole_requests) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/app.hpp"
 #include "cli/events.hpp"
 #include "inspect/reader.hpp"
 #include "recorder/reader.hpp"
@@ -20,7 +21,7 @@ namespace shmbus::cli {
 class TapSession {
  public:
   /// Throws a Failure when there is no such bus. `whole_requests`: not only their first bytes.
-  TapSession(const std::string& bus, std::string_view label, bool whole_requests);
+  TapSession(const Context& context, std::string_view label, bool whole_requests);
 
   /// The next command that ran; nothing when there is none for now.
   [[nodiscard]] std::optional<recorder::Event> next();

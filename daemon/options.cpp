@@ -7,6 +7,7 @@
 #include <shmbus/version.hpp>
 
 #include "daemon/log.hpp"
+#include "inspect/trust_text.hpp"
 
 namespace shmbus::daemon {
 namespace {
@@ -41,6 +42,12 @@ void set_group(OpenOptions& open, const std::string& text) {
   } else {
     throw CLI::ValidationError("--group", "there is no group " + text);
   }
+}
+
+void set_trust(OpenOptions& open, const std::string& text) {
+  const auto trust = inspect::trust_from(text);
+  if (!trust) throw CLI::ValidationError("--trust", "there is no user " + text);
+  open.trust = *trust;
 }
 
 void set_level(Level& target, const std::string& text) {
@@ -80,6 +87,9 @@ void describe(CLI::App& app, Options& options) {
   app.add_option_function<std::string>(
       "--mode", [&](const std::string& text) { set_mode(options.open, text); },
       "permissions of a new bus, octal (0600)");
+  app.add_option_function<std::string>(
+      "--trust", [&](const std::string& text) { set_trust(options.open, text); },
+      "also join the bus of this user: own (default), anybody, a name or uid");
   app.add_option_function<std::string>(
       "--group", [&](const std::string& text) { set_group(options.open, text); },
       "group of a new bus, name or number");

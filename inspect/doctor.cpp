@@ -39,6 +39,11 @@ Finding judge_condition(const FileReport& report) {
       return {Severity::error, "damaged-header", report.path,
               "has a header that contradicts itself",
               "stop its participants; the next opener replaces it"};
+    case Condition::wrong_clock:
+      return {Severity::error, "wrong-clock-rate", report.path,
+              "was made with another rate of the clock than this machine has: all time limits are "
+              "wrong",
+              "stop its participants; the next opener replaces it"};
     case Condition::usable:
       break;
   }

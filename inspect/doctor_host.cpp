@@ -56,6 +56,58 @@ void check_memory(const HostFacts& facts, std::vector<Finding>& out) {
   }
 }
 
+void check_file_system(const HostFacts& facts, std::vector<Finding>& out) {
+  constexpr std::string_view elsewhere = "put the bus in /dev/shm or on another tmpfs";
+  const std::string place =
+      "lies on " + (facts.file_system.empty() ? std::string("a file system") : facts.file_system);
+  const auto unfit = [&](std::string_view why) {
+    out.push_back({Severity::error, "unfit-file-system", facts.bus_path,
+                   place + std::string(why) + ": no program opens it", std::string(elsewhere)});
+  };
+  if (facts.remote_file_system) {
+    unfit(", whose pages come from another machine or a process");
+  } else if (facts.token == liveness::TokenTrial::lost) {
+    unfit(
+        ", where a lock does not last as long as the mapping, so that the living would be taken "
+        "for dead");
+  } else if (facts.token == liveness::TokenTrial::stuck) {
+    unfit(", where a lock outlasts its mapping, so that deaths would not be noticed");
+  } else if (facts.token == liveness::TokenTrial::no_locks) {
+    out.push_back({Severity::error, "no-file-locks", facts.bus_path,
+                   "cannot be locked: the kernel or a system call filter refuses F_OFD_SETLK, by "
+                   "which deaths are noticed",
+                   "run Linux 3.15 or newer, let the filter allow fcntl(F_OFD_SETLK), or put the "
+                   "bus on another file system"});
+  }
+}
+
+/// Whether it may have been put there by somebody else: see OpenOptions::trust.
+void check_owner(const HostFacts& facts, std::vector<Finding>& out) {
+  if (!facts.file) return;
+  const std::uint32_t uid = facts.file->uid;
+  if (uid != facts.own_uid && uid != 0) {
+    out.push_back({Severity::warning, "foreign-owner", facts.bus_path,
+                   "belongs to uid " + std::to_string(uid) + ", not to you (uid " +
+                       std::to_string(facts.own_uid) + ") or root: programs of yours refuse it",
+                   "if that user is trusted, say so (OpenOptions::trust, --trust " +
+                       std::to_string(uid) + "); if not, use another name, or have it removed"});
+  }
+  constexpr std::uint32_t others_write = 0002;
+  if ((facts.file->mode & others_write) != 0) {
+    out.push_back({Severity::note, "open-to-all", facts.bus_path,
+                   "may be written by every user of this machine: each can command its handlers",
+                   "nothing if that is meant; else create it with --mode 0660 and a group"});
+  }
+}
+
+void check_clock(const HostFacts& facts, std::vector<Finding>& out) {
+  if (facts.clock_agrees) return;
+  out.push_back({Severity::error, "wrong-clock-rate", facts.bus_path,
+                 "was made with another rate of the clock than this machine has: all time limits "
+                 "on it are wrong",
+                 "stop its participants; the next opener replaces it"});
+}
+
 void check_limits(const HostFacts& facts, std::vector<Finding>& out) {
   if (facts.open_files_limit < open_files_wanted) {
     out.push_back(
@@ -102,6 +154,9 @@ std::vector<Finding> examine_host(const HostFacts& facts) {
   std::vector<Finding> out;
   check_kernel(facts, out);
   check_memory(facts, out);
+  check_file_system(facts, out);
+  check_owner(facts, out);
+  check_clock(facts, out);
   check_limits(facts, out);
   check_removal(facts, out);
   sort_by_severity(out);

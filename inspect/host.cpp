@@ -1,5 +1,6 @@
 #include "inspect/host.hpp"
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <sys/mman.h>
@@ -16,6 +17,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "os/clock.hpp"
+#include "os/descriptor.hpp"
+#include "os/file_system.hpp"
 #include "os/spin.hpp"
 
 namespace shmbus::inspect {
@@ -74,6 +78,34 @@ void read_file_system(HostFacts& facts) {
   facts.file_system_free_bytes = status.f_bavail * block;
   const auto type = static_cast<std::uint64_t>(status.f_type);
   facts.in_memory = type == TMPFS_MAGIC || type == RAMFS_MAGIC || type == HUGETLBFS_MAGIC;
+}
+
+/// The file of the bus or, where there is none, one without a name in its folder; -1 for neither.
+int open_there(const std::string& bus_path) {
+  const int fd = descriptor::open(bus_path.c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY);
+  if (fd >= 0 || errno != ENOENT) return fd;
+  return descriptor::open(folder_of(bus_path).c_str(), O_TMPFILE | O_RDWR, 0600);
+}
+
+void try_token(HostFacts& facts) {
+  const int fd = open_there(facts.bus_path);
+  if (fd < 0) return;
+  const auto kind = file_system::kind_of(fd);
+  facts.file_system = kind.name;
+  facts.remote_file_system = kind.remote;
+  const auto status = segment::status_of(fd);
+  if (status && status->regular) {
+    const auto trial = liveness::check_token(fd, nullptr).trial;
+    if (trial != liveness::TokenTrial::untried) facts.token = trial;
+  }
+  ::close(fd);
+}
+
+void look_at_owner(HostFacts& facts) {
+  const int fd = descriptor::open(facts.bus_path.c_str(), O_PATH);
+  if (fd < 0) return;
+  if (const auto status = segment::status_of(fd)) facts.file = *status;
+  ::close(fd);
 }
 
 std::uint64_t limit_of(int resource) noexcept {
@@ -172,7 +204,8 @@ bool removes_ipc_by(const std::vector<std::string>& configuration_texts) noexcep
 }
 
 HostFacts gather_host_facts(const std::string& bus_path, std::uint32_t owner_uid,
-                            std::uint64_t segment_bytes) {
+                            std::uint64_t segment_bytes, std::uint64_t ticks_per_s) {
+  const wait::RateCheck clock;
   HostFacts facts;
   facts.bus_path = bus_path;
   facts.in_dev_shm = bus_path.starts_with("/dev/shm/");
@@ -180,6 +213,10 @@ HostFacts gather_host_facts(const std::string& bus_path, std::uint32_t owner_uid
   facts.usable_cpus = wait::usable_cpus();
   read_kernel(facts);
   read_file_system(facts);
+  try_token(facts);
+  look_at_owner(facts);
+  facts.own_uid = ::geteuid();
+  facts.clock_agrees = ticks_per_s == 0 || clock.agrees_with(ticks_per_s);
   std::error_code ignored;
   facts.systemd = fs::exists("/run/systemd/system", ignored);
   facts.removes_ipc = facts.systemd && removes_ipc_by(logind_configuration());

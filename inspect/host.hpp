@@ -3,9 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "os/token_check.hpp"
+#include "segment/file.hpp"
 
 namespace shmbus::inspect {
 
@@ -25,6 +29,17 @@ struct HostFacts {
   std::uint64_t file_system_free_bytes = 0;
   bool in_memory = true;  ///< tmpfs or the like; on a disk pages would be written back
 
+  std::string file_system;  ///< "tmpfs", "overlayfs"...; empty when it is not known
+  bool remote_file_system = false;
+  /// Tried on the file, or on one that was made beside it for a moment; `holds` when it could not
+  /// be.
+  liveness::TokenTrial token = liveness::TokenTrial::holds;
+
+  /// Of the file; what this process's user and root own, with no permissions for others, is usual.
+  std::optional<segment::FileStatus> file;
+  std::uint32_t own_uid = 0;
+  bool clock_agrees = true;  ///< the rate in the bus's header with this machine's
+
   bool systemd = false;
   bool removes_ipc = false;  ///< logind's RemoveIPC
   bool system_user = true;   ///< of the owner of the bus; logind spares those
@@ -39,8 +54,9 @@ struct HostFacts {
 };
 
 /// `owner_uid`: who owns the bus, or would. `segment_bytes`: of the bus, or of a default one.
+/// `ticks_per_s`: from the header of the bus; 0 when there is none.
 HostFacts gather_host_facts(const std::string& bus_path, std::uint32_t owner_uid,
-                            std::uint64_t segment_bytes);
+                            std::uint64_t segment_bytes, std::uint64_t ticks_per_s = 0);
 
 /// logind's RemoveIPC by the text of its configuration files, the more important later. A
 /// commented line states the default that logind was built with.

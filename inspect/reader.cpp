@@ -9,6 +9,7 @@
 
 #include "layout/participant.hpp"
 #include "os/bus_error.hpp"
+#include "os/descriptor.hpp"
 #include "os/file_lock.hpp"
 
 namespace shmbus::inspect {
@@ -30,6 +31,8 @@ std::string_view describe(Condition condition) noexcept {
       return "is shorter than the bus it was made as";
     case Condition::damaged:
       return "is a bus whose header contradicts itself";
+    case Condition::wrong_clock:
+      return "is a bus with another clock rate than this machine";
   }
   return "is unknown";
 }
@@ -60,7 +63,7 @@ tl::unexpected<Error> cannot_use(const FileReport& report) {
 /// none.
 int open_and_look(FileReport& report, segment::OpenFile& opened) {
   // O_NONBLOCK: a fifo of that name must not hold us up.
-  const int fd = ::open(report.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int fd = descriptor::open(report.path.c_str(), O_RDONLY | O_NONBLOCK);
   if (fd < 0) {
     report.error_number = errno;
     return -1;

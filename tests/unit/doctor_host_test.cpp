@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "os/clock.hpp"
 #include "segment/create.hpp"
 #include "support/catch.hpp"
 #include "unit/doctor_lab.hpp"
@@ -128,6 +129,20 @@ TEST_CASE("each lack of a machine is found") {
   expect("limit-address-space", [](HostFacts& f) { f.address_space_limit = 8U << 20U; });
   expect("limit-file-size", [](HostFacts& f) { f.file_size_limit = 1U << 20U; });
   expect("on-deleted-file", [](HostFacts& f) { f.on_deleted_file = {4711}; });
+  using liveness::TokenTrial;
+  expect("unfit-file-system", [](HostFacts& f) { f.token = TokenTrial::lost; });
+  expect("unfit-file-system", [](HostFacts& f) { f.token = TokenTrial::stuck; });
+  expect("unfit-file-system", [](HostFacts& f) { f.remote_file_system = true; });
+  expect("no-file-locks", [](HostFacts& f) { f.token = TokenTrial::no_locks; });
+  expect("wrong-clock-rate", [](HostFacts& f) { f.clock_agrees = false; });
+  expect("foreign-owner", [](HostFacts& f) {
+    f.own_uid = 0;
+    f.file = segment::FileStatus{{}, 0, true, 4711, 4711, 0660};
+  });
+  expect("open-to-all", [](HostFacts& f) {
+    f.own_uid = 4711;
+    f.file = segment::FileStatus{{}, 0, true, 4711, 4711, 0666};
+  });
   expect("remove-ipc", [](HostFacts& f) {
     f.systemd = f.removes_ipc = true;
     f.system_user = false;
@@ -152,6 +167,13 @@ TEST_CASE("the facts of this machine can be had") {
   CHECK(facts.file_system_bytes != 0);
   CHECK(facts.usable_cpus >= 1);
   CHECK(facts.on_deleted_file.empty());
+  CHECK(facts.file_system == "tmpfs");
+  CHECK(facts.token == liveness::TokenTrial::holds);
+  REQUIRE(facts.file);
+  CHECK(facts.file->uid == ::geteuid());
+  CHECK(facts.clock_agrees);
+  const auto wrong = wait::ticks_per_second() * 11;
+  CHECK_FALSE(inspect::gather_host_facts(place.path(), ::getuid(), 1U << 20U, wrong).clock_agrees);
   REQUIRE(::unlink(place.path().c_str()) == 0);
   const auto after = inspect::gather_host_facts(place.path(), ::getuid(), 1U << 20U);
   CHECK(after.on_deleted_file ==

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "base/testpoint.hpp"
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
@@ -41,13 +43,17 @@ bool a_seat_is_free(const segment::View& view) noexcept {
 
 std::optional<layout::Party> take_seat(const segment::View& view, int fd,
                                        const SeatOptions& options) noexcept {
+  int refused = 0;
   for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
     auto& slot = view.participant(i);
     if (ParticipantWord{slot.state.load(std::memory_order_relaxed)}.state() !=
         ParticipantState::free) {
       continue;
     }
-    if (!try_lock(fd, layout::token_lock_offset + i, 1)) continue;
+    if (!try_lock(fd, layout::token_lock_offset + i, 1)) {
+      if (!held_by_another(errno)) refused = errno;
+      continue;
+    }
     SHMBUS_TESTPOINT("seat.locked");
     // Only the holder of the lock moves a free slot, so this load is final if it says free.
     ParticipantWord seen{slot.state.load(std::memory_order_acquire)};  // SYNC seat.free
@@ -64,6 +70,7 @@ std::optional<layout::Party> take_seat(const segment::View& view, int fd,
     }
     unlock(fd, layout::token_lock_offset + i, 1);
   }
+  errno = refused;
   return std::nullopt;
 }
 

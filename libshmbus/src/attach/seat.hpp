@@ -25,7 +25,7 @@ struct SeatOptions {
 };
 
 /// Takes the first free seat: locks its byte on `fd` and marks it alive. Nothing when all are
-/// taken.
+/// taken, with errno 0, or when the kernel refused a lock, with errno.
 std::optional<layout::Party> take_seat(const segment::View& view, int fd,
                                        const SeatOptions& options) noexcept;
 

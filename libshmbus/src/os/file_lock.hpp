@@ -3,12 +3,17 @@
 // F_SETLK does not.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 
 namespace shmbus::liveness {
 
-/// Takes a write lock without waiting.
+/// Takes a write lock without waiting. False with errno: see held_by_another().
 bool try_lock(int fd, std::int64_t offset, std::int64_t bytes) noexcept;
+/// Whether a lock was refused because another description holds it, and not for another reason.
+constexpr bool held_by_another(int error_number) noexcept {
+  return error_number == EAGAIN || error_number == EACCES;
+}
 void unlock(int fd, std::int64_t offset, std::int64_t bytes) noexcept;
 
 enum class LockState : std::uint8_t {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 
 #include "layout/header.hpp"
 #include "os/clock.hpp"
+#include "segment/admission.hpp"
 #include "segment/scratch_file.hpp"
 
 namespace shmbus::segment {
@@ -29,6 +31,21 @@ tl::unexpected<Error> no_room(int fd, std::uint64_t needs, std::string_view path
     error.message.append(" bytes, has ").append(room.f_bavail * room.f_frsize);
   }
   error.message.append(" bytes; enlarge the file system or ask for smaller capacities");
+  return tl::unexpected<Error>(error);
+}
+
+/// Before anything is written: beyond the limit the kernel raises SIGXFSZ, which ends the process.
+Result<void> check_file_size_limit(std::uint64_t bytes, std::string_view path) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+      limit.rlim_cur >= bytes) {
+    return {};
+  }
+  Error error{ErrorKind::bus_unusable, EFBIG, bytes, {}};
+  error.message.append("cannot create ").append(shown_end(path).view()).append(": it needs ");
+  error.message.append(bytes).append(" bytes, and RLIMIT_FSIZE allows files of ");
+  error.message.append(limit.rlim_cur).append("; raise it (ulimit -f, LimitFSIZE=) or ask for ");
+  error.message.append("smaller capacities");
   return tl::unexpected<Error>(error);
 }
 
@@ -51,7 +68,9 @@ Result<void> set_access(int fd, const OpenOptions& options, std::string_view pat
     return system_error("cannot set the group of", path, errno);
   }
   // After fchown, which clears bits; and past the umask, which is not asked here.
-  if (::fchmod(fd, options.mode) != 0) return system_error("cannot set the mode of", path, errno);
+  constexpr mode_t usual_mode = 0600;
+  const mode_t mode = options.mode != 0 ? options.mode : usual_mode;
+  if (::fchmod(fd, mode) != 0) return system_error("cannot set the mode of", path, errno);
   return {};
 }
 
@@ -123,9 +142,15 @@ Result<layout::Geometry> geometry_for(const Capacities& wanted) {
 Result<bool> create(const Location& location, const OpenOptions& options) {
   const auto geometry = geometry_for(options.capacities);
   if (!geometry) return tl::unexpected<Error>(geometry.error());
+  if (auto may = check_file_size_limit(geometry->segment_bytes, location.path); !may) {
+    return tl::unexpected<Error>(may.error());
+  }
   auto scratch = ScratchFile::make(location);
   if (!scratch) return tl::unexpected<Error>(scratch.error());
   const int fd = scratch->fd();
+  if (auto fit = check_file_system(fd, location.path, Named::no); !fit) {
+    return tl::unexpected<Error>(fit.error());
+  }
   if (auto done = reserve_pages(fd, geometry->segment_bytes, location.path); !done) {
     return tl::unexpected<Error>(done.error());
   }
@@ -136,6 +161,33 @@ Result<bool> create(const Location& location, const OpenOptions& options) {
     return tl::unexpected<Error>(done.error());
   }
   return scratch->publish(location.path);
+}
+
+Result<void> fill(int fd, const Location& location, const OpenOptions& options) {
+  const auto geometry = geometry_for(options.capacities);
+  if (!geometry) return tl::unexpected<Error>(geometry.error());
+  const auto bytes = geometry->segment_bytes;
+  if (auto may = check_file_size_limit(bytes, location.path); !may) return may;
+  int result = 0;
+  do {
+    result = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
+  } while (result != 0 && errno == EINTR);
+  if (result != 0 && (errno == ENOSPC || errno == ENOMEM)) return no_room(fd, bytes, location.path);
+  if (result != 0) {
+    return system_error("remove the empty file, so that a new one is made: cannot reserve pages of",
+                        location.path, errno);
+  }
+  // In one piece, since the file has its name already: whoever sees a header sees all of it.
+  layout::Header header = make_header(*geometry, options);
+  header.magic = layout::magic;
+  if (!write_at(fd, &header, sizeof header, 0)) {
+    return system_error("cannot write the header of", location.path, errno);
+  }
+  // The commit: a shorter file is filled anew.
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
+    return system_error("cannot enlarge", location.path, errno);
+  }
+  return {};
 }
 
 }  // namespace shmbus::segment

@@ -20,4 +20,9 @@ Result<layout::Geometry> geometry_for(const Capacities& wanted);
 /// Creates the segment and gives it its name. False when the name was taken in the meantime.
 Result<bool> create(const Location& location, const OpenOptions& options);
 
+/// Makes a bus of a file without bytes, or with no more than a header, that keeps its owner and
+/// mode. Killed anywhere, it leaves such a file. REQUIRES: nobody has it open but those who do the
+/// same, and a lock keeps these away.
+Result<void> fill(int fd, const Location& location, const OpenOptions& options);
+
 }  // namespace shmbus::segment

@@ -4,19 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/interprocess/exceptions.hpp>
-#include <boost/interprocess/file_mapping.hpp>
-#include <boost/interprocess/shared_memory_object.hpp>
 #include <cerrno>
 #include <cstring>
-#include <new>
 #include <utility>
 
-#include "segment/file_object.hpp"
+#include "os/descriptor.hpp"
 
 namespace shmbus::segment {
-
-namespace bip = boost::interprocess;
 
 namespace {
 
@@ -26,6 +20,27 @@ constexpr std::size_t name_bytes_max = 200;
 bool plain_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= name_bytes_max && name != "." && name != ".." &&
          name.find('\0') == std::string_view::npos;
+}
+
+bool is_link(const std::string& path) noexcept {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+tl::unexpected<Error> bad_link(const Location& location) noexcept {
+  Error error{ErrorKind::bus_unusable, ENOENT, 0, {}};
+  error.message.append(shown_end(location.path).view());
+  if (location.shm_name.empty()) {
+    error.message.append(
+        " is a symbolic link to a file that does not exist: remove the link, or "
+        "name the file that it should lead to");
+  } else {
+    error.code = ELOOP;
+    error.message.append(
+        " is a symbolic link, which is not followed in /dev/shm: remove it, or "
+        "name the file that it leads to");
+  }
+  return tl::unexpected<Error>(error);
 }
 
 }  // namespace
@@ -46,51 +61,52 @@ Result<Location> locate(std::string_view name_or_path) {
 }
 
 File::File() noexcept = default;
-File::File(File&& other) noexcept = default;
-File& File::operator=(File&& other) noexcept = default;
-File::~File() = default;
-
-Result<File> File::open(const Location& location) {
-  try {
-    File file;
-    file.object_ = std::make_unique<Object>();
-    if (location.shm_name.empty()) {
-      file.object_->file = bip::file_mapping(location.path.c_str(), bip::read_write);
-    } else {
-      file.object_->shared_memory =
-          bip::shared_memory_object(bip::open_only, location.shm_name.c_str(), bip::read_write);
-    }
-    // Boost opens without O_CLOEXEC; a token must not outlive exec.
-    (void)::fcntl(file.fd(), F_SETFD, FD_CLOEXEC);
-    return file;
-  } catch (const bip::interprocess_exception& e) {
-    const int error_number = e.get_native_error();
-    if (error_number == ENOENT) return File{};
-    return system_error("cannot open", location.path, error_number);
-  } catch (const std::exception& e) {
-    return fail(ErrorKind::bus_unusable, e.what(), ENOMEM);
-  }
+File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+File& File::operator=(File&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+File::~File() {
+  if (fd_ >= 0) ::close(fd_);
 }
 
-int File::fd() const noexcept {
-  if (!object_) return -1;
-  const auto shared = object_->shared_memory.get_mapping_handle().handle;
-  return shared >= 0 ? shared : object_->file.get_mapping_handle().handle;
+Result<File> File::open(const Location& location) {
+  // A link in /dev/shm, where everybody may make one, is not followed. O_NONBLOCK: a fifo of that
+  // name must not hold us up.
+  const int links = location.shm_name.empty() ? 0 : O_NOFOLLOW;
+  File file;
+  file.fd_ = descriptor::open(location.path.c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | links);
+  if (file.valid()) return file;
+  const int error_number = errno;
+  const bool link = is_link(location.path);
+  if (error_number == ENOENT && !link) return File{};
+  if (link && (error_number == ENOENT || links != 0)) return bad_link(location);
+  return system_error("cannot open", location.path, error_number);
 }
 
 Result<FileStatus> status_of(int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return system_error("cannot read the status of", "", errno);
+  constexpr mode_t permissions = 0777;
   return FileStatus{{status.st_dev, status.st_ino},
                     static_cast<std::uint64_t>(status.st_size),
                     S_ISREG(status.st_mode),
-                    status.st_uid};
+                    status.st_uid,
+                    status.st_gid,
+                    status.st_mode & permissions};
 }
 
 FileId id_of(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return {};
   return {status.st_dev, status.st_ino};
+}
+
+FixedText<84> shown_end(std::string_view path) noexcept {
+  constexpr std::size_t shown_max = 80;
+  FixedText<84> text;
+  if (path.size() > shown_max) text.append("...");
+  return text.append(path.size() > shown_max ? path.substr(path.size() - shown_max) : path);
 }
 
 tl::unexpected<Error> system_error(std::string_view what, std::string_view path, int error_number) {

@@ -1,12 +1,10 @@
-// A segment's file, opened once. The only place, with mapping.cpp, that knows Boost.Interprocess,
-// of which nothing is used that locks.
+// A segment's file, opened once.
 //
 // One open file description serves for everything that must speak of the same file: the header is
 // read through it, the liveness token is taken on it, and the mapping is made from it.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -36,29 +34,32 @@ class File {
   File& operator=(File&& other) noexcept;
   ~File();
 
-  /// not_registered-free: `ok` distinguishes "there is no such file" (empty File) from an error.
+  /// An empty File when there is no such file. A symbolic link that leads nowhere is an error.
   static Result<File> open(const Location& location);
 
-  [[nodiscard]] bool valid() const noexcept { return object_ != nullptr; }
-  [[nodiscard]] int fd() const noexcept;
+  [[nodiscard]] bool valid() const noexcept { return fd_ >= 0; }
+  [[nodiscard]] int fd() const noexcept { return fd_; }
 
  private:
-  friend class Mapping;
-  struct Object;
-  std::unique_ptr<Object> object_;
+  int fd_ = -1;
 };
 
-/// Identity and size of an open file.
+/// Identity, size, owner and permissions of an open file.
 struct FileStatus {
   FileId id;
   std::uint64_t bytes = 0;
   bool regular = false;
   std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t mode = 0;  ///< the permission bits alone
 };
 Result<FileStatus> status_of(int fd);
 
 /// Identity of whatever `path` names now; inode 0 when nothing.
 FileId id_of(const std::string& path);
+
+/// A path as an error shows it: the end of a long one, so that what follows has room.
+FixedText<84> shown_end(std::string_view path) noexcept;
 
 /// "cannot open /dev/shm/x: Permission denied", with the kind that fits errno.
 tl::unexpected<Error> system_error(std::string_view what, std::string_view path, int error_number);

@@ -9,11 +9,20 @@
 #include <utility>
 
 #include "os/bus_error.hpp"
-#include "segment/file_object.hpp"
 
 namespace shmbus::segment {
 
 namespace bip = boost::interprocess;
+
+namespace {
+
+/// What Boost maps: a description that somebody else opened.
+struct Opened {
+  int fd;
+  [[nodiscard]] bip::mapping_handle_t get_mapping_handle() const noexcept { return {fd, false}; }
+};
+
+}  // namespace
 
 struct Mapping::Region {
   bip::mapped_region region;
@@ -46,16 +55,13 @@ void Mapping::leave() noexcept {
 Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, How how) noexcept {
   try {
     const auto mode = how.writable ? bip::read_write : bip::read_only;
-    const auto& object = *file.object_;
-    const bool shared = object.shared_memory.get_mapping_handle().handle >= 0;
     Mapping mapping;
     mapping.guard_ = liveness::HandleGuard::acquire();
     if (mapping.guard_ == nullptr) {
       return fail(ErrorKind::bus_unusable, "no memory, or no MADV_WIPEONFORK (Linux 4.14)", errno);
     }
     mapping.region_ = std::make_unique<Region>();
-    mapping.region_->region = shared ? bip::mapped_region(object.shared_memory, mode, 0, bytes)
-                                     : bip::mapped_region(object.file, mode, 0, bytes);
+    mapping.region_->region = bip::mapped_region(Opened{file.fd()}, mode, 0, bytes);
     mapping.data_ = static_cast<std::byte*>(mapping.region_->region.get_address());
     mapping.bytes_ = bytes;
     if (::madvise(mapping.data_, bytes, MADV_DONTFORK) != 0) {

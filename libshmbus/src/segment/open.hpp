@@ -24,6 +24,7 @@ enum class Condition : std::uint8_t {
   other_version,  ///< a bus of another layout version
   truncated,      ///< a bus that is shorter than it was made
   damaged,        ///< a bus whose header contradicts itself
+  wrong_clock,  ///< a bus whose creator measured another rate of the counter: all limits are wrong
 };
 
 /// Reads and checks the header. Fills `out.header` and `out.geometry` as far as they are known.

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "os/descriptor.hpp"
 #include "os/file_lock.hpp"
 
 namespace shmbus::segment {
@@ -31,12 +32,12 @@ std::string scratch_prefix(const std::string& path) {
 void remove_leftovers(const std::string& path) {
   const std::string folder = folder_of(path);
   const std::string prefix = scratch_prefix(path);
-  DIR* listing = ::opendir(folder.c_str());
+  DIR* listing = descriptor::folder(folder.c_str());
   if (listing == nullptr) return;
   while (const dirent* entry = ::readdir(listing)) {  // NOLINT: a stream of our own
     if (!std::string_view{entry->d_name}.starts_with(prefix)) continue;
     const std::string leftover = folder + "/" + entry->d_name;
-    const int fd = ::open(leftover.c_str(), O_RDWR | O_CLOEXEC);
+    const int fd = descriptor::open(leftover.c_str(), O_RDWR | O_NONBLOCK);
     if (fd < 0) continue;
     if (liveness::try_lock(fd, 0, 1)) (void)::unlink(leftover.c_str());
     ::close(fd);
@@ -67,7 +68,7 @@ ScratchFile::~ScratchFile() {
 Result<ScratchFile> ScratchFile::make(const Location& location) {
   const std::string folder = folder_of(location.path);
   constexpr int private_mode = 0600;
-  int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, private_mode);
+  int fd = descriptor::open(folder.c_str(), O_TMPFILE | O_RDWR, private_mode);
   if (fd >= 0) return ScratchFile(fd, {});
   if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
     return system_error("cannot create a file in", folder, errno);
@@ -78,11 +79,16 @@ Result<ScratchFile> ScratchFile::make(const Location& location) {
     std::uint64_t random = 0;
     (void)::getrandom(&random, sizeof random, GRND_NONBLOCK);
     std::string name = folder + "/" + scratch_prefix(location.path) + std::to_string(random);
-    fd = ::open(name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, private_mode);
+    fd = descriptor::open(name.c_str(), O_CREAT | O_EXCL | O_RDWR, private_mode);
     if (fd < 0) return system_error("cannot create", name, errno);
     ScratchFile scratch(fd, std::move(name));
     // Before we had the lock, another creator may have taken the file for a leftover.
-    if (liveness::try_lock(fd, 0, 1) && has_name(fd)) return scratch;
+    const bool locked = liveness::try_lock(fd, 0, 1);
+    if (!locked && !liveness::held_by_another(errno)) {
+      return system_error("the kernel refuses to lock a byte (F_OFD_SETLK) of", location.path,
+                          errno);
+    }
+    if (locked && has_name(fd)) return scratch;
   }
   return fail(ErrorKind::bus_unusable, "other creators keep sweeping this one's file; try again");
 }
