@@ -35,7 +35,8 @@ std::optional<std::uint32_t> daemon_pid_of(std::string_view bus) {
       segment::Mapping::map(*file, opened.header.segment_bytes, {.writable = false});
   if (!mapping) return std::nullopt;
   const segment::View view(mapping->data(), opened.geometry);
-  const liveness::Prober prober(file->fd(), location->path, status->id);
+  const liveness::Prober prober(file->fd(), location->path, status->id,
+                                view.capacities().participants);
   for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
     const auto& seat = view.participant(i);
     if (is_living_daemon(seat, i, prober)) return seat.pid.load(std::memory_order_relaxed);

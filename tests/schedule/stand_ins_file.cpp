@@ -14,6 +14,7 @@
 #include "schedule/world.hpp"
 #include "segment/mapping.hpp"
 #include "segment/open.hpp"
+#include "segment/seat_mark.hpp"
 
 namespace shmbus {
 
@@ -22,23 +23,21 @@ using schedule::World;
 
 namespace segment {
 
-struct File::Object {
-  int description = -1;
-};
 struct Mapping::Region {
   int description = -1;
 };
 
 File::File() noexcept = default;
-File::File(File&& other) noexcept = default;
-File& File::operator=(File&& other) noexcept = default;
+File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+File& File::operator=(File&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
 File::~File() = default;
-int File::fd() const noexcept { return object_ ? object_->description : -1; }
 
 Result<File> File::open(const Location& /*location*/) {
   File file;
-  file.object_ = std::make_unique<Object>();
-  file.object_->description = World::the().open_description(Scheduler::the().running());
+  file.fd_ = World::the().open_description(Scheduler::the().running());
   return file;
 }
 
@@ -56,6 +55,7 @@ Result<FileStatus> status_of(int fd) {
   ::fstat(fd, &status);  // the doctor's: a descriptor like any other
   return FileStatus{the_file, static_cast<std::uint64_t>(status.st_size), true, status.st_uid};
 }
+FixedText<84> shown_end(std::string_view path) noexcept { return path.substr(0, 84); }
 tl::unexpected<Error> system_error(std::string_view what, std::string_view /*path*/, int number) {
   return fail(ErrorKind::bus_unusable, what, number);
 }
@@ -107,6 +107,17 @@ Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, How /*how*/)
   return mapping;
 }
 
+// Processes of the world are in no /proc: nobody exits before its lock is free.
+SeatMark::SeatMark(int /*fd*/, layout::Party /*seat*/, liveness::HandleGuard& guard) noexcept
+    : guard_(&guard) {}
+SeatMark::SeatMark(SeatMark&& other) noexcept { *this = std::move(other); }
+SeatMark& SeatMark::operator=(SeatMark&& other) noexcept {
+  std::swap(guard_, other.guard_);
+  return *this;
+}
+SeatMark::~SeatMark() = default;
+std::uint64_t SeatMark::offset_of(layout::Party /*seat*/) noexcept { return 0; }
+
 }  // namespace segment
 
 namespace liveness {
@@ -124,8 +135,8 @@ LockState query_lock(int /*fd*/, std::int64_t offset, std::int64_t /*bytes*/) no
   return World::the().locked(offset) ? LockState::held : LockState::free;
 }
 
-Prober::Prober(int fd, std::string path, segment::FileId id) noexcept
-    : fd_(fd), path_(std::move(path)), id_(id) {}
+Prober::Prober(int fd, std::string path, segment::FileId id, std::uint32_t seats)
+    : fd_(fd), path_(std::move(path)), id_(id), exits_(seats) {}
 Prober::~Prober() = default;
 bool Prober::dead(std::uint32_t participant) const noexcept {
   return !held(layout::token_lock_offset + participant);
@@ -139,6 +150,7 @@ int Prober::reopen() const noexcept { return -1; }
 
 HandleGuard* HandleGuard::acquire() noexcept { return new (std::nothrow) HandleGuard; }
 void HandleGuard::watch(const void* /*begin*/, std::size_t /*bytes*/) noexcept {}
+void HandleGuard::watch_mark(const void* /*page*/, std::size_t /*bytes*/) noexcept {}
 void HandleGuard::release() noexcept {}
 std::uint32_t HandleGuard::lost_mappings() noexcept { return 0; }
 bool catch_bus_errors() noexcept { return true; }

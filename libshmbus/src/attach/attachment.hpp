@@ -30,7 +30,13 @@ struct Attachment {
   /// A party that is not this one and whose process has gone.
   [[nodiscard]] bool dead(layout::Party party) const noexcept {
     return party != me && !party.nobody() && party.index() < view.capacities().participants &&
-           prober->dead(party.index());
+           (prober->dead(party.index()) || prober->exiting(party));
+  }
+  /// Makes sure that its death will be noticed early, if that can be; the first time it reads
+  /// /proc.
+  void meet(layout::Party party) const noexcept {
+    if (party == me || party.nobody() || party.index() >= view.capacities().participants) return;
+    prober->meet(party, view.participant(party.index()));
   }
 };
 

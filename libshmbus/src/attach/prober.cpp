@@ -4,21 +4,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <utility>
 
 #include "layout/participant.hpp"
+#include "os/descriptor.hpp"
 #include "os/file_lock.hpp"
 
 namespace shmbus::liveness {
 
-Prober::Prober(int fd, std::string path, segment::FileId id) noexcept
-    : fd_(-1), path_(std::move(path)), id_(id) {
-  std::array<char, 32> self{};
-  (void)std::snprintf(self.data(), self.size(), "/proc/self/fd/%d", fd);
-  int own = ::open(self.data(), O_RDWR | O_CLOEXEC);
-  if (own < 0) own = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+Prober::Prober(int fd, std::string path, segment::FileId id, std::uint32_t seats)
+    : fd_(-1), path_(std::move(path)), id_(id), exits_(seats) {
+  int own = descriptor::reopen(fd, O_RDWR);
+  if (own < 0) own = descriptor::open(path_.c_str(), O_RDWR);
   if (own >= 0 && !still_ours(own)) {
     ::close(own);
     own = -1;
@@ -55,7 +52,7 @@ bool Prober::still_ours(int fd) const noexcept {
 }
 
 int Prober::reopen() const noexcept {
-  const int fresh = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+  const int fresh = descriptor::open(path_.c_str(), O_RDWR);
   if (fresh < 0) return -1;
   int old = fd_.load(std::memory_order_relaxed);
   if (!still_ours(fresh) || !fd_.compare_exchange_strong(old, fresh, std::memory_order_relaxed)) {

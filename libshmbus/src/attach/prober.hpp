@@ -1,15 +1,17 @@
-// Answers "is participant i dead?" from the kernel alone: it is, exactly when its byte of the file
-// is unlocked. Nothing that stands in the segment can change the verdict, and SIGSTOP, a debugger,
-// a clock step, pid reuse or a pid namespace cannot either.
+// Answers "is participant i dead?" from the kernel alone: it is when its byte of the file is
+// unlocked, or when every thread of the process that was proven to hold it is exiting. Nothing that
+// stands in the segment can change the verdict, and SIGSTOP, a debugger, a clock step, pid reuse or
+// a pid namespace cannot either.
 //
-// An endless "alive" is possible while something else keeps the memory of a dying process (a core
-// dump). That delays, it never errs.
+// The lock alone may say "alive" for long while the memory of a dying process is taken down or
+// dumped. That delays, it never errs.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <string>
 
+#include "attach/exit_watch.hpp"
 #include "segment/file.hpp"
 
 namespace shmbus::liveness {
@@ -17,7 +19,8 @@ namespace shmbus::liveness {
 class Prober {
  public:
   /// Opens a second description of the same file: a description does not see its own locks.
-  Prober(int fd, std::string path, segment::FileId id) noexcept;
+  /// May throw std::bad_alloc.
+  Prober(int fd, std::string path, segment::FileId id, std::uint32_t seats);
   ~Prober();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
@@ -26,6 +29,15 @@ class Prober {
   [[nodiscard]] bool dead(std::uint32_t participant) const noexcept;
   /// A daemon has the bus in its care.
   [[nodiscard]] bool daemon_present() const noexcept;
+  /// The early proof, of a participant whose lock is still held: see exit_watch.hpp.
+  [[nodiscard]] bool exiting(layout::Party party) const noexcept { return exits_.exiting(party); }
+  /// exiting() will tell when it ends.
+  [[nodiscard]] bool knows(layout::Party party) const noexcept { return exits_.knows(party); }
+  void meet(layout::Party party, const layout::Participant& seat) const noexcept {
+    exits_.meet(party, seat, mark_);
+  }
+  /// Where this process has marked its own seat; before it meets others.
+  void set_mark(const void* page) noexcept { mark_ = page; }
   [[nodiscard]] bool valid() const noexcept { return fd_.load(std::memory_order_relaxed) >= 0; }
 
  private:
@@ -36,6 +48,8 @@ class Prober {
   mutable std::atomic<int> fd_;
   std::string path_;
   segment::FileId id_;
+  mutable ExitWatch exits_;
+  const void* mark_ = nullptr;
 };
 
 }  // namespace shmbus::liveness

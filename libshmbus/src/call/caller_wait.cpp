@@ -75,7 +75,7 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
       slept = true;
       sleep(lane, ticket, std::min(deadline.left_ns(now), slice), made_for);
       if (lane.lane.replied(ticket)) break;
-      slice = bus().prober->daemon_present() ? slice_under_daemon_ns : first_slice_ns;
+      slice = daemon_tells_of(lane) ? slice_under_daemon_ns : first_slice_ns;
       next_probe = 0;
     }
     now = wait::ticks();
@@ -142,6 +142,14 @@ bool CallerCore::nobody_will_serve(const PortLane& lane) const noexcept {
 bool CallerCore::owed_by_replaced(const PortLane& lane, std::uint64_t seq) const noexcept {
   return !recovery::draining_at(bus().view, lane.lane.endpoint_index()).nobody() &&
          seq < lane::effective_cursor(lane.lane.head()).seq();
+}
+
+/// The daemon hears of a death when the kernel has taken the process down, which takes long for a
+/// large one. A caller that can look for itself does.
+bool CallerCore::daemon_tells_of(const PortLane& lane) const noexcept {
+  // SYNC endpoint.control
+  const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
+  return bus().prober->daemon_present() && !bus().prober->knows(control.holder());
 }
 
 bool CallerCore::check_owner(const PortLane& lane) noexcept {

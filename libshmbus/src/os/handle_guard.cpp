@@ -68,6 +68,12 @@ void HandleGuard::watch(const void* begin, std::size_t bytes) noexcept {
   begin_.store(reinterpret_cast<std::uintptr_t>(begin), std::memory_order_release);
 }
 
+void HandleGuard::watch_mark(const void* page, std::size_t bytes) noexcept {
+  mark_bytes_.store(bytes, std::memory_order_relaxed);
+  mark_.store(reinterpret_cast<std::uintptr_t>(page),
+              std::memory_order_release);  // SYNC guard.mark
+}
+
 bool HandleGuard::lose() noexcept {
   std::uint32_t seen = intact_state;
   // Before the zeros can be read: see was_intact(). Another thread that faults meanwhile repeats
@@ -79,6 +85,11 @@ bool HandleGuard::lose() noexcept {
   void* const begin = reinterpret_cast<void*>(begin_.load(std::memory_order_relaxed));
   const std::size_t bytes = bytes_.load(std::memory_order_relaxed);
   constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+  // SYNC guard.mark
+  if (const std::uintptr_t mark = mark_.load(std::memory_order_acquire); mark != 0) {
+    (void)::mmap(reinterpret_cast<void*>(mark), mark_bytes_.load(std::memory_order_relaxed),
+                 PROT_NONE, flags, -1, 0);
+  }
   return ::mmap(begin, bytes, PROT_READ | PROT_WRITE, flags, -1, 0) == begin;
 }
 

@@ -46,6 +46,8 @@ class HandleGuard {
 
   /// From now on a SIGBUS in this range is this guard's affair.
   void watch(const void* begin, std::size_t bytes) noexcept;
+  /// A page that keeps the file's description as the mapping does: it goes with it.
+  void watch_mark(const void* page, std::size_t bytes) noexcept;
   /// Puts private zero pages where the mapping was. Zeros read as an empty bus, so whoever is in
   /// the middle of an operation goes on to its next check. False when the kernel refused.
   /// Async-signal-safe.
@@ -59,6 +61,8 @@ class HandleGuard {
   std::atomic<std::uint32_t> state_{1};  ///< 0 forked, 1 intact, 2 lost, 3 given back
   std::atomic<std::uintptr_t> begin_{0};
   std::atomic<std::size_t> bytes_{0};
+  std::atomic<std::uintptr_t> mark_{0};
+  std::atomic<std::size_t> mark_bytes_{0};
   HandleGuard* next_ = nullptr;  ///< set before the page can be found, never changed
 };
 

@@ -204,7 +204,11 @@ bool see_to_vacant(const Attachment& bus, std::uint32_t endpoint, ControlWord se
 bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
   (void)recover_draining(bus, endpoint);
   const ControlWord judged = control_of(bus, endpoint);
-  if (!judged.active() || !bus.dead(judged.holder())) return false;
+  if (!judged.active()) return false;
+  if (!bus.dead(judged.holder())) {
+    bus.meet(judged.holder());
+    return false;
+  }
   SHMBUS_TESTPOINT("recovery.judged");
   // It may have given the seat away before it died, with the same generation. What it still holds
   // now that it is dead, it holds for ever.

@@ -134,6 +134,8 @@ bool reclaim(const Attachment& bus, Party party) noexcept {
   SHMBUS_TESTPOINT("reclaim.lanes");
   free_extents_of(view, party);
   SHMBUS_TESTPOINT("reclaim.extents");
+  // One that can act no more may still hold its lock: the next to sit there could not take it.
+  if (party != bus.me && !bus.prober->dead(party.index())) return false;
   auto expected = dead;
   const auto free =
       ParticipantWord::make(layout::next_epoch(party.epoch()), ParticipantState::free);

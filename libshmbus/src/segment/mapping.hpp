@@ -28,7 +28,7 @@ class Mapping {
 
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::uint64_t size() const noexcept { return bytes_; }
-  [[nodiscard]] const liveness::HandleGuard* guard() const noexcept { return guard_; }
+  [[nodiscard]] liveness::HandleGuard* guard() const noexcept { return guard_; }
 
  private:
   void leave() noexcept;

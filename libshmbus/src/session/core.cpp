@@ -13,6 +13,7 @@
 #include "recorder/recorder.hpp"
 #include "recovery/participant.hpp"
 #include "segment/open.hpp"
+#include "session/check_options.hpp"
 #include "words/quota.hpp"
 
 namespace shmbus::detail {
@@ -37,16 +38,25 @@ tl::unexpected<Error> replaced() noexcept {
               replaced_code);
 }
 
+tl::unexpected<Error> no_lock(const std::string& path, int error_number) {
+  return segment::system_error(error_number == ENOLCK
+                                   ? "too many file locks on this machine: cannot lock a byte of"
+                                   : "the kernel refuses to lock a byte (F_OFD_SETLK) of",
+                               path, error_number);
+}
+
 /// A seat on the description that `mapping` was made from.
 Result<layout::Party> join(const segment::OpenFile& file, const segment::View& view,
                            const std::string& path, const JoinOptions& options,
                            std::string_view label) {
   if (options.as_daemon && !liveness::try_lock(file.file.fd(), layout::daemon_lock_offset, 1)) {
+    if (!liveness::held_by_another(errno)) return no_lock(path, errno);
     return fail(ErrorKind::already_registered, "another shmbusd has this bus in its care");
   }
   const auto role =
       options.as_daemon ? layout::participant_role::daemon : layout::participant_role::client;
   const auto seat = liveness::take_seat(view, file.file.fd(), {label, role});
+  if (!seat && errno != 0) return no_lock(path, errno);
   if (!seat) return liveness::a_seat_is_free(view) ? replaced() : no_seat();
   if (segment::id_of(path) != file.id) return replaced();
   return *seat;
@@ -87,6 +97,7 @@ Result<std::shared_ptr<BusCore>> BusCore::open(std::string_view name_or_path,
 
 Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_path,
                                                     const JoinOptions& options) {
+  if (auto sound = check(options.open); !sound) return tl::unexpected<Error>(sound.error());
   wait::prepare_fences();
   const auto location = segment::locate(name_or_path);
   if (!location) return tl::unexpected<Error>(location.error());
@@ -101,7 +112,8 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
                                        {true, options.open.catch_bus_errors});
   if (!mapping) return tl::unexpected<Error>(mapping.error());
   core->mapping_ = std::move(*mapping);
-  core->prober_ = std::make_unique<liveness::Prober>(file->file.fd(), location->path, file->id);
+  core->prober_ = std::make_unique<liveness::Prober>(file->file.fd(), location->path, file->id,
+                                                     file->geometry.capacities.participants);
   if (!core->prober_->valid()) {
     return fail(ErrorKind::bus_unusable, "cannot open the bus a second time to watch its peers",
                 errno);
@@ -130,6 +142,8 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   }
   if (!seat) return tl::unexpected<Error>(seat.error());
   a.me = *seat;
+  core->mark_ = segment::SeatMark(file->file.fd(), a.me, *core->mapping_.guard());
+  core->prober_->set_mark(core->mark_.page());
   // Killed before this line, we hold nothing but the seat, which the daemon's next sweep finds.
   wait::bump_and_wake(a.view.bus_events().arrivals);
   if (!core->prober_->daemon_present()) recovery::reclaim_all(a);
