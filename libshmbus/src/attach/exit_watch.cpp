@@ -92,7 +92,7 @@ std::uint64_t count_ending(std::uint32_t pid) noexcept {
   return all ? count : 0;
 }
 
-std::uint64_t own_pid_namespace() noexcept {
+std::uint64_t namespace_of_this_process() noexcept {
   struct stat status {};
   return ::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
@@ -129,7 +129,8 @@ void ExitWatch::meet(layout::Party party, const layout::Participant& seat,
   if (known.who.load(std::memory_order_relaxed) >> 32U == party.epoch()) return;
   // Where it claims to live. Signed: a pid is no larger.
   std::uint32_t pid = seat.pid.load(std::memory_order_relaxed);
-  const bool here = seat.pid_namespace.load(std::memory_order_relaxed) == own_pid_namespace();
+  const bool here =
+      seat.pid_namespace.load(std::memory_order_relaxed) == namespace_of_this_process();
   if (!here || pid > 0x7FFF'FFFFU || pid == static_cast<std::uint32_t>(::getpid())) pid = 0;
   Task before;
   Task after;

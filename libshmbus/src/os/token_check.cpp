@@ -15,7 +15,7 @@
 namespace shmbus::liveness {
 namespace {
 
-constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t trial_bytes = 4096;
 
 struct Owned {
   int fd = -1;
@@ -61,13 +61,13 @@ TokenCheck try_once(int fd, const char* path) noexcept {
   const std::int64_t byte = some_byte();
   if (!try_lock(token.fd, byte, 1)) return {TokenTrial::no_locks, errno};
   void* const mapping =
-      ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, token.fd, 0);
+      ::mmap(nullptr, trial_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, token.fd, 0);
   if (mapping == MAP_FAILED) return {TokenTrial::untried, errno};
-  (void)::madvise(mapping, page_bytes, MADV_DONTFORK);
+  (void)::madvise(mapping, trial_bytes, MADV_DONTFORK);
   token.close();
   const LockState mapped = query_lock(witness.fd, byte, 1);
   const int error_number = errno;
-  ::munmap(mapping, page_bytes);
+  ::munmap(mapping, trial_bytes);
   if (mapped == LockState::unknown) return {TokenTrial::no_locks, error_number};
   if (mapped == LockState::free) return {TokenTrial::lost, 0};
   const bool released = query_lock(witness.fd, byte, 1) == LockState::free;
