@@ -50,7 +50,7 @@ def type_steps(steps, folder, environment):
     script = ["set -m"]  # %1, as at a terminal
     for command, *_ in steps:
         script += [f"echo '{MARK}'", command, f"echo '{MARK} status' $?"]
-    script += ["for job in $(jobs -p); do kill -- -$job 2>/dev/null; done", "wait"]
+    script += ["for job in $(jobs -p); do kill -KILL -- -$job 2>/dev/null; done", "wait"]
     done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=environment, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=240, check=False)

@@ -31,19 +31,15 @@ def main():
         print("SKIPPED: namespaces cannot be made here")
         return
     lines = page.read_text(encoding="utf-8").splitlines()
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        names = pathlib.Path(folder) / "bin"
-        shared = pathlib.Path(folder) / "shared"
-        names.mkdir()
-        shared.mkdir()
-        os.chmod(folder, 0o711)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as shared, tempfile.TemporaryDirectory() as names:
+        os.chmod(names, 0o755)
         for program in binaries.iterdir():
             # Copies, so that other users can run them wherever the build tree is.
             if program.name.startswith("example_greet_") or program.name in ("shmbus", "shmbusd"):
-                shutil.copy(program, names / program.name.removeprefix("example_"))
-        environment = {**os.environ, "PATH": f"{names}:{os.environ['PATH']}", "shared": str(shared)}
+                shutil.copy(program, pathlib.Path(names) / program.name.removeprefix("example_"))
+        environment = {**os.environ, "PATH": f"{names}:{os.environ['PATH']}", "shared": shared}
         steps = [step for block in console.blocks(lines) for step in console.steps_of(block)]
-        problem = console.type_steps(steps, folder, environment)
+        problem = console.type_steps(steps, shared, environment)
     if problem:
         sys.exit(f"FAILED: {problem}")
 
