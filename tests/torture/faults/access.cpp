@@ -18,6 +18,7 @@ OpenOptions shared_bus() {
   auto options = small_bus();
   options.mode = 0660;
   options.group = shared_group;
+  options.trust = trust_anybody;
   options.default_timeout = 3s;
   return options;
 }
@@ -71,7 +72,10 @@ void strangers_get_nothing(Tally& tally) {
                      return fd >= 0 && ::read(fd, &byte, 1) == 1 ? 1 : 0;
                    }).wait();
   tally.point(read == 0, "carla reads a byte of anna's bus");
-  tally.point(open_as(root, place.path(), small_bus()) == 0, "root may open it");
+  tally.point(open_as(root, place.path(), small_bus()) == denied, "root joins what anna made");
+  auto trusting = small_bus();
+  trusting.trust = anna.uid;
+  tally.point(open_as(root, place.path(), trusting) == 0, "root, who trusts anna, may open it");
   struct stat status {};
   ::stat(place.path().c_str(), &status);
   tally.point((status.st_mode & 0777U) == 0600 && status.st_uid == anna.uid, "mode 0600");
@@ -120,7 +124,9 @@ void a_group_works_together(Tally& tally) {
                         }).wait();
   tally.point(reclaimed == 0, "berta recovers what anna's handler held");
   auto back = as(anna, [&] { return serve(place.path(), "who"); });
-  auto daemon = as(berta, [&]() -> int { become({"shmbusd", "--bus", place.path()}); });
+  auto daemon = as(berta, [&]() -> int {
+    become({"shmbusd", "--bus", place.path(), "--trust", "anybody"});
+  });
   tally.point(as(berta, [&] { return call(place.path(), "who"); }).wait() == 0, "after a restart");
   daemon.signal(SIGTERM);
   (void)daemon.wait(5s);
