@@ -57,6 +57,7 @@ void CallerLane::collect_sends(OnLost& on_lost, OnBlock& on_block) noexcept {
     } else if (sent.seq() >= done) {
       break;
     }
+    fetch_to_write(&cells_[sent.cell()]);  // not read, but to be written soon: see base/line.hpp
     free_blocks(use_[sent.cell()], on_block);
     give_back(sent.cell());
   }
