@@ -4,11 +4,11 @@
 #include <cstring>
 #include <map>
 
+#include "layout/text.hpp"
 #include "words/directory.hpp"
+#include "words/extents.hpp"
 #include "words/journal.hpp"
 #include "words/request.hpp"
-#include "layout/text.hpp"
-#include "words/extents.hpp"
 
 namespace shmbus::inspect {
 namespace {

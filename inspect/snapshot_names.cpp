@@ -1,11 +1,11 @@
 // Endpoints, their inboxes, and names of a snapshot.
 #include <algorithm>
 
-#include "words/inbox.hpp"
 #include "inspect/snapshot_parts.hpp"
 #include "layout/participant.hpp"
 #include "layout/policy.hpp"
 #include "layout/text.hpp"
+#include "words/inbox.hpp"
 #include "words/members.hpp"
 #include "words/table.hpp"
 

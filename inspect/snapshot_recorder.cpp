@@ -7,8 +7,8 @@
 
 #include "inspect/snapshot.hpp"
 #include "layout/words.hpp"
-#include "recorder/ring.hpp"
 #include "os/clock.hpp"
+#include "recorder/ring.hpp"
 
 namespace shmbus::inspect {
 namespace {

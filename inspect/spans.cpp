@@ -4,8 +4,8 @@
 
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
-#include "words/table.hpp"
 #include "recorder/reader.hpp"
+#include "words/table.hpp"
 
 namespace shmbus::inspect {
 namespace {

@@ -38,8 +38,8 @@ void compare_exchange_owned_line(benchmark::State& state) {
   alignas(128) std::atomic<std::uint64_t> word{0};
   std::uint64_t expected = 0;
   for (auto _ : state) {
-    bool swapped = word.compare_exchange_strong(
-        expected, expected + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
+    bool swapped = word.compare_exchange_strong(expected, expected + 1, std::memory_order_acq_rel,
+                                                std::memory_order_relaxed);
     benchmark::DoNotOptimize(swapped);
     ++expected;
   }

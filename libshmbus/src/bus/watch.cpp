@@ -20,7 +20,7 @@ using layout::ControlWord;
 using names::Members;
 
 namespace {
-constexpr std::uint64_t slice_ns = 10'000'000;                // alone: we find the dead ourselves
+constexpr std::uint64_t slice_ns = 10'000'000;         // alone: we find the dead ourselves
 constexpr std::uint64_t watch_slice_ns = 100'000'000;  // the daemon wakes us
 
 /// The owner is another one. The gen also moves when the same goes on, and a group goes on whoever

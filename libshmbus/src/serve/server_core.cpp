@@ -24,7 +24,7 @@ using layout::Phase;
 
 namespace {
 
-constexpr std::uint64_t sleep_slice_ns = 500'000'000;  // then sweep all lanes, in case
+constexpr std::uint64_t sleep_slice_ns = 500'000'000;        // then sweep all lanes, in case
 constexpr std::uint64_t inexact_owner_slice_ns = 1'000'000;  // without membarrier
 constexpr std::uint64_t century_ns = 100ULL * 365 * 24 * 3600 * 1'000'000'000;
 constexpr std::uint64_t nameless_slice_ns =

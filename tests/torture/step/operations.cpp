@@ -70,6 +70,14 @@ void start_longer(World& world, Voice& voice) {
   voice.start(command_id::subject, 64, limit_of(world));
 }
 void call_one(World& world, Voice& voice) { voice.call(command_id::subject, limit_of(world)); }
+/// Request and reply in two cells each, then both in one block.
+void call_pair(World& world, Voice& voice) {
+  voice.call_longer(command_id::subject, 64, limit_of(world));
+}
+void call_block(World& world, Voice& voice) {
+  voice.call_longer(command_id::subject, 300, limit_of(world));
+}
+void send_many(World&, Voice& voice) { voice.send_many(command_id::subject, 4); }
 void start_and_await(World& world, Voice& voice) {
   voice.start(command_id::subject, 8, limit_of(world));
   voice.start(command_id::subject + 1, 2000, limit_of(world));
@@ -267,6 +275,15 @@ const std::vector<Operation> all = {
      .handler_beside = true,
      .gives_up = true,
      .prepare = caller(true, start_and_await)},
+    {.name = "call-pair",
+     .handler_beside = true,
+     .gives_up = true,
+     .prepare = caller(true, call_pair)},
+    {.name = "call-block",
+     .handler_beside = true,
+     .gives_up = true,
+     .prepare = caller(true, call_block)},
+    {.name = "send-many", .handler_beside = true, .prepare = caller(true, send_many)},
     {.name = "loan", .handler_beside = true, .prepare = caller(true, loan)},
     {.name = "loan-call",
      .handler_beside = true,

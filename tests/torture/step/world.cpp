@@ -127,6 +127,16 @@ void Voice::call(std::uint64_t id, Duration timeout) {
   hear(id, done ? (reply == id ? ErrorKind::none : ErrorKind::corrupted) : done.error().kind);
 }
 
+void Voice::call_longer(std::uint64_t id, std::size_t bytes, Duration timeout) {
+  std::vector<std::byte> request(bytes);
+  std::vector<std::byte> reply(bytes);
+  std::memcpy(request.data(), &id, sizeof id);
+  world_.ledger.heard[id] = Heard::sending;
+  const auto done = caller_.call(request, reply, timeout);
+  const bool same = std::memcmp(reply.data(), &id, sizeof id) == 0;
+  hear(id, done ? (same ? ErrorKind::none : ErrorKind::corrupted) : done.error().kind);
+}
+
 void Voice::start(std::uint64_t id, std::size_t bytes, Duration timeout) {
   std::vector<std::byte> body(std::max<std::size_t>(bytes, 8));
   std::memcpy(body.data(), &id, sizeof id);
@@ -167,6 +177,22 @@ void Voice::send(std::uint64_t id, Notify notify) {
     world_.ledger.heard[id] = Heard::sent;
   } else {
     hear(id, sent.error().kind);
+  }
+}
+
+void Voice::send_many(std::uint64_t first, std::size_t count) {
+  std::vector<std::uint64_t> ids(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    ids[i] = first + i;
+    world_.ledger.heard[ids[i]] = Heard::sending;
+  }
+  const auto sent = caller_.send_many(std::as_bytes(std::span(ids)), sizeof(std::uint64_t));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (sent && i < *sent) {
+      world_.ledger.heard[ids[i]] = Heard::sent;
+    } else {
+      hear(ids[i], sent ? ErrorKind::overloaded : sent.error().kind);
+    }
   }
 }
 

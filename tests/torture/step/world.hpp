@@ -66,10 +66,13 @@ class Voice {
   bool open();     ///< and finds the name "run", without a lane yet
   bool warm_up();  ///< gets a lane, by a call outside of the books
   void call(std::uint64_t id, Duration timeout = default_timeout);
+  /// A request of `bytes`, with as much room for the reply.
+  void call_longer(std::uint64_t id, std::size_t bytes, Duration timeout);
   void start(std::uint64_t id, std::size_t bytes = 8, Duration timeout = default_timeout);
   void start_loan(std::uint64_t id, std::size_t bytes);
   void call_loan(std::uint64_t id, std::size_t bytes, Duration timeout);
   void send(std::uint64_t id, Notify notify = Notify::now);
+  void send_many(std::uint64_t first, std::size_t count);
   void finish();  ///< waits for all that was started
   void flush() { (void)caller_.flush(); }
   [[nodiscard]] std::uint64_t lost() const { return caller_.lost(); }
