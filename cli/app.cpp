@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/complete.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
+#include "common/command_line.hpp"
 #include "inspect/trust_text.hpp"
 #include "os/handle_guard.hpp"
 #include "shmbus/version.hpp"
@@ -67,7 +69,11 @@ int parse_and_run(CLI::App& app, Context& context, int argc, char** argv) {
     return context.exit_code;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    fmt::print(stderr, "shmbus: {}; see `shmbus --help`\n", e.what());
+    // The parser misses the words that belong where the misspelt one stands.
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const auto senseless = what_makes_no_sense(read_command_line(app, words));
+    fmt::print(stderr, "shmbus: {}; see `shmbus --help`\n",
+               senseless.empty() ? e.what() : senseless);
     return exit_usage;
   } catch (const UsageError& e) {
     fmt::print(stderr, "shmbus: {}\n", e.what());
@@ -119,6 +125,9 @@ int run(int argc, char** argv, std::span<const AddCommand> commands) {
   try {
     Context context;
     const auto app = make_app(context, commands);
+    if (argc > 1 && std::string_view(argv[1]) == "complete") {
+      return run_completion(*app, std::vector<std::string>(argv + 2, argv + argc));
+    }
     return parse_and_run(*app, context, argc, argv);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "shmbus: %s\n", e.what());

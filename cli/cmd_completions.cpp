@@ -1,6 +1,7 @@
 // shmbus completions SHELL: prints the completion script for a shell.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -12,26 +13,25 @@
 namespace shmbus::cli {
 namespace {
 
-std::string completion_for(const std::string& shell, const CLI::App& app) {
-  if (shell == "bash") return bash_completion(app);
-  if (shell == "zsh") return zsh_completion(app);
-  return fish_completion(app);
+int run_completions(const Context& context, const std::string& shell) {
+  const auto& all = completion_scripts;
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const CompletionScript& one) { return one.shell == shell; });
+  if (context.json) {
+    print_json({{"shell", shell}, {"script", found->text}});
+  } else {
+    fmt::print("{}", found->text);
+  }
+  return exit_ok;
 }
 
 }  // namespace
 
 void add_completions(CLI::App& app, Context& context) {
   const auto shell = std::make_shared<std::string>();
-  auto& command = add_command(app, context, "completions",
-                              "Print the completion script for a shell", [&app, &context, shell] {
-                                const std::string script = completion_for(*shell, app);
-                                if (context.json) {
-                                  print_json({{"shell", *shell}, {"script", script}});
-                                } else {
-                                  fmt::print("{}", script);
-                                }
-                                return exit_ok;
-                              });
+  auto& command =
+      add_command(app, context, "completions", "Print the completion script for a shell",
+                  [&context, shell] { return run_completions(context, *shell); });
   command.add_option("SHELL", *shell, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
