@@ -34,7 +34,8 @@ namespace {
 
 shmbus::Detached greet_one(shmbus::Reactor& reactor, shmbus::Caller<Greet>& greet, std::string name,
                            std::string& line, std::size_t& left, asio::io_context& io) {
-  const auto greeting = co_await reactor.call(greet, {.name = name}, std::chrono::seconds(2));
+  const Person person{.name = shmbus::String<32>::truncate(name)};
+  const auto greeting = co_await reactor.call(greet, person, std::chrono::seconds(2));
   line = greeting ? (*greeting)->view() : shmbus::to_string(greeting.error().kind);
   if (--left == 0) io.stop();
 }

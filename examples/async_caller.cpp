@@ -12,7 +12,8 @@
 shmbus::Detached greet_twice(shmbus::Reactor& reactor, shmbus::Caller<Greet>& greet,
                              std::string name, std::string& line) {
   for (int i = 0; i < 2; ++i) {
-    const auto greeting = co_await reactor.call(greet, {.name = name}, std::chrono::seconds(2));
+    const Person person{.name = shmbus::String<32>::truncate(name)};
+    const auto greeting = co_await reactor.call(greet, person, std::chrono::seconds(2));
     if (!greeting) {
       line = shmbus::to_string(greeting.error().kind);
       co_return;

@@ -55,7 +55,9 @@ int main(int argc, char** argv) {
   std::deque<Answer> under_way;
   for (int i = 2; i < argc; ++i) {
     // An explicit timeout: a default one would begin with wait() alone.
-    auto answer = greet->start({.name = argv[i]}, std::chrono::seconds(2));
+    const auto name = shmbus::String<32>::make(argv[i]);
+    if (!name) return report(name.error());
+    auto answer = greet->start({.name = *name}, std::chrono::seconds(2));
     if (!answer) return report(answer.error());
     under_way.push_back(std::move(*answer));
   }

@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   auto server = bus->serve();
   if (!server) return report(server.error());
   const auto added = server->on<Greet>([](const Person& person, shmbus::String<64>& greeting) {
-    greeting = std::string_view("hello from epoll, " + std::string(person.name.view()));
+    greeting = shmbus::String<64>::truncate("hello from epoll, " + std::string(person.name.view()));
   });
   if (!added) return report(added.error());
   const auto bus_fd = server->fd();

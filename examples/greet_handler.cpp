@@ -11,7 +11,9 @@ int main(int argc, char** argv) {
   auto server = bus->serve();
   if (!server) return report(server.error());
   auto added = server->on<Greet>([](const Person& person, shmbus::String<64>& greeting) {
-    greeting = std::string_view("hello, " + std::string(person.name.view()));
+    return greeting.assign("hello, " + std::string(person.name.view()))
+               ? shmbus::Status::ok()
+               : shmbus::Status::reject(1, "the greeting is too long");
   });
   if (!added) return report(added.error());
   auto stop = shmbus::stop_on_signals();  // SIGTERM and SIGINT; killed, it leaves nothing either

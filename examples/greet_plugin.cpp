@@ -15,7 +15,7 @@ class Greeter {
   /// Adds the commands. It runs in a process of its own first: commands.trial() is true there.
   bool init(shmbus::plugin::Commands& commands) {
     return commands.add<Greet>([](const Person& person, shmbus::String<64>& greeting) {
-      greeting = std::string_view(GREETING + std::string(person.name.view()));
+      greeting = shmbus::String<64>::truncate(GREETING + std::string(person.name.view()));
     });
   }
   /// Asked after init, before it may serve.

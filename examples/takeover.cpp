@@ -21,7 +21,9 @@ int serve(const char* where, int release) {
   auto server = bus->serve({.label = "greeter", .stand_by = true});
   if (!server) return report(server.error());
   auto added = server->on<Greet>([=](const Person& person, shmbus::String<64>& greeting) {
-    greeting = "hello, " + std::string(person.name.view()) + ", from " + std::to_string(release);
+    const auto text =
+        "hello, " + std::string(person.name.view()) + ", from " + std::to_string(release);
+    return greeting.assign(text) ? shmbus::Status::ok() : shmbus::Status::reject(1, "too long");
   });
   if (!added) return report(added.error());
   // Everything is ready: from here on it takes microseconds. When nobody serves the name yet, this

@@ -19,7 +19,8 @@ int stock(const char* path) {
   return serve(path, [](shmbus::Bus&, shmbus::Server& server) {
     auto added = server.on<Take>(
         [](const std::uint32_t&, shmbus::String<55>& header, shmbus::Context& context) {
-          header = context.trace().traceparent().view();  // for what leaves the bus from here
+          // For what leaves the bus from here.
+          (void)header.assign(context.trace().traceparent().view());
         });
     if (added) added = server.on<Mail>([](std::uint32_t) {});
     return added;

@@ -19,7 +19,7 @@ Result<void> on(Server& server, const std::string& name, F handler) {
 
 Status list(const Host& host, const std::string& label, PluginList& out, Context& context) {
   out.pid = static_cast<std::uint32_t>(::getpid());
-  out.host = label;
+  out.host = String<48>::truncate(label);
   const auto rows = host.rows();
   if (context.tail().put(out.plugins, std::span<const PluginRow>(rows))) return Status::ok();
   return Status::reject(1, "more plug-ins than the caller has room");

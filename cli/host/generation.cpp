@@ -93,8 +93,8 @@ std::string Generation::last_error(const std::string& otherwise) const {
 PluginRow Generation::row() const {
   const std::scoped_lock lock(mutex_);
   PluginRow row;
-  row.name = name_;
-  row.version = version_;
+  row.name = String<48>::truncate(name_);
+  row.version = String<24>::truncate(version_);
   row.state = state_;
   row.generation = number_;
   // Until it is ready, the thread that reloads is still filling them.
@@ -104,8 +104,8 @@ PluginRow Generation::row() const {
   const auto age = std::chrono::steady_clock::now() - since_;
   row.in_state_ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(age).count());
-  row.note = note_;
-  row.path = path_;
+  row.note = String<200>::truncate(note_);
+  row.path = String<256>::truncate(path_);
   return row;
 }
 

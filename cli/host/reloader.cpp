@@ -38,8 +38,8 @@ ReloadReply Reloader::reload(const ReloadRequest& request) {
     const auto done =
         host_->install(std::string(request.plugin.view()), std::string(request.path.view()));
     reply.switched = true;
-    reply.from = done.from;
-    reply.to = done.to;
+    reply.from = String<24>::truncate(done.from);
+    reply.to = String<24>::truncate(done.to);
     reply.trial_ns = count(done.trial);
     reply.start_ns = count(done.start);
     reply.switch_ns = count(done.switching);
@@ -53,7 +53,7 @@ ReloadReply Reloader::reload(const ReloadRequest& request) {
     }
     reply.old_state = done.old ? done.old->state() : PluginState::unloaded;
   } catch (const std::exception& e) {
-    reply.why_not = std::string_view(e.what());
+    reply.why_not = String<200>::truncate(e.what());
   }
   return reply;
 }

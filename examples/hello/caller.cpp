@@ -6,7 +6,9 @@ int main(int argc, char** argv) {
   if (!bus) return failed(bus.error());
   auto greet = bus->caller<Greet>({.when_vacant = shmbus::WhenVacant::wait});  // start in any order
   if (!greet) return failed(greet.error());
-  const auto greeting = greet->call({.name = argc > 1 ? argv[1] : "world"}, 2s);
+  const auto name = shmbus::String<32>::make(argc > 1 ? argv[1] : "world");
+  if (!name) return failed(name.error());  // it does not fit
+  const auto greeting = greet->call({.name = *name}, 2s);
   if (!greeting) return failed(greeting.error());  // one of 18 kinds
   std::cout << greeting->view() << '\n';
 }

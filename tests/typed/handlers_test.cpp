@@ -38,7 +38,7 @@ using Ping = Command<"ping", Nothing>;
 
 Row row_of(const User& user) {
   Row row{user.id + 1, {}};
-  row.text = user.name.view();
+  row.text = user.name;
   return row;
 }
 
@@ -69,7 +69,7 @@ int serve(const std::string& path) {
   const bool registered = server->on<InPlace>([](const User& in, Row& out) { out = row_of(in); }) &&
                           server->on<WithContext>([](const User& in, Row& out, Context& context) {
                             out = row_of(in);
-                            out.text = context.name();
+                            out.text = String<40>::truncate(context.name());
                             return Status::ok();
                           }) &&
                           server->on<ByValue>([](const User& in) { return row_of(in); }) &&

@@ -62,7 +62,7 @@ TEST_CASE("an error carries its text by value", "[values]") {
 }
 
 TEST_CASE("a bounded string refuses what does not fit and survives a forged size", "[values]") {
-  String<4> text("abcdef");
+  String<4> text("abcd");
   CHECK(text.view() == "abcd");
   CHECK_FALSE(text.assign("12345"));
   CHECK(text.view() == "abcd");
@@ -73,6 +73,31 @@ TEST_CASE("a bounded string refuses what does not fit and survives a forged size
   std::memcpy(static_cast<void*>(&text), &forged, sizeof forged);
   CHECK(text.size() == 4);
   CHECK(text.view().size() == 4);
+}
+
+TEST_CASE("text that does not fit a bounded string is lost to nobody's surprise", "[values]") {
+  // What cuts silently does not compile: see tests/typed/compile.
+  static_assert(!std::is_convertible_v<std::string, String<4>>);
+  static_assert(!std::is_convertible_v<std::string_view, String<4>>);
+  static_assert(!std::is_convertible_v<const char*, String<4>>);
+  static_assert(!std::is_constructible_v<String<4>, std::string_view>);
+  static_assert(!std::is_convertible_v<String<5>, String<4>>);
+  static_assert(String<4>(String<3>("abc")) == "abc");
+  const auto fits = String<4>::make("abcd");
+  REQUIRE(fits);
+  CHECK(*fits == "abcd");
+  const auto refused = String<4>::make(std::string(40, 'x'));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ErrorKind::too_large);
+  CHECK(refused.error().needed == 40);
+  CHECK(refused.error().message.view() ==
+        "a text of 40 bytes does not fit String<4>: shorten it, or cut it by String::truncate()");
+  CHECK(String<4>::truncate("abcdef") == "abcd");
+  CHECK(String<4>::truncate("abc") == "abc");
+  CHECK(String<4>::truncate("abc\xC3\xA4") == "abc");  // not half of a letter
+  CHECK(String<4>::truncate("a\xF0\x9F\x98\x80") == "a");
+  CHECK(String<4>::truncate("\x80\x80\x80\x80\x80") == "\x80\x80\x80\x80");  // no UTF-8
+  CHECK(String<4>::truncate("") == "");
 }
 
 TEST_CASE("a bounded vector is full at N and survives a forged size", "[values]") {

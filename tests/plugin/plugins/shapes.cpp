@@ -34,13 +34,13 @@ class Shapes {
            }) &&
            commands.add<Slow>(later) && commands.add<Drops>([](const Number&, Later<Drops>) {}) &&
            commands.add<WhoAmI>([](const shmbus::Nothing&, shmbus::String<64>& out, Call& call) {
-             out = std::string_view(call.caller().label);
+             out = shmbus::String<64>::truncate(call.caller().label);
            }) &&
            commands.add<Feel>([](const Feeling& in, Number& out) {
              out.value = static_cast<std::uint32_t>(in.mood);
            }) &&
            commands.add<Introduce>([](const Person& in, Card& out) {
-             out.name = in.name.view();
+             out.name = in.name;
              out.age = in.age.value_or(99U);
            });
   }

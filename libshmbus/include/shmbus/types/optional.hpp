@@ -2,6 +2,7 @@
 // or reply may be added later without breaking those who were built before it: see schema.hpp.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -19,8 +20,13 @@ class alignas(8) Optional {
   constexpr Optional() noexcept = default;
   constexpr Optional(std::nullopt_t) noexcept {}                           // NOLINT: implicit
   constexpr Optional(const T& value) noexcept : value_(value), has_(1) {}  // NOLINT: implicit
+  /// A literal, where a T may be made of one.
+  template <std::size_t M>
+  requires std::is_constructible_v<T, const char (&)[M]>
+  consteval Optional(const char (&literal)[M]) noexcept  // NOLINT: implicit
+      : value_(literal), has_(1) {}
   template <class U>
-  requires(std::is_convertible_v<const U&, T> && !std::is_same_v<U, T> &&
+  requires(!std::is_array_v<U> && std::is_convertible_v<const U&, T> && !std::is_same_v<U, T> &&
            !std::is_same_v<U, Optional> &&
            !std::is_same_v<
                U, std::nullopt_t>) constexpr Optional(const U& value) noexcept  // NOLINT: implicit,
