@@ -26,6 +26,12 @@ inline constexpr std::array mistakes{
     Mistake{"inbox.blind", "order"},              // a ticket overwrites another
     Mistake{"answer.uncounted", "sends-death"},   // a lost one-way command's sender does not look
     Mistake{"extent.blind", "extents"},           // memory is taken from whoever has it
+    Mistake{"refused.told", "stand-by"},          // who waits for a successor is told a refusal
+    Mistake{"order.forgotten", "order-lost"},     // tickets are not followed by a successor
+    Mistake{"bell.believed", "stale-bell"},       // a bell that another rang is taken for one's own
+    Mistake{"binding.blind", "registration"},     // a name is taken from whoever has it
+    Mistake{"cancel.early", "limit-kept"},        // the cancel bit is read before the start
+    Mistake{"quarantine.blocks", "limit-large"},  // memory comes back while it is written to
 };
 
 }  // namespace shmbus::schedule
