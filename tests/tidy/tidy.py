@@ -30,12 +30,12 @@ MAX_LINES = 400
 # A file may stand here with its present length while it awaits its split; the number only falls.
 LONG_FILES: dict[str, int] = {}
 
-ROOTS = ("libshmbus", "codec", "gen", "inspect", "daemon", "cli", "telemetry", "tests", "bench", "examples")
+ROOTS = ("libshmbus", "codec", "gen", "inspect", "common", "daemon", "cli", "telemetry", "tests", "bench", "examples")
 
 # (what is included, who may include it, why)
 INCLUDES = (
     (r"boost/", ("libshmbus/src/segment/", "bench/peers/"), "Boost maps memory and does no more"),
-    (r"CLI/", ("daemon/", "cli/", "bench/"), "only programs have command lines"),
+    (r"CLI/", ("common/", "daemon/", "cli/", "bench/"), "only programs have command lines"),
     (r"fmt/", ("gen/", "daemon/", "cli/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
     (r"(concurrentqueue/)?(blocking)?concurrentqueue\.h", ("daemon/", "bench/"),
      "the bus has its own queues"),
