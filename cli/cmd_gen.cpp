@@ -19,6 +19,7 @@
 #include "gen/names.hpp"
 #include "gen/openapi.hpp"
 #include "gen/parse.hpp"
+#include "os/descriptor.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -77,8 +78,8 @@ std::string read_input(const std::string& path) {
       if (file != stdin) (void)std::fclose(file);
     }
   };
-  const std::unique_ptr<std::FILE, Close> file(path == "-" ? stdin
-                                                           : std::fopen(path.c_str(), "rbe"));
+  const std::unique_ptr<std::FILE, Close> file(
+      path == "-" ? stdin : descriptor::stream(path.c_str(), "rb"));
   std::string text;
   std::array<char, 65536> chunk;
   while (file && text.size() <= gen::document_bytes_max) {

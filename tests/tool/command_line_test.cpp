@@ -18,8 +18,8 @@ struct Tool {
   Context context;
   std::unique_ptr<CLI::App> app;
   Tool() {
-    constexpr std::array commands{add_ls,     add_call,  add_create, add_policy,     add_trace,
-                                  add_record, add_bench, add_completions};
+    constexpr std::array commands{add_ls,    add_call,   add_create, add_policy,
+                                  add_trace, add_record, add_bench,  add_completions};
     app = make_app(context, commands);
   }
 };
