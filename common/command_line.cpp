@@ -136,7 +136,9 @@ std::string closest(std::string_view typed, std::span<const std::string> known) 
   constexpr std::size_t longest = 64;
   if (typed.size() > longest) return {};
   std::string best;
-  std::size_t best_distance = 1 + typed.size() / 3;
+  // The dashes of an option are no letters of it.
+  const std::size_t letters = typed.size() - std::min(typed.find_first_not_of('-'), typed.size());
+  std::size_t best_distance = 1 + letters / 3;
   for (const auto& word : known) {
     if (word.size() > longest) continue;
     std::size_t far = distance(typed, word);

@@ -55,12 +55,17 @@ int serve_with(const std::string& path, std::size_t bytes, bool dump) {
 struct Told {
   ErrorKind kind;
   std::chrono::milliseconds after;
+  bool still_held;  ///< the kernel had not taken the process down yet
 };
 
 Told told_after(const std::string& path, test::Child& handler, int signal) {
   auto bus = Bus::open(path);
   REQUIRE_OK(bus);
   REQUIRE_OK(bus->wait_until_available("stall", 60s));
+  const auto watcher = test::join(path, {});
+  const auto& view = watcher->view();
+  std::uint32_t index = 0;
+  while (view.participant(index).pid.load() != static_cast<std::uint32_t>(handler.pid())) ++index;
   auto caller = bus->caller("stall");
   REQUIRE_OK(caller);
   Clock::time_point killed;
@@ -71,8 +76,10 @@ Told told_after(const std::string& path, test::Child& handler, int signal) {
   });
   const auto reply = caller->call({}, {}, 60s);
   const auto told = Clock::now();
+  const bool still_held = !watcher->attachment().prober->dead(index);
   killer.join();
-  return {test::kind(reply), std::chrono::duration_cast<std::chrono::milliseconds>(told - killed)};
+  return {test::kind(reply), std::chrono::duration_cast<std::chrono::milliseconds>(told - killed),
+          still_held};
 }
 
 /// The lock alone: what the kernel says when it has taken everything down.
@@ -90,7 +97,7 @@ TEST_CASE("the death of a process of a gigabyte is told before its memory is gon
   const auto told = told_after(path.path(), handler, SIGKILL);
   CHECK(told.kind == ErrorKind::handler_died_after_start);
   INFO("told after " << told.after.count() << " ms");
-  CHECK(told.after < 40ms);  // 20 ms, and a busy machine
+  CHECK(told.still_held);  // a state, and no time: the machine may be busy
 }
 
 TEST_CASE("a death that dumps core is told before the dump is written", "[exit]") {
@@ -106,7 +113,7 @@ TEST_CASE("a death that dumps core is told before the dump is written", "[exit]"
   std::filesystem::current_path(here);
   CHECK(told.kind == ErrorKind::handler_died_after_start);
   INFO("told after " << told.after.count() << " ms, gone after " << reaped.count());
-  CHECK(told.after < 60ms);
+  CHECK(told.still_held);
 }
 
 TEST_CASE("the seat of one that is exiting goes to nobody before its lock is free", "[exit]") {

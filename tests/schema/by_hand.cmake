@@ -7,8 +7,8 @@ execute_process(COMMAND "${compiler}" -std=c++20 -fsyntax-only -x c++ "${work}/c
 if(result EQUAL 0)
   message(FATAL_ERROR "it compiles")
 endif()
-foreach(wanted "users.yaml:[0-9]+: member 1 of by_hand::Address is 'street', shmbus::String<40>"
-               "users.yaml:[0-9]+: member 2 of by_hand::Address is 'number', std::uint16_t"
+foreach(wanted "users.yaml:[0-9]+: member 1 of by_hand::Address is 'street', ::shmbus::String<40>"
+               "users.yaml:[0-9]+: member 2 of by_hand::Address is 'number', ::std::uint16_t"
                "users.yaml:[0-9]+: by_hand::Address has exactly 2 members")
   if(NOT said MATCHES "${wanted}")
     message(FATAL_ERROR "the compiler does not say: ${wanted}\n${said}")
