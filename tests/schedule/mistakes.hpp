@@ -16,7 +16,6 @@ inline constexpr std::array mistakes{
     Mistake{"reply.early", "calls"},              // the answer is committed before it is written
     Mistake{"park.blind", "calls"},               // a caller sleeps without looking again
     Mistake{"bell.blind", "calls"},               // a handler sleeps without looking again
-    Mistake{"rung.late", "bell"},                 // the bell is reset after the look
     Mistake{"cancel.blind", "limit"},             // "never started" without asking
     Mistake{"recovery.unchecked", "recoverers"},  // told from a cursor that is a successor's
     Mistake{"control.early", "recoverer-death"},  // vacant before its lanes are let go

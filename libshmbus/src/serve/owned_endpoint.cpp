@@ -166,12 +166,11 @@ std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner
     const auto ahead = inbox::tag_ahead(ticket.tag(), lane->next_seq());
     return ahead ? runner.run_queued(*lane, *ahead + 1U) : 0;
   }
-  if (!SHMBUS_MISTAKE("rung.late")) lane->clear_rung();
+  lane->clear_rung();
   if (settling_) return 0;  // its turn comes with that of all, when the tickets are done
   if (!ordered_ && !lane->hot && !lane->orphan) promote(*lane);
   // Under global order a bell is no turn: the commands of this lane have tickets of their own.
   const std::size_t ran = ordered_ ? 0 : runner.run_queued(*lane, lane_batch);
-  if (SHMBUS_MISTAKE("rung.late")) lane->clear_rung();
   if (!lane->hot && ran == lane_batch) queue_again(*lane);
   return ran;
 }

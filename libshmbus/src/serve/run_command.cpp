@@ -89,10 +89,10 @@ std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) {
       } else {
         call.target.commit_plain();
       }
-      stats::add(stats.bytes_out, call.target.size);
     }
     stats::add(stats.commands, 1);
     stats::add(stats.bytes_in, bytes);
+    stats::add(stats.bytes_out, call.target.size);
     if constexpr (Paired) call.end();
     if (!one_way && lane.one_by_one()) break;
   }
@@ -108,7 +108,6 @@ void ServerCore::end_unusual(Invocation& call, const Status& status,
     call.lane->mark_done(call.taken.word().seq());
   } else if (!call.deferred) {
     call.target.commit_status(status);
-    stats::add(stats.bytes_out, call.target.size);
   }
   if (!status.is_ok()) {
     stats::add(stats.errors, 1);
@@ -174,7 +173,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
   }
   stats::add(stats.commands, 1);
   stats::add(stats.bytes_in, call.request.size());
-  if (!call.one_way) stats::add(stats.bytes_out, call.target.size);
+  stats::add(stats.bytes_out, call.target.size);
   if (!status.is_ok()) [[unlikely]] {
     stats::add(stats.errors, 1);
     if (!sampled) observe_failed(call, status);
