@@ -42,24 +42,23 @@ constexpr std::size_t whole_lines(std::size_t bytes) noexcept {
   const std::uint64_t began = stamp_if_due(lane);
   const Ticket ticket = one_cell ? to.publish_cell(*record_, Phase::request, request, began)
                                  : to.publish_pair(*record_, Phase::request, request, began);
-  Deadline deadline(*bus_, std::uint64_t{0});
   if (ordered && !take_turn(lane, ticket)) [[unlikely]]
-    return after_fast(not_registered(), request, reply, deadline);
+    return not_registered();
   wait::light_publisher_fence();  // SYNC lane.notice
   if (to.notice_is_due()) [[unlikely]]
     to.ring();
   auto& counters = to.head().counters;
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, request.size());
+  Deadline deadline(*bus_, std::uint64_t{0});
   if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) [[unlikely]] {
-    return after_fast(tl::unexpected<Error>(give_up_waiting(lane, ticket, waited)), request, reply,
-                      deadline);
+    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
   }
   if (began != 0) [[unlikely]]
     record_round_trip(lane, ticket, began);
   const auto answer = to.answer(ticket);
   if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
-    return after_fast(finish_call(lane, ticket, {}, {}, reply), request, reply, deadline);
+    return finish_call(lane, ticket, {}, {}, reply);
   }
   to.load_answer(ticket, reply.first(answer.bytes));
   if (!guard_->was_intact()) [[unlikely]]
@@ -96,24 +95,23 @@ Result<std::size_t> CallerCore::call_by_block(PortLane& lane, std::span<const st
        static_cast<std::uint32_t>(request.size()), block->offset64 + (upper_half_ ? 0 : half64),
        far_reply ? static_cast<std::uint32_t>(reply.size()) : 0},
       began);
-  Deadline deadline(*bus_, std::uint64_t{0});
   if (ordered && !take_turn(lane, ticket)) [[unlikely]]
-    return after_fast(not_registered(), request, reply, deadline);
+    return not_registered();
   wait::light_publisher_fence();  // SYNC lane.notice
   if (to.notice_is_due()) [[unlikely]]
     to.ring();
   auto& counters = to.head().counters;
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, request.size());
+  Deadline deadline(*bus_, std::uint64_t{0});
   if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) [[unlikely]] {
-    return after_fast(tl::unexpected<Error>(give_up_waiting(lane, ticket, waited)), request, reply,
-                      deadline);
+    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
   }
   if (began != 0) [[unlikely]]
     record_round_trip(lane, ticket, began);
   const auto answer = to.answer(ticket);
   if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
-    return after_fast(finish_call(lane, ticket, *block, {}, reply), request, reply, deadline);
+    return finish_call(lane, ticket, *block, {}, reply);
   }
   if (answer.bytes <= layout::inline_reply_bytes) {
     to.load_answer(ticket, reply.first(answer.bytes));
