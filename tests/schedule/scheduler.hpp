@@ -131,6 +131,7 @@ class Scheduler {
   void full_fence(scheduled::Site site);
   void publisher_fence(scheduled::Site site);
   bool sleeper_fence(scheduled::Site site);
+  [[nodiscard]] bool bare() const noexcept { return fibers_[running_].part->bare; }
   /// Bytes of the segment that no word of the format covers, read or written by the scene itself.
   void touch(const void* begin, std::size_t bytes, bool writes);
   void lock_changed_hands(std::int64_t offset, bool released);

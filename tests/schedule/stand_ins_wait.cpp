@@ -61,6 +61,11 @@ void full_fence(scheduled::Site site) noexcept {
 std::uint64_t monotonic_ns() noexcept { return scheduled::ticks(); }
 std::uint64_t ticks_per_second() noexcept { return 1'000'000'000; }
 void prepare_fences() noexcept {}
+bool publishers_fence() noexcept {
+  auto* scheduler = schedule::Scheduler::at_work();
+  return scheduler != nullptr && scheduler->bare();
+}
+void light_publisher_fence(scheduled::Site site) noexcept { publisher_fence(site); }
 void publisher_fence(scheduled::Site site) noexcept {
   if (auto* scheduler = schedule::Scheduler::at_work()) scheduler->publisher_fence(site);
 }

@@ -25,6 +25,8 @@ namespace detail {
 void full_fence(scheduled::Site site = scheduled::Site::here()) noexcept;
 }
 void prepare_fences() noexcept;
+[[nodiscard]] bool publishers_fence() noexcept;
+void light_publisher_fence(scheduled::Site site = scheduled::Site::here()) noexcept;
 void publisher_fence(scheduled::Site site = scheduled::Site::here()) noexcept;
 bool sleeper_fence(scheduled::Site site = scheduled::Site::here()) noexcept;
 #else
