@@ -6,8 +6,11 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +21,7 @@
 #include "harness/report_json.hpp"
 #include "harness/report_table.hpp"
 #include "harness/rounds.hpp"
+#include "harness/steps.hpp"
 #include "harness/summary.hpp"
 #include "suites.hpp"
 
@@ -33,18 +37,21 @@ struct Options {
   bool histograms = false;
   int rounds = 0;
   double round_ms = 0;
-  std::string filter;
+  std::vector<std::string> filters;
   std::string json;
   std::string svg;
   std::string compare;
+  std::optional<Placement> placement;
+  double minutes = 0;
 };
 
 void declare(CLI::App& app, Options& options) {
   auto* quick = app.add_flag("--quick", options.quick, "few short rounds; under three minutes");
   app.add_flag("--full", options.full, "every entry, many rounds")->excludes(quick);
   app.add_flag("--peers", options.peers, "measure other systems in the same run");
-  app.add_option("--filter", options.filter,
-                 "only entries whose name matches this glob, of any kind");
+  app.add_option("--filter", options.filters,
+                 "only entries whose name matches this glob, of any kind; may be repeated")
+      ->allow_extra_args(false);
   app.add_flag("--list", options.list, "name the entries that would run, and those left out");
   app.add_option("--rounds", options.rounds, "rounds per entry")->check(CLI::Range(1, 1000));
   app.add_option("--round-ms", options.round_ms, "time per entry and round")
@@ -52,13 +59,23 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--json", options.json, "write the figures to this file");
   app.add_option("--compare", options.compare, "tell what changed since this file of --json")
       ->check(CLI::ExistingFile);
+  static const std::map<std::string, Placement> placements{
+      {"core", Placement::one_core}, {"near", Placement::shared_l3}, {"far", Placement::far}};
+  app.add_option("--placement", options.placement,
+                 "measure only while the two cores share a core, an L3 (near) or no cache (far); "
+                 "five rounds of each row, unless --rounds says otherwise")
+      ->transform(CLI::CheckedTransformer(placements).description("{core,near,far}"));
+  app.add_option("--minutes", options.minutes, "begin no round after this time")
+      ->check(CLI::Range(0.01, 100000.0));
   app.add_flag("--histograms", options.histograms, "print a picture of each latency histogram");
   app.add_option("--svg", options.svg, "draw the latency histograms into this file");
 }
 
 bool is_wanted(const Entry& entry, const Options& options) {
-  if (!options.filter.empty()) {
-    return fnmatch(options.filter.c_str(), entry.name.c_str(), 0) == 0;
+  if (!options.filters.empty()) {
+    return std::any_of(options.filters.begin(), options.filters.end(), [&](const auto& filter) {
+      return fnmatch(filter.c_str(), entry.name.c_str(), 0) == 0;
+    });
   }
   return entry.tier == Tier::headline || (entry.tier == Tier::detail && options.full) ||
          (entry.tier == Tier::peer && options.peers);
@@ -66,7 +83,8 @@ bool is_wanted(const Entry& entry, const Options& options) {
 
 RoundPlan plan_of(const Options& options) {
   RoundPlan plan;
-  plan.rounds = options.quick ? 5 : options.full ? 31 : 15;
+  plan.rounds = options.quick || options.placement ? 5 : options.full ? 31 : 15;
+  plan.only = options.placement;
   plan.retries = options.quick ? 1 : 3;
   plan.time_limit_ns = options.quick ? 120e9 : 3600e9;
   plan.budget.hang_limit_ns = options.quick ? 10e9 : 30e9;
@@ -76,10 +94,10 @@ RoundPlan plan_of(const Options& options) {
     plan.rounds = options.rounds;
   }
   if (options.round_ms > 0) {
-    plan.retries = options.quick ? 1 : 3;
-    plan.time_limit_ns = options.quick ? 120e9 : 3600e9;
-    plan.budget.hang_limit_ns = options.quick ? 10e9 : 30e9;
     plan.budget.measure_ns = options.round_ms * 1e6;
+  }
+  if (options.minutes > 0) {
+    plan.time_limit_ns = options.minutes * 60e9;
   }
   return plan;
 }
@@ -94,8 +112,11 @@ void write_file(const std::string& path, const std::string& text) {
 
 void report(const Options& options, const Run& run) {
   const Machine machine = describe_machine();
-  const std::vector<Figure> figures = summarize(run);
+  const std::vector<Figure> figures = summarize(run, options.placement);
   std::printf("%s\n%s", machine_text(machine, run).c_str(), figures_table(figures).c_str());
+  if (const std::string steps = steps_text(steps_of(figures)); !steps.empty()) {
+    std::printf("\ntime of a command beside that of its neighbour in size\n%s", steps.c_str());
+  }
   std::vector<NamedHistogram> histograms;
   for (const Row& row : run.rows) {
     if (row.latency().total() != 0) {

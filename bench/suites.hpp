@@ -10,6 +10,8 @@ void register_floor_futex(Registry& registry);
 void register_floor_pace(Registry& registry);
 void register_floor_buffers(Registry& registry);
 void register_floor_primitives(Registry& registry);
+void register_floor_rings(Registry& registry);
+void register_floor_ring_variants(Registry& registry);
 void register_layout(Registry& registry);
 
 /// The bus itself: bench/bus/*.cpp. In the build only when the library is.

@@ -25,15 +25,22 @@ struct EchoPlan {
   InGroup in_group = InGroup::least_busy;
 };
 
-/// By value up to 256 B, above in memory of the segment, where the reply lands too.
+/// How a payload is given to the bus, and its reply taken.
+enum class Passing {
+  by_value,
+  in_place,  ///< written and read in memory of the segment
+};
 inline constexpr std::size_t kByValueMax = 256;
-
 template <std::size_t Bytes>
+inline constexpr Passing usual_passing =
+    Bytes <= kByValueMax ? Passing::by_value : Passing::in_place;
+
+template <std::size_t Bytes, Passing How = usual_passing<Bytes>>
 void call_once(Caller<Echo<Bytes>>& caller, EchoCaller<Bytes>& echo, bool last = false) {
   const auto fill = [&](Block<Bytes>& request) {
     last ? echo.fill_end(request.bytes()) : echo.fill(request.bytes());
   };
-  if constexpr (Bytes <= kByValueMax) {
+  if constexpr (How == Passing::by_value) {
     Block<Bytes> request;
     fill(request);
     const auto reply = caller.call(request);
@@ -56,7 +63,7 @@ void call_once(Caller<Echo<Bytes>>& caller, EchoCaller<Bytes>& echo, bool last =
   }
 }
 
-template <std::size_t Bytes>
+template <std::size_t Bytes, Passing How>
 void call_role(RoleContext& context, const PrivateBus& place, const EchoPlan& plan,
                const Crowd& crowd) {
   context.barrier();
@@ -66,14 +73,14 @@ void call_role(RoleContext& context, const PrivateBus& place, const EchoPlan& pl
   crowd.wait_until_attached();
   if (plan.policy_of != nullptr) value_of("policy", bus.set_policy(plan.policy_of, plan.policy));
   EchoCaller<Bytes> echo;
-  const auto call = [&] { call_once<Bytes>(caller, echo); };
+  const auto call = [&] { call_once<Bytes, How>(caller, echo); };
   if (plan.paced_per_second > 0) {
     measure_paced_calls(context, plan.paced_per_second, call);
   } else {
     measure_calls(context, call);
   }
   context.ask_to_stop();  // the crowd
-  call_once<Bytes>(caller, echo, true);
+  call_once<Bytes, How>(caller, echo, true);
   context.report().operations = echo.count();
 }
 
@@ -115,13 +122,13 @@ void crowd_role(RoleContext& context, const PrivateBus& place, const Crowd& crow
   context.report().operations = crowd.size();
 }
 
-template <std::size_t Bytes>
+template <std::size_t Bytes, Passing How = usual_passing<Bytes>>
 [[nodiscard]] RoundResult run_bus_echo(const RoundBudget& budget, const EchoPlan& plan) {
   PrivateBus place(plan.capacities);
   Crowd crowd(plan.idle_callers);
   RoleGroup group(budget);
   group.add("caller", 0,
-            [&](RoleContext& context) { call_role<Bytes>(context, place, plan, crowd); });
+            [&](RoleContext& context) { call_role<Bytes, How>(context, place, plan, crowd); });
   group.add("handler", 1, [&](RoleContext& context) { serve_role<Bytes>(context, place, plan); });
   if (plan.idle_callers != 0) {
     group.add("idle callers", 2,

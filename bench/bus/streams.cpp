@@ -4,9 +4,6 @@
 
 #include "bus/rows.hpp"
 #include "bus/stream.hpp"
-#include "harness/better_of.hpp"
-#include "harness/link.hpp"
-#include "peers/bare_ring.hpp"
 
 namespace shmbus::bench {
 namespace {
@@ -31,43 +28,9 @@ void add(Registry& registry, const Row& row, const StreamPlan& plan = {}) {
                 }});
 }
 
-// The better of a bare ring with many slots and one that stays in L1: which it is depends on the
-// machine.
-template <std::size_t Bytes>
-RoundResult run_best_ring(const RoundBudget& budget) {
-  RoundBudget half = budget;
-  half.measure_ns /= 2;
-  half.warmup_ns /= 2;
-  RoundResult many = run_stream<Bytes, BareRingLink<Bytes, 1024>>(half, Isolation::processes);
-  RoundResult few = run_stream<Bytes, BareRingLink<Bytes, 256>>(half, Isolation::processes);
-  if (many.status != RoundResult::Status::ok) {
-    return many;
-  }
-  few.core_wait_ns += many.core_wait_ns;
-  few.value = std::max(few.value, many.value);
-  return few;
-}
-
-template <std::size_t Bytes>
-void add_best_ring(Registry& registry, Tier tier) {
-  registry.add({.name = "floor.ring." + std::to_string(Bytes) + "B",
-                .payload = Bytes,
-                .mode = "spin",
-                .unit = Unit::per_second,
-                .ratio_to = {},
-                .tier = tier,
-                .run_round = run_best_ring<Bytes>});
-}
-
 }  // namespace
 
 void register_bus_streams(Registry& registry) {
-  add_best_ring<8>(registry, Tier::detail);
-  add_best_ring<32>(registry, Tier::headline);
-  add_best_ring<64>(registry, Tier::headline);
-  add_best_ring<256>(registry, Tier::detail);
-  add_best_ring<1024>(registry, Tier::detail);
-
   add<32>(registry, {"oneway.1p.32B", "floor.ring.32B", Tier::headline});
   add<64>(registry, {"oneway.1p.64B", "floor.ring.64B", Tier::headline});
   add<8>(registry, {"oneway.1p.8B", "floor.ring.8B"});

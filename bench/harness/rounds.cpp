@@ -1,5 +1,7 @@
 #include "harness/rounds.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <optional>
 #include <stdexcept>
@@ -28,6 +30,12 @@ class Runner {
   Run run(const std::function<void(const std::string&)>& progress) {
     last_probe_ = probe();
     const Ticks end = now_ticks() + ns_to_ticks(plan_.time_limit_ns);
+    plan_.only ? run_only(*plan_.only, end, progress) : run_all(end, progress);
+    return {std::move(rows_), std::move(probes_)};
+  }
+
+ private:
+  void run_all(Ticks end, const std::function<void(const std::string&)>& progress) {
     for (int round = 0; round < plan_.rounds; ++round) {
       if (now_ticks() > end) {
         progress("no time for more rounds");
@@ -42,10 +50,59 @@ class Runner {
       progress("round " + std::to_string(round + 1) + " of " + std::to_string(plan_.rounds) +
                ", placement " + std::string(placement_name(last_probe_.placement)));
     }
-    return {std::move(rows_), std::move(probes_)};
   }
 
- private:
+  // The cores of a virtual machine come and go: whenever they are where they should be, the row
+  // that has the fewest rounds is measured.
+  void run_only(Placement wanted, Ticks end,
+                const std::function<void(const std::string&)>& progress) {
+    constexpr useconds_t kBetweenProbesUs = 100'000;
+    const auto enough = static_cast<std::size_t>(plan_.rounds);
+    std::size_t told = 0;
+    for (;;) {
+      const std::optional<std::size_t> index = fewest_rounds(wanted);
+      if (!index) {
+        progress("every row has failed or was skipped");
+        return;
+      }
+      const std::size_t rounds = rounds_of(rows_[*index], wanted);
+      if (rounds > told) {
+        told = rounds;
+        progress(std::to_string(rounds) + " of " + std::to_string(enough) + " rounds with " +
+                 std::string(placement_name(wanted)));
+      }
+      if (rounds >= enough) return;
+      if (now_ticks() > end) {
+        progress("no time to wait for more rounds with " + std::string(placement_name(wanted)) +
+                 ": " + std::to_string(rounds) + " of " + std::to_string(enough) + " are there");
+        return;
+      }
+      if (last_probe_.placement == wanted) {
+        measure_settled(*index);
+      } else {
+        usleep(kBetweenProbesUs);
+        last_probe_ = probe();
+      }
+    }
+  }
+
+  static std::size_t rounds_of(const Row& row, Placement wanted) {
+    return static_cast<std::size_t>(std::count_if(
+        row.samples.begin(), row.samples.end(),
+        [=](const Sample& sample) { return sample.placement == wanted && sample.quiet; }));
+  }
+
+  /// Of the rows that can be measured; nothing when there are none. References are measured with
+  /// those that name them.
+  std::optional<std::size_t> fewest_rounds(Placement wanted) const {
+    std::optional<std::size_t> found;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      if (rows_[i].status != RoundResult::Status::ok) continue;
+      if (!found || rounds_of(rows_[i], wanted) < rounds_of(rows_[*found], wanted)) found = i;
+    }
+    return found;
+  }
+
   struct Latest {
     Sample sample;
     Ticks at = 0;

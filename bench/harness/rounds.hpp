@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct RoundPlan {
   int retries = 2;                ///< of a round that was disturbed
   double time_limit_ns = 3600e9;  ///< no round is begun after this
   bool probe = true;              ///< label rounds with their placement
+  /// Measure in this placement only: wait for it, until each row has `rounds` undisturbed rounds of
+  /// it or the time is over.
+  std::optional<Placement> only{};
 };
 
 /// One entry in one round.

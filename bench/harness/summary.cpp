@@ -107,14 +107,14 @@ double Figure::rate() const noexcept {
   return unit == Unit::nanoseconds && value > 0 ? 1e9 / value : 0;
 }
 
-std::vector<Figure> summarize(const Run& run) {
+std::vector<Figure> summarize(const Run& run, std::optional<Placement> wanted) {
   Counts all;
   for (const Row& row : run.rows) {
     for (const auto& [placement, count] : count_placements(row, false)) {
       all[placement] += count;
     }
   }
-  const Placement dominant = most_frequent(all);
+  const Placement dominant = wanted.value_or(most_frequent(all));
   std::vector<Figure> figures;
   for (const Row& row : run.rows) {
     figures.push_back(describe(row, dominant));

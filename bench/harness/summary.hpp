@@ -2,6 +2,7 @@
 // What is said of an entry after all its rounds. Medians are taken over rounds of one placement
 // only.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,9 @@ struct Figure {
   [[nodiscard]] double rate() const noexcept;
 };
 
-/// One figure per row, for the placement that most rounds of the run had (a row with too few rounds
-/// of it is told for its own most frequent one, and says so).
-[[nodiscard]] std::vector<Figure> summarize(const Run& run);
+/// One figure per row, for `placement`, or else for the placement that most rounds of the run had
+/// (a row with too few rounds of it is told for its own most frequent one, and says so).
+[[nodiscard]] std::vector<Figure> summarize(const Run& run,
+                                            std::optional<Placement> placement = {});
 
 }  // namespace shmbus::bench

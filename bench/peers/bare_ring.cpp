@@ -7,7 +7,6 @@
 
 #include <string>
 
-#include "harness/link.hpp"
 #include "peers/peers.hpp"
 
 namespace shmbus::bench {
@@ -20,38 +19,33 @@ constexpr std::size_t slots_for(std::size_t bytes) {
 constexpr std::size_t kSmallSlots = 256;
 
 template <std::size_t Bytes>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, BareRingLink<Bytes, slots_for(Bytes)>>(budget, Isolation::processes);
-}
-
-template <std::size_t Bytes, std::size_t Slots = slots_for(Bytes)>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, BareRingLink<Bytes, Slots>>(budget, Isolation::processes);
-}
+using Ring = BareRingLink<Bytes, slots_for(Bytes)>;
 
 // The reference of all rates, and so part of every run.
-void add_reference(Registry& registry, const std::string& peer, std::size_t bytes, RunRound run) {
-  registry.add({.name = "peer." + peer + ".oneway" + std::to_string(bytes),
-                .payload = bytes,
+template <std::size_t Bytes, std::size_t Slots>
+void add_reference(Registry& registry, const std::string& peer) {
+  registry.add({.name = "peer." + peer + ".oneway" + std::to_string(Bytes),
+                .payload = Bytes,
                 .mode = "spin",
                 .unit = Unit::per_second,
                 .tier = Tier::headline,
-                .run_round = run});
+                .run_round = [](const RoundBudget& budget) {
+                  return run_stream<Bytes, BareRingLink<Bytes, Slots>>(budget,
+                                                                       Isolation::processes);
+                }});
 }
 
 }  // namespace
 
 void register_peer_bare_ring(Registry& registry) {
-  add_peer_echo(registry, "bare_ring", "rtt40", 40, "spin", echo<40>);
-  add_peer_echo(registry, "bare_ring", "rtt1KiB", 1024, "spin", echo<1024>);
-  add_peer_echo(registry, "bare_ring", "rtt64KiB", 64 * 1024, "spin", echo<64 * 1024>);
-  add_peer_echo(registry, "bare_ring", "rtt4MiB", 4 * 1024 * 1024, "spin", echo<4 * 1024 * 1024>);
-  add_reference(registry, "bare_ring", 8, stream<8>);
-  add_reference(registry, "bare_ring", 32, stream<32>);
-  add_reference(registry, "bare_ring", 64, stream<64>);
-  add_reference(registry, "bare_ring", 256, stream<256>);
-  add_reference(registry, "bare_ring_small", 32, stream<32, kSmallSlots>);
-  add_reference(registry, "bare_ring_small", 64, stream<64, kSmallSlots>);
+  auto rows = register_sized_link<Ring>(registry, "bare_ring");
+  rows.echo<40, 1024, 64 * 1024, 4 * 1024 * 1024>("spin");
+  add_reference<8, slots_for(8)>(registry, "bare_ring");
+  add_reference<32, slots_for(32)>(registry, "bare_ring");
+  add_reference<64, slots_for(64)>(registry, "bare_ring");
+  add_reference<256, slots_for(256)>(registry, "bare_ring");
+  add_reference<32, kSmallSlots>(registry, "bare_ring_small");
+  add_reference<64, kSmallSlots>(registry, "bare_ring_small");
 }
 
 }  // namespace shmbus::bench

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <string>
 
-#include "harness/link.hpp"
 #include "peers/daemon_process.hpp"
 #include "peers/peers.hpp"
 #include "peers/socket_path.hpp"
@@ -147,24 +146,12 @@ class DbusLink {
   DbusEnd server() { return DbusEnd(true); }
 };
 
-template <std::size_t Bytes>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, DbusLink>(budget, Isolation::processes);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, DbusLink>(budget, Isolation::processes);
-}
-
 }  // namespace
 
 void register_peer_dbus(Registry& registry) {
-  add_peer_echo(registry, "dbus", "rtt40_blocking", 40, "block", echo<40>);
-  add_peer_echo(registry, "dbus", "rtt1KiB", 1024, "block", echo<1024>);
-  add_peer_echo(registry, "dbus", "rtt64KiB", 65536, "block", echo<65536>);
-  add_peer_stream(registry, "dbus", 32, "block", stream<32>);
-  add_peer_stream(registry, "dbus", 64, "block", stream<64>);
+  auto rows = register_link<DbusLink>(registry, "dbus");
+  rows.echo<40, 1024, 64 * 1024>("block");
+  rows.stream<32, 64>("block");
 }
 
 }  // namespace shmbus::bench

@@ -62,7 +62,7 @@ RoundResult run_dispatch(const RoundBudget& budget) {
 }  // namespace
 
 void register_peer_dispatch(Registry& registry) {
-  add_peer_echo(registry, "dispatch", "rtt40", kBytes, "in process", run_dispatch);
+  add_peer_echo(registry, "dispatch", kBytes, "in process", run_dispatch);
 }
 
 }  // namespace shmbus::bench

@@ -12,7 +12,6 @@
 #include <mutex>
 #include <string>
 
-#include "harness/link.hpp"
 #include "peers/peers.hpp"
 #include "peers/socket_path.hpp"
 
@@ -206,24 +205,12 @@ class GrpcLink {
   SocketPath path_;
 };
 
-template <std::size_t Bytes>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, GrpcLink>(budget, Isolation::processes);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, GrpcLink>(budget, Isolation::processes);
-}
-
 }  // namespace
 
 void register_peer_grpc(Registry& registry) {
-  add_peer_echo(registry, "grpc", "rtt40_blocking", 40, "block", echo<40>);
-  add_peer_echo(registry, "grpc", "rtt1KiB", 1024, "block", echo<1024>);
-  add_peer_echo(registry, "grpc", "rtt64KiB", 65536, "block", echo<65536>);
-  add_peer_stream(registry, "grpc", 32, "block", stream<32>);
-  add_peer_stream(registry, "grpc", 64, "block", stream<64>);
+  auto rows = register_link<GrpcLink>(registry, "grpc");
+  rows.echo<40, 1024, 64 * 1024>("block");
+  rows.stream<32, 64>("block");
 }
 
 }  // namespace shmbus::bench

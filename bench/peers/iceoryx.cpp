@@ -11,7 +11,6 @@
 #include <iceoryx_posh/popo/wait_set.hpp>
 #include <optional>
 
-#include "harness/link.hpp"
 #include "peers/iceoryx_service.hpp"
 #include "peers/peers.hpp"
 
@@ -190,26 +189,13 @@ class StreamLink {
   IceoryxService service_;
 };
 
-template <std::size_t Bytes, Wait How>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, CallLink>(budget, Isolation::processes, How);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, StreamLink>(budget, Isolation::processes);
-}
-
 }  // namespace
 
 void register_peer_iceoryx(Registry& registry) {
-  add_peer_echo(registry, "iceoryx", "rtt40", 40, "spin", echo<40, Wait::spin>);
-  add_peer_echo(registry, "iceoryx", "rtt40_blocking", 40, "block", echo<40, Wait::block>);
-  add_peer_echo(registry, "iceoryx", "rtt1KiB", 1024, "spin", echo<1024, Wait::spin>);
-  add_peer_echo(registry, "iceoryx", "rtt64KiB", 65536, "spin", echo<65536, Wait::spin>);
-  add_peer_echo(registry, "iceoryx", "rtt4MiB", 4 << 20, "spin", echo<4 << 20, Wait::spin>);
-  add_peer_stream(registry, "iceoryx", 32, "spin", stream<32>);
-  add_peer_stream(registry, "iceoryx", 64, "spin", stream<64>);
+  auto calls = register_link<CallLink>(registry, "iceoryx");
+  calls.echo<40, 1024, 64 * 1024, 4 * 1024 * 1024>("spin", Wait::spin);
+  calls.echo<40>("block", Wait::block);
+  register_link<StreamLink>(registry, "iceoryx").stream<32, 64>("spin");
 }
 
 }  // namespace shmbus::bench

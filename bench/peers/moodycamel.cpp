@@ -4,73 +4,52 @@
 
 #include <concurrentqueue.h>
 
-#include "harness/link.hpp"
 #include "peers/peers.hpp"
+#include "peers/ring_pair.hpp"
 
 namespace shmbus::bench {
 namespace {
 
+/// For one producer and one consumer.
 template <std::size_t Bytes>
-struct Message {
-  std::byte bytes[Bytes];
-};
-
-template <std::size_t Bytes>
-class MoodycamelLink {
-  using Queue = moodycamel::ConcurrentQueue<Message<Bytes>>;
-
- public:
-  class End {
-   public:
-    End(Queue& out, Queue& in) : out_(out), in_(in), producer_(out), consumer_(in) {}
-
-    template <std::size_t, class Fill>
-    void send(Fill&& fill) {
-      fill(message_.bytes);
-      while (!out_.try_enqueue(producer_, message_)) {
-        spin_pause();  // it never grows past its first size, so that a slow reader holds it back
-      }
-    }
-    template <std::size_t, class Read>
-    void receive(Read&& read) {
-      while (!in_.try_dequeue(consumer_, message_)) {
-      }
-      read(static_cast<const std::byte*>(message_.bytes));
-    }
-
-   private:
-    Queue& out_;
-    Queue& in_;
-    moodycamel::ProducerToken producer_;
-    moodycamel::ConsumerToken consumer_;
-    Message<Bytes> message_;
+class TokenQueue {
+  struct Message {
+    std::byte bytes[Bytes];
   };
 
-  End caller() { return {requests_, replies_}; }
-  End server() { return {replies_, requests_}; }
+ public:
+  template <class Fill>
+  void send(Fill&& fill) {
+    Message message;
+    fill(message.bytes);
+    while (!queue_.try_enqueue(producer_, message)) {
+      spin_pause();  // it never grows past its first size, so that a slow reader holds it back
+    }
+  }
+  template <class Read>
+  void receive(Read&& read) {
+    Message message;
+    while (!queue_.try_dequeue(consumer_, message)) {
+    }
+    read(static_cast<const std::byte*>(message.bytes));
+  }
 
  private:
   static constexpr std::size_t kSlots = 1024;
-  Queue requests_{kSlots};
-  Queue replies_{kSlots};
+  moodycamel::ConcurrentQueue<Message> queue_{kSlots};
+  alignas(128) moodycamel::ProducerToken producer_{queue_};
+  alignas(128) moodycamel::ConsumerToken consumer_{queue_};
 };
 
 template <std::size_t Bytes>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, MoodycamelLink<Bytes>>(budget, Isolation::threads);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, MoodycamelLink<Bytes>>(budget, Isolation::threads);
-}
+using MoodycamelLink = RingPairLink<TokenQueue<Bytes>>;
 
 }  // namespace
 
 void register_peer_moodycamel(Registry& registry) {
-  add_peer_echo(registry, "moodycamel", "rtt40", 40, "threads", echo<40>);
-  add_peer_stream(registry, "moodycamel", 32, "threads", stream<32>);
-  add_peer_stream(registry, "moodycamel", 64, "threads", stream<64>);
+  auto rows = register_sized_link<MoodycamelLink>(registry, "moodycamel", Isolation::threads);
+  rows.echo<40>("threads");
+  rows.stream<32, 64>("threads");
 }
 
 }  // namespace shmbus::bench

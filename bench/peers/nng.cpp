@@ -7,7 +7,6 @@
 
 #include <string>
 
-#include "harness/link.hpp"
 #include "peers/peers.hpp"
 #include "peers/socket_path.hpp"
 
@@ -69,24 +68,12 @@ class NngLink {
   SocketPath path_;
 };
 
-template <std::size_t Bytes>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, NngLink>(budget, Isolation::processes);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, NngLink>(budget, Isolation::processes);
-}
-
 }  // namespace
 
 void register_peer_nng(Registry& registry) {
-  add_peer_echo(registry, "nng", "rtt40_blocking", 40, "block", echo<40>);
-  add_peer_echo(registry, "nng", "rtt1KiB", 1024, "block", echo<1024>);
-  add_peer_echo(registry, "nng", "rtt64KiB", 65536, "block", echo<65536>);
-  add_peer_stream(registry, "nng", 32, "block", stream<32>);
-  add_peer_stream(registry, "nng", 64, "block", stream<64>);
+  auto rows = register_link<NngLink>(registry, "nng");
+  rows.echo<40, 1024, 64 * 1024>("block");
+  rows.stream<32, 64>("block");
 }
 
 }  // namespace shmbus::bench

@@ -6,7 +6,6 @@
 #include <array>
 #include <memory>
 
-#include "harness/link.hpp"
 #include "peers/descriptor.hpp"
 #include "peers/peers.hpp"
 
@@ -74,26 +73,13 @@ class PipeLink {
   Pipe replies_;
 };
 
-template <std::size_t Bytes, Wait How>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, PipeLink>(budget, Isolation::processes, How);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, PipeLink>(budget, Isolation::processes, Wait::block);
-}
-
 }  // namespace
 
 void register_peer_pipe(Registry& registry) {
-  add_peer_echo(registry, "pipe", "rtt40", 40, "spin", echo<40, Wait::spin>);
-  add_peer_echo(registry, "pipe", "rtt40_blocking", 40, "block", echo<40, Wait::block>);
-  add_peer_echo(registry, "pipe", "rtt1KiB", 1024, "spin", echo<1024, Wait::spin>);
-  add_peer_echo(registry, "pipe", "rtt64KiB", 65536, "spin", echo<65536, Wait::spin>);
-  add_peer_echo(registry, "pipe", "rtt4MiB", 4 << 20, "spin", echo<4 << 20, Wait::spin>);
-  add_peer_stream(registry, "pipe", 32, "block", stream<32>);
-  add_peer_stream(registry, "pipe", 64, "block", stream<64>);
+  auto rows = register_link<PipeLink>(registry, "pipe");
+  rows.echo<40, 1024, 64 * 1024, 4 * 1024 * 1024>("spin", Wait::spin);
+  rows.echo<40>("block", Wait::block);
+  rows.stream<32, 64>("block", Wait::block);
 }
 
 }  // namespace shmbus::bench

@@ -7,7 +7,6 @@
 #include <array>
 #include <memory>
 
-#include "harness/link.hpp"
 #include "peers/descriptor.hpp"
 #include "peers/peers.hpp"
 
@@ -33,21 +32,21 @@ Descriptor make_queue(std::size_t bytes, Wait wait) {
   return Descriptor(queue);
 }
 
+template <std::size_t Bytes>
 class QueueLink {
  public:
   class End {
    public:
-    End(mqd_t out, mqd_t in)
-        : out_(out), in_(in), buffer_(std::make_unique<std::byte[]>(kBufferBytes)) {}
+    End(mqd_t out, mqd_t in) : out_(out), in_(in), buffer_(std::make_unique<std::byte[]>(Bytes)) {}
 
-    template <std::size_t Bytes, class Fill>
+    template <std::size_t, class Fill>
     void send(Fill&& fill) {
       fill(buffer_.get());
       while (mq_send(out_, text(), Bytes, 0) != 0) {
         check_retry();
       }
     }
-    template <std::size_t Bytes, class Read>
+    template <std::size_t, class Read>
     void receive(Read&& read) {
       ssize_t got = 0;
       while ((got = mq_receive(in_, text(), Bytes, nullptr)) < 0) {
@@ -60,7 +59,6 @@ class QueueLink {
     }
 
    private:
-    static constexpr std::size_t kBufferBytes = 64 * 1024;
     [[nodiscard]] char* text() const noexcept { return reinterpret_cast<char*>(buffer_.get()); }
     static void check_retry() {
       if (errno != EAGAIN && errno != EINTR) {
@@ -72,8 +70,8 @@ class QueueLink {
     std::unique_ptr<std::byte[]> buffer_;
   };
 
-  QueueLink(std::size_t bytes, Wait wait)
-      : requests_(make_queue(bytes, wait)), replies_(make_queue(bytes, wait)) {}
+  explicit QueueLink(Wait wait)
+      : requests_(make_queue(Bytes, wait)), replies_(make_queue(Bytes, wait)) {}
   End caller() { return {requests_.get(), replies_.get()}; }
   End server() { return {replies_.get(), requests_.get()}; }
 
@@ -82,25 +80,13 @@ class QueueLink {
   Descriptor replies_;
 };
 
-template <std::size_t Bytes, Wait How>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, QueueLink>(budget, Isolation::processes, Bytes, How);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, QueueLink>(budget, Isolation::processes, Bytes, Wait::block);
-}
-
 }  // namespace
 
 void register_peer_posix_mq(Registry& registry) {
-  add_peer_echo(registry, "posix_mq", "rtt40", 40, "spin", echo<40, Wait::spin>);
-  add_peer_echo(registry, "posix_mq", "rtt40_blocking", 40, "block", echo<40, Wait::block>);
-  add_peer_echo(registry, "posix_mq", "rtt1KiB", 1024, "spin", echo<1024, Wait::spin>);
-  add_peer_echo(registry, "posix_mq", "rtt64KiB", 65536, "spin", echo<65536, Wait::spin>);
-  add_peer_stream(registry, "posix_mq", 32, "block", stream<32>);
-  add_peer_stream(registry, "posix_mq", 64, "block", stream<64>);
+  auto rows = register_sized_link<QueueLink>(registry, "posix_mq");
+  rows.echo<40, 1024, 64 * 1024>("spin", Wait::spin);
+  rows.echo<40>("block", Wait::block);
+  rows.stream<32, 64>("block", Wait::block);
 }
 
 }  // namespace shmbus::bench

@@ -6,7 +6,6 @@
 #include <array>
 #include <memory>
 
-#include "harness/link.hpp"
 #include "peers/descriptor.hpp"
 #include "peers/peers.hpp"
 
@@ -70,25 +69,13 @@ class SocketLink {
   Descriptor server_;
 };
 
-template <std::size_t Bytes, Wait How>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, SocketLink>(budget, Isolation::processes, How);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, SocketLink>(budget, Isolation::processes, Wait::block);
-}
-
 }  // namespace
 
 void register_peer_unix_socket(Registry& registry) {
-  add_peer_echo(registry, "unix_socket", "rtt40", 40, "spin", echo<40, Wait::spin>);
-  add_peer_echo(registry, "unix_socket", "rtt40_blocking", 40, "block", echo<40, Wait::block>);
-  add_peer_echo(registry, "unix_socket", "rtt1KiB", 1024, "spin", echo<1024, Wait::spin>);
-  add_peer_echo(registry, "unix_socket", "rtt64KiB", 65536, "spin", echo<65536, Wait::spin>);
-  add_peer_stream(registry, "unix_socket", 32, "block", stream<32>);
-  add_peer_stream(registry, "unix_socket", 64, "block", stream<64>);
+  auto rows = register_link<SocketLink>(registry, "unix_socket");
+  rows.echo<40, 1024, 64 * 1024>("spin", Wait::spin);
+  rows.echo<40>("block", Wait::block);
+  rows.stream<32, 64>("block", Wait::block);
 }
 
 }  // namespace shmbus::bench

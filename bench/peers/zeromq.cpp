@@ -6,7 +6,6 @@
 
 #include <string>
 
-#include "harness/link.hpp"
 #include "peers/peers.hpp"
 #include "peers/socket_path.hpp"
 
@@ -88,25 +87,13 @@ class ZmqLink {
   Wait wait_;
 };
 
-template <std::size_t Bytes, Wait How>
-RoundResult echo(const RoundBudget& budget) {
-  return run_echo<Bytes, ZmqLink>(budget, Isolation::processes, Pattern::pair, How);
-}
-
-template <std::size_t Bytes>
-RoundResult stream(const RoundBudget& budget) {
-  return run_stream<Bytes, ZmqLink>(budget, Isolation::processes, Pattern::push_pull, Wait::block);
-}
-
 }  // namespace
 
 void register_peer_zeromq(Registry& registry) {
-  add_peer_echo(registry, "zeromq", "rtt40", 40, "spin", echo<40, Wait::spin>);
-  add_peer_echo(registry, "zeromq", "rtt40_blocking", 40, "block", echo<40, Wait::block>);
-  add_peer_echo(registry, "zeromq", "rtt1KiB", 1024, "block", echo<1024, Wait::block>);
-  add_peer_echo(registry, "zeromq", "rtt64KiB", 65536, "block", echo<65536, Wait::block>);
-  add_peer_stream(registry, "zeromq", 32, "block", stream<32>);
-  add_peer_stream(registry, "zeromq", 64, "block", stream<64>);
+  auto rows = register_link<ZmqLink>(registry, "zeromq");
+  rows.echo<40>("spin", Pattern::pair, Wait::spin);
+  rows.echo<40, 1024, 64 * 1024>("block", Pattern::pair, Wait::block);
+  rows.stream<32, 64>("block", Pattern::push_pull, Wait::block);
 }
 
 }  // namespace shmbus::bench

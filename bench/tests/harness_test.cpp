@@ -9,6 +9,7 @@
 #include "harness/role_group.hpp"
 #include "harness/rounds.hpp"
 #include "harness/shared_mapping.hpp"
+#include "peers/bare_ring.hpp"
 #include "support/catch.hpp"
 
 using namespace shmbus::bench;
@@ -155,4 +156,36 @@ TEST_CASE("rounds relate an entry to its reference and keep failures apart") {
   CHECK(run.rows[1].samples[0].ratio == Approx(2));
   CHECK(run.rows[2].status == RoundResult::Status::failed);
   CHECK_THROWS(registry.add({.name = "base"}));
+}
+
+TEST_CASE(
+    "rounds of one placement only: collected until there are enough, or for as long as allowed") {
+  Registry registry;
+  registry.add(
+      {.name = "row", .mode = "", .run_round = [](const auto&) { return RoundResult::of(1); }});
+  const Placement here = probe_placement().placement;
+  RoundPlan plan{.rounds = 2, .budget = short_budget(), .retries = 0, .time_limit_ns = 20e9};
+  plan.only = Placement::mixed;  // never found by a probe that ends: there is nothing to collect
+  plan.time_limit_ns = 50e6;
+  std::string told;
+  const Run none = run_rounds(registry, {registry.find("row")}, plan,
+                              [&](const std::string& text) { told += text + "\n"; });
+  CHECK(none.rows[0].samples.empty());
+  CHECK_THAT(told, Contains("no time"));
+  plan.only = here;
+  plan.time_limit_ns = 10e9;
+  told.clear();
+  const Run two = run_rounds(registry, {registry.find("row")}, plan,
+                             [&](const std::string& text) { told += text + "\n"; });
+  std::size_t of_it = 0;
+  for (const Sample& sample : two.rows[0].samples) of_it += sample.placement == here ? 1 : 0;
+  // The cores of a virtual machine may have gone elsewhere for good.
+  CHECK((of_it == 2 || told.find("no time") != std::string::npos));
+}
+
+TEST_CASE("a ring that publishes each 32nd message alone loses none of them") {
+  const RoundResult rare =
+      run_stream<32, BareRingLink<32, 256, 128, 32>>(short_budget(), Isolation::processes);
+  CHECK(rare.why == "");
+  CHECK(rare.value > 0);
 }

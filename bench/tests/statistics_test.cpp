@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/latency_histogram.hpp"
+#include "harness/steps.hpp"
 #include "support/catch.hpp"
 
 using namespace shmbus::bench;
@@ -79,4 +80,42 @@ TEST_CASE("the normal approximation takes over where the exact test would be slo
     value += 20;
   }
   CHECK(mann_whitney_p(a, b) < 1e-6);
+}
+
+TEST_CASE("a step is a size that costs much more than the one below") {
+  const auto call = [](std::size_t bytes, double ns) {
+    Figure figure;
+    figure.name = "call.size." + std::to_string(bytes) + "B";
+    figure.payload = bytes;
+    figure.value = ns;
+    figure.placement = "shared L3";
+    return figure;
+  };
+  std::vector<Figure> figures{call(64, 190), call(40, 115), call(128, 230), call(48, 120)};
+  const std::vector<Step> steps = steps_of(figures);
+  REQUIRE(steps.size() == 3);  // in the order of sizes
+  CHECK(steps[0].to == 48);
+  CHECK_FALSE(steps[0].is_step());
+  CHECK(steps[1].to == 64);
+  CHECK(steps[1].rise == Approx(190.0 / 120 - 1));
+  CHECK(steps[1].is_step());
+  CHECK_FALSE(steps[2].is_step());  // 21 %, above 96 bytes
+  CHECK(steps_text(steps).find("a step") != std::string::npos);
+
+  figures[0].placement = "no shared L3";
+  CHECK(steps_of(figures).size() ==
+        1);  // 40 to 48: the others have no neighbour of their placement
+
+  Figure slower = call(96, 0);
+  Figure faster = call(88, 0);
+  for (Figure* figure : {&slower, &faster}) {
+    figure->name = "oneway.size." + std::to_string(figure->payload) + "B";
+    figure->unit = Unit::per_second;
+  }
+  faster.value = 50e6;
+  slower.value = 40e6;
+  const std::vector<Step> rates = steps_of({slower, faster});
+  REQUIRE(rates.size() == 1);
+  CHECK(rates[0].rise == Approx(0.25));
+  CHECK(rates[0].is_step());
 }
