@@ -9,6 +9,7 @@ void register_bus(Registry& registry) {
   register_bus_streams(registry);
   register_bus_sizes(registry);
   register_bus_typed(registry);
+  register_bus_many_calls(registry);
   register_bus_fan_in(registry);
   register_bus_scale(registry);
   register_bus_handlers(registry);

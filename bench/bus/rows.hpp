@@ -10,6 +10,7 @@ void register_bus_calls(Registry& registry);
 void register_bus_streams(Registry& registry);
 void register_bus_sizes(Registry& registry);
 void register_bus_typed(Registry& registry);
+void register_bus_many_calls(Registry& registry);
 void register_bus_fan_in(Registry& registry);
 void register_bus_scale(Registry& registry);
 void register_bus_handlers(Registry& registry);

@@ -2,6 +2,8 @@
 // One-way commands from one caller to one handler. Nothing is lost: the handler checks every
 // payload and its place in the order, and both sides' counts must agree.
 
+#include <array>
+#include <span>
 #include <stop_token>
 
 #include "bus/commands.hpp"
@@ -14,9 +16,13 @@ namespace shmbus::bench {
 struct StreamPlan {
   Capacities capacities{};
   unsigned batch = 1;         ///< commands for each notification
+  unsigned many = 0;          ///< handed over together, by send_many()
+  bool on_batch = false;      ///< the handler takes several at a time
   bool loaned = false;        ///< written in place instead of passed by value
   bool always_fence = false;  ///< the publisher orders its stores itself, as without membarrier
 };
+
+inline constexpr std::size_t kBatchBytesMax = 40;  ///< of what a handler takes several at a time
 
 template <std::size_t Bytes>
 class StreamProducer {
@@ -28,6 +34,11 @@ class StreamProducer {
   void send(std::uint64_t seed) {
     if (plan_.loaned) {
       send_loan(seed);
+    } else if (plan_.many != 0) {
+      payload::write<Bytes>(gathered_[gathered_count_].bytes(), seed);
+      if (++gathered_count_ == plan_.many) {
+        send_gathered();
+      }
     } else if (plan_.batch == 1) {
       send_value(seed, Notify::now);
     } else {
@@ -38,6 +49,7 @@ class StreamProducer {
     }
   }
   void end() {
+    send_gathered();
     send_value(payload::kEndSeed, Notify::now);
     flush();
     if (caller_.raw().lost() != 0) {
@@ -54,6 +66,13 @@ class StreamProducer {
       throw_error("send", sent.error());
     }
   }
+  void send_gathered() {
+    const std::span<const Block<Bytes>> blocks(gathered_.data(), gathered_count_);
+    for (std::size_t sent = 0; sent < blocks.size();) {
+      sent += value_of("send_many", caller_.send_many(blocks.subspan(sent)));
+    }
+    gathered_count_ = 0;
+  }
   void send_loan(std::uint64_t seed) {
     auto loan = value_of("loan", caller_.loan());
     payload::write<Bytes>(loan->bytes(), seed);
@@ -67,6 +86,9 @@ class StreamProducer {
   Caller<Note<Bytes>> caller_;
   StreamPlan plan_;
   unsigned unflushed_ = 0;
+  static constexpr std::size_t kManyMax = 64;
+  std::array<Block<Bytes>, kManyMax> gathered_;
+  std::size_t gathered_count_ = 0;
 };
 
 /// Counts what arrives, and how fast after the warm-up.
@@ -126,13 +148,13 @@ void produce_role(RoleContext& context, const PrivateBus& place, const StreamPla
 }
 
 template <std::size_t Bytes>
-void consume_role(RoleContext& context, const PrivateBus& place) {
+void consume_role(RoleContext& context, const PrivateBus& place, const StreamPlan& plan) {
   Bus bus = place.open();
   auto server = value_of("serve", bus.serve({.wait = WaitMode::spinning}));
   std::stop_source stop;
   StreamSink<Bytes> sink(context.budget().warmup_ns);
   std::exception_ptr lost;  // the bus keeps what a handler throws to itself
-  value_of("on", server.template on<Note<Bytes>>([&](const Block<Bytes>& block) {
+  const auto take = [&](const Block<Bytes>& block) {
     try {
       if (!sink.take(block)) [[unlikely]] {
         stop.request_stop();
@@ -141,7 +163,16 @@ void consume_role(RoleContext& context, const PrivateBus& place) {
       lost = std::current_exception();
       stop.request_stop();
     }
-  }));
+  };
+  if constexpr (Bytes <= kBatchBytesMax) {
+    value_of("on", plan.on_batch ? server.template on_batch<Note<Bytes>>(
+                                       [&](std::span<const Block<Bytes>> blocks) {
+                                         for (const Block<Bytes>& block : blocks) take(block);
+                                       })
+                                 : server.template on<Note<Bytes>>(take));
+  } else {
+    value_of("on", server.template on<Note<Bytes>>(take));
+  }
   context.barrier();
   value_of("run", server.run(stop.get_token()));
   if (lost) {
@@ -157,7 +188,7 @@ template <std::size_t Bytes>
   RoleGroup group(budget);
   group.add("producer", 0,
             [&](RoleContext& context) { produce_role<Bytes>(context, place, plan); });
-  group.add("handler", 1, [&](RoleContext& context) { consume_role<Bytes>(context, place); });
+  group.add("handler", 1, [&](RoleContext& context) { consume_role<Bytes>(context, place, plan); });
   RoundResult result = group.run(1);
   const std::uint64_t sent = group.report(0).operations;
   const std::uint64_t received = group.report(1).operations;

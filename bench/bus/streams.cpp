@@ -48,6 +48,20 @@ void register_bus_streams(Registry& registry) {
   add<32>(registry, {"oneway.batch8.32B", "floor.ring.32B"}, {.batch = 8});
   add<32>(registry, {"oneway.batch64.32B", "floor.ring.32B", Tier::headline}, {.batch = 64});
 
+  add<32>(registry, {"oneway.many.32B", "floor.ring.32B", Tier::headline}, {.many = 32});
+  add<64>(registry, {"oneway.many.64B", "floor.ring.64B", Tier::headline}, {.many = 32});
+  add<32>(registry, {"oneway.many.on_batch.32B", "floor.ring.32B", Tier::headline},
+          {.many = 32, .on_batch = true});
+  add<32>(registry, {"oneway.on_batch.32B", "floor.ring.32B"}, {.on_batch = true});
+  for (const unsigned many : {4U, 8U, 16U, 64U}) {
+    add<32>(registry, {"oneway.many" + std::to_string(many) + ".32B", "oneway.many.32B"},
+            {.many = many});
+  }
+  for (const std::uint32_t cells : {256U, 1024U}) {
+    add<32>(registry, {"oneway.many.cells" + std::to_string(cells) + ".32B", "oneway.many.32B"},
+            {.capacities = {.cells_per_lane = cells}, .many = 32});
+  }
+
   add<32>(registry, {"design.fence.membarrier", "oneway.1p.32B"});
   add<32>(registry, {"design.fence.each", "design.fence.membarrier"}, {.always_fence = true});
   for (const std::uint32_t cells : {16U, 64U, 256U}) {
