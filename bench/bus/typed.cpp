@@ -25,7 +25,7 @@ String<64> email_of(std::uint64_t seed) noexcept {
   for (std::size_t digit = 7; digit >= 4; --digit, seed /= 10) {
     text[digit] = static_cast<char>('0' + seed % 10);
   }
-  return {std::string_view(text.data(), text.size() - 1)};
+  return String<64>::truncate({text.data(), text.size() - 1});
 }
 
 Uuid uuid_of(std::uint64_t seed) noexcept {
