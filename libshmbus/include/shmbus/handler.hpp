@@ -8,6 +8,7 @@
 
 #include "shmbus/context.hpp"
 #include "shmbus/error.hpp"
+#include "shmbus/tsan.hpp"
 #include "shmbus/unwind.hpp"
 
 namespace shmbus {
@@ -71,6 +72,11 @@ inline constexpr std::int32_t handler_threw = -1;
 /// no exception and must not be stopped.
 template <class F>
 Status guarded(F&& body) {
+  tsan_observe();
+  struct Publish {
+    ~Publish() { tsan_publish(); }
+  };
+  [[maybe_unused]] const Publish at_the_end;
 #if defined(__cpp_exceptions)
   try {
     return std::forward<F>(body)();
