@@ -14,7 +14,8 @@ int main(int argc, char** argv) {
     greeting = std::string_view("hello, " + std::string(person.name.view()));
   });
   if (!added) return report(added.error());
-  // Until the process is killed; there is nothing to clean up.
-  if (auto ended = server->run({}); !ended) return report(ended.error());
+  auto stop = shmbus::stop_on_signals();  // SIGTERM and SIGINT; killed, it leaves nothing either
+  if (!stop) return report(stop.error());
+  if (auto ended = server->run(stop->token()); !ended) return report(ended.error());
 }
 // [readme]

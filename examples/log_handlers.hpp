@@ -8,7 +8,6 @@
 
 #include "log_commands.hpp"
 #include "report.hpp"
-#include "stop_on_signal.hpp"
 
 namespace log_commands {
 
@@ -37,7 +36,8 @@ shmbus::Result<void> serve(shmbus::Server& server, std::string_view name, F run)
 /// Opens the bus, lets `add(server) -> Result<void>` register the names, runs until SIGTERM.
 template <class F>
 int serve_until_signal(std::string_view bus_name, std::string_view label, F add) {
-  const auto stop = stop_on_signal();
+  const auto stop = shmbus::stop_on_signals();
+  if (!stop) return report(stop.error());
   auto bus = shmbus::Bus::open(bus_name, {.label = label});
   if (!bus) return report(bus.error());
   auto server = bus->serve({.label = label});
@@ -45,7 +45,7 @@ int serve_until_signal(std::string_view bus_name, std::string_view label, F add)
   if (const auto added = add(*server); !added) return report(added.error());
   std::printf("ready\n");
   std::fflush(stdout);
-  const auto ended = server->run(stop);
+  const auto ended = server->run(stop->token());
   return ended ? 0 : report(ended.error());
 }
 

@@ -38,5 +38,7 @@ int main(int argc, char** argv) {
     added = server->on<users::UserCount>([&all](const shmbus::Nothing&) { return all.count(); });
   }
   if (!added) return report(added.error());
-  if (auto ended = server->run({}); !ended) return report(ended.error());
+  auto stop = shmbus::stop_on_signals();
+  if (!stop) return report(stop.error());
+  if (auto ended = server->run(stop->token()); !ended) return report(ended.error());
 }

@@ -9,5 +9,7 @@ int main() {
     greeting = std::string_view("hello, " + std::string(person.name.view()));
   });
   if (!added) return failed(added.error());
-  if (auto ended = server->run({}); !ended) return failed(ended.error());
+  auto stop = shmbus::stop_on_signals();  // SIGTERM and SIGINT; killed, it leaves nothing either
+  if (!stop) return failed(stop.error());
+  if (auto ended = server->run(stop->token()); !ended) return failed(ended.error());
 }

@@ -14,5 +14,6 @@
 #include "shmbus/retry.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
+#include "shmbus/signals.hpp"
 #include "shmbus/trace.hpp"
 #include "shmbus/types.hpp"
