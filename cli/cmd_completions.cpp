@@ -1,6 +1,7 @@
 // shmbus completions SHELL: prints the completion script for a shell.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -8,33 +9,32 @@
 #include "cli/completions.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
+#include "common/options.hpp"
+#include "common/units.hpp"
 
 namespace shmbus::cli {
 namespace {
 
-std::string completion_for(const std::string& shell, const CLI::App& app) {
-  if (shell == "bash") return bash_completion(app);
-  if (shell == "zsh") return zsh_completion(app);
-  return fish_completion(app);
+int run_completions(const Context& context, const std::string& shell) {
+  const auto& all = completion_scripts;
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const CompletionScript& one) { return one.shell == shell; });
+  if (context.json) {
+    print_json({{"shell", shell}, {"script", found->text}});
+  } else {
+    fmt::print("{}", found->text);
+  }
+  return exit_ok;
 }
 
 }  // namespace
 
 void add_completions(CLI::App& app, Context& context) {
   const auto shell = std::make_shared<std::string>();
-  auto& command = add_command(app, context, "completions",
-                              "Print the completion script for a shell", [&app, &context, shell] {
-                                const std::string script = completion_for(*shell, app);
-                                if (context.json) {
-                                  print_json({{"shell", *shell}, {"script", script}});
-                                } else {
-                                  fmt::print("{}", script);
-                                }
-                                return exit_ok;
-                              });
-  command.add_option("SHELL", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  auto& command =
+      add_command(app, context, "completions", "Print the completion script for a shell",
+                  [&context, shell] { return run_completions(context, *shell); });
+  add_choice(command, "SHELL", *shell, "bash, zsh or fish", {"bash", "zsh", "fish"})->required();
 }
 
 }  // namespace shmbus::cli

@@ -20,14 +20,19 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/output.hpp"
 #include "cli/probe_notes.hpp"
 #include "cli/probe_scripts.hpp"
 #include "cli/units.hpp"
+#include "common/escape.hpp"
+#include "common/options.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/participant.hpp"
 
 namespace shmbus::cli {
 namespace {
+
+constexpr std::uint64_t pid_max = 4'194'304;  // of Linux on 64 bits
 
 struct Options {
   std::string script;
@@ -129,6 +134,18 @@ std::string libc_of(std::uint32_t pid) {
   return {};
 }
 
+/// Folders are named by their owners; a script names files by their paths.
+void leave_out_strange_paths(Target& target) {
+  const auto strange = [](const std::string& path) {
+    if (escape::bpftrace_takes_path(path)) return false;
+    fmt::print(stderr, "shmbus: {} is left out: bpftrace cannot be given a path like this\n",
+               printable(path));
+    return true;
+  };
+  std::erase_if(target.files, strange);
+  if (!escape::bpftrace_takes_path(target.libc)) target.libc.clear();
+}
+
 Target target_of(const Context& context, const Options& options) {
   Target target;
   target.pids = options.pids;
@@ -153,26 +170,17 @@ Target target_of(const Context& context, const Options& options) {
     add_new(target.files, files_with_probes(pid));
     if (target.libc.empty()) target.libc = libc_of(pid);
   }
+  leave_out_strange_paths(target);
   if (target.files.empty()) {
-    throw Failure(
-        ErrorKind::invalid_argument,
-        "these processes have no probes: their shmbus was built without sys/sdt.h. Install "
-        "systemtap-sdt-dev, configure with -DSHMBUS_PROBES=ON and build again");
+    throw Failure(ErrorKind::invalid_argument,
+                  "these processes have no probes that can be used: their shmbus was built without "
+                  "sys/sdt.h. Install "
+                  "systemtap-sdt-dev, configure with -DSHMBUS_PROBES=ON and build again");
   }
   return target;
 }
 
 // --- the script ------------------------------------------------------------------------------
-
-/// In a text of bpftrace. Names come from the bus: nothing in them may end the text.
-std::string bpftrace_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text.substr(0, 60)) {
-    const bool plain = c >= ' ' && c < '\x7f' && c != '"' && c != '\\';
-    out += plain ? c : '?';
-  }
-  return out + "\"";
-}
 
 /// One attach point for each file, in the place of the one for "$N".
 std::string spread(std::string_view line, std::string_view which,
@@ -184,6 +192,7 @@ std::string spread(std::string_view line, std::string_view which,
   std::string out;
   for (const auto& file : files) {
     if (!out.empty()) out += ",\n";
+    // patterns: leave_out_strange_paths() has looked at them
     out += fmt::format("{}\"{}\"{}", line.substr(0, at), file, line.substr(at + which.size()));
   }
   return out + (more_follow ? "," : "");
@@ -198,7 +207,7 @@ std::string choice(const Target& target, const Options& options) {
     out += fmt::format("  @chosen[(uint64){}] = (uint64)1;\n", pid);
   if (options.script != "heat") return out;
   for (const auto& [record, name] : target.names) {
-    out += fmt::format("  @name[(uint64){}] = {};\n", record, bpftrace_text(name));
+    out += fmt::format("  @name[(uint64){}] = {};\n", record, escape::bpftrace(name));
   }
   return out;
 }
@@ -274,14 +283,21 @@ void add_probe(CLI::App& app, Context& context) {
   auto& command =
       add_command(app, context, "probe", "Trace the processes of a bus by bpftrace: needs root",
                   [&context, options] { return run_probe(context, *options); });
+  add_choice(command, "SCRIPT", options->script,
+             "heat: time of calls by process and command; alloc: what calls allocate; wake: who "
+             "sleeps, and who wakes whom",
+             {"heat", "alloc", "wake"})
+      ->required();
   command
-      .add_option(
-          "SCRIPT", options->script,
-          "heat: time of calls by process and command; alloc: what calls allocate; wake: who "
-          "sleeps, and who wakes whom")
-      ->required()
-      ->check(CLI::IsMember({"heat", "alloc", "wake"}));
-  command.add_option("--pid", options->pids, "These processes; without: all on the bus now")
+      .add_option_function<std::vector<std::string>>(
+          "--pid",
+          [options](const std::vector<std::string>& pids) {
+            for (const auto& pid : pids) {
+              options->pids.push_back(
+                  static_cast<std::uint32_t>(number_for("--pid", pid, 1, pid_max)));
+            }
+          },
+          "These processes; without: all on the bus now")
       ->type_name("PID");
   command.add_flag("--all", options->all,
                    "All processes that run the same programs, also those that start later");

@@ -5,6 +5,7 @@
 
 namespace shmbus::cli {
 
+void add_buses(CLI::App& app, Context& context);
 void add_ls(CLI::App& app, Context& context);
 void add_describe(CLI::App& app, Context& context);
 void add_ps(CLI::App& app, Context& context);

@@ -1,13 +1,17 @@
-// Shell completions, made from the tree of commands that the parser itself uses.
+// The scripts of packaging/completions, as texts in the program. They ask `shmbus complete` (see
+// complete.hpp) whenever a word is completed, and therefore never grow old.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <string>
+#include <array>
+#include <string_view>
 
 namespace shmbus::cli {
 
-std::string bash_completion(const CLI::App& app);
-std::string zsh_completion(const CLI::App& app);
-std::string fish_completion(const CLI::App& app);
+struct CompletionScript {
+  std::string_view shell;
+  std::string_view text;
+};
+
+extern const std::array<CompletionScript, 3> completion_scripts;
 
 }  // namespace shmbus::cli

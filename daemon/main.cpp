@@ -12,6 +12,8 @@
 #include <memory>
 #include <thread>
 
+#include "common/escape.hpp"
+#include "common/standard_files.hpp"
 #include "daemon/log.hpp"
 #include "daemon/metrics_server.hpp"
 #include "daemon/notify.hpp"
@@ -106,11 +108,12 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace shmbus::daemon;  // NOLINT: this file is its main
+  shmbus::hold_standard_files();
   try {
     const Parsed parsed = parse_command_line(argc, argv);
     return parsed.exit ? *parsed.exit : run(parsed.options);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "shmbusd: %s\n", e.what());
+    std::fprintf(stderr, "shmbusd: %s\n", shmbus::escape::terminal(e.what()).c_str());
     return exit_code::failed;
   }
 }

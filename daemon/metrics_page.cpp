@@ -27,6 +27,7 @@ void Page::histogram(const stats::Counts& counts, std::string_view labels) {
   for (std::uint32_t octave = octave_first; octave <= octave_last; ++octave) {
     const std::uint64_t end = 1ULL << octave;
     while (stats::bucket_low_ns(bucket) < end) add_one();
+    // patterns: a number
     put("{}_bucket{{{}{}le=\"{}\"}} {}\n", name_, labels, comma,
         static_cast<double>(end) / ns_per_s, below);
   }
@@ -34,22 +35,6 @@ void Page::histogram(const stats::Counts& counts, std::string_view labels) {
   put("{}_bucket{{{}{}le=\"+Inf\"}} {}\n", name_, labels, comma, below);
   const std::string braces = labels.empty() ? std::string() : fmt::format("{{{}}}", labels);
   put("{}_sum{} {}\n{}_count{} {}\n", name_, braces, sum, name_, braces, below);
-}
-
-std::string label_value(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '"') {
-      out += "\\\"";
-    } else if (c == '\\') {
-      out += "\\\\";
-    } else if (c < ' ' || c > '~') {
-      out += fmt::format("\\\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace shmbus::daemon

@@ -1,11 +1,14 @@
 #include "daemon/metrics_server.hpp"
 
 #include <microhttpd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <optional>
+#include <vector>
 
 #include "daemon/listen_socket.hpp"
 #include "daemon/metrics_text.hpp"
@@ -14,7 +17,10 @@
 namespace shmbus::daemon {
 namespace {
 
-constexpr unsigned connections_max = 16;
+// A newcomer takes the place of the connection that has waited longest once so many are open. The
+// limit of the HTTP library, which would make newcomers wait, lies above it and is never reached.
+constexpr std::size_t connections_kept = 32;
+constexpr unsigned connections_max = 64;
 constexpr unsigned silence_max_s = 10;
 constexpr std::size_t request_bytes_max = 8 * 1024;
 
@@ -38,6 +44,41 @@ MHD_Result send(MHD_Connection* connection, const Page& page) {
   return queued;
 }
 
+/// The open connections, by how long nothing has come of them. The HTTP thread's own.
+class Connections {
+ public:
+  void opened(MHD_Connection* connection, int fd) {
+    while (all_.size() >= connections_kept) end_idlest();
+    all_.push_back({connection, fd, ++clock_});
+  }
+  void closed(MHD_Connection* connection) {
+    std::erase_if(all_, [&](const One& one) { return one.connection == connection; });
+  }
+  /// A whole request has come, or its answer has gone out.
+  void moved_on(MHD_Connection* connection) {
+    for (auto& one : all_) {
+      if (one.connection == connection) one.moved_at = ++clock_;
+    }
+  }
+
+ private:
+  struct One {
+    MHD_Connection* connection;
+    int fd;
+    std::uint64_t moved_at;
+  };
+  /// Its socket tells the HTTP library that the other side has gone.
+  void end_idlest() {
+    const auto idlest = std::min_element(all_.begin(), all_.end(), [](const One& a, const One& b) {
+      return a.moved_at < b.moved_at;
+    });
+    (void)::shutdown(idlest->fd, SHUT_RDWR);
+    all_.erase(idlest);
+  }
+  std::vector<One> all_;
+  std::uint64_t clock_ = 0;  ///< counts what happens
+};
+
 }  // namespace
 
 struct MetricsServer::State {
@@ -47,10 +88,23 @@ struct MetricsServer::State {
   MHD_Daemon* http = nullptr;
   // The HTTP thread's own:
   std::optional<inspect::Reader> reader;
+  Connections connections;
 
   Page page_for(std::string_view method, std::string_view path);
   Page metrics();
+  void notice(MHD_Connection* connection, bool opened) noexcept;
 };
+
+void MetricsServer::State::notice(MHD_Connection* connection, bool opened) noexcept {
+  if (!opened) return connections.closed(connection);
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  if (info == nullptr) return;
+  try {
+    connections.opened(connection, info->connect_fd);
+  } catch (const std::exception&) {
+    return;  // out of memory: this one is ended by its silence alone
+  }
+}
 
 Page MetricsServer::State::metrics() {
   // Opened anew when somebody removed the bus, replaced it, or cut its file short.
@@ -103,18 +157,28 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(std::string_view add
          const char* /*version*/, const char* /*upload*/, std::size_t* /*upload_bytes*/,
          void** /*of_request*/) -> MHD_Result {
     try {
+      static_cast<State*>(self)->connections.moved_on(connection);
       return send(connection, static_cast<State*>(self)->page_for(method, path));
     } catch (const std::exception&) {
       return MHD_NO;  // out of memory: this connection is closed, the daemon goes on
     }
   };
+  const MHD_NotifyConnectionCallback noticed = [](void* self, MHD_Connection* connection, void**,
+                                                  MHD_ConnectionNotificationCode code) {
+    static_cast<State*>(self)->notice(connection, code == MHD_CONNECTION_NOTIFY_STARTED);
+  };
+  const MHD_RequestCompletedCallback answered = [](void* self, MHD_Connection* connection, void**,
+                                                   MHD_RequestTerminationCode) {
+    static_cast<State*>(self)->connections.moved_on(connection);
+  };
   std::unique_ptr<MetricsServer> server(new MetricsServer(std::move(state)));
   State& s = *server->state_;
-  s.http =
-      MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, nullptr, nullptr, answer, &s,
-                       MHD_OPTION_LISTEN_SOCKET, s.socket.fd.get(), MHD_OPTION_CONNECTION_LIMIT,
-                       connections_max, MHD_OPTION_CONNECTION_TIMEOUT, silence_max_s,
-                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, request_bytes_max, MHD_OPTION_END);
+  s.http = MHD_start_daemon(
+      MHD_USE_EPOLL_INTERNAL_THREAD, 0, nullptr, nullptr, answer, &s, MHD_OPTION_LISTEN_SOCKET,
+      s.socket.fd.get(), MHD_OPTION_CONNECTION_LIMIT, connections_max,
+      MHD_OPTION_CONNECTION_TIMEOUT, silence_max_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+      request_bytes_max, MHD_OPTION_NOTIFY_CONNECTION, noticed, &s, MHD_OPTION_NOTIFY_COMPLETED,
+      answered, &s, MHD_OPTION_END);
   if (s.http == nullptr) {
     return fail(ErrorKind::bus_unusable, "cannot start the HTTP server for metrics", errno);
   }

@@ -2,8 +2,10 @@
 //
 // The supervisor never meets a scraper: this thread looks at the bus through a read-only mapping of
 // its own (inspect/reader.hpp) and shares nothing with the loop. Sockets are non-blocking; a
-// scraper that sends or reads slowly holds one of a bounded number of connections until it has been
-// silent for too long, and nobody else waits for it.
+// scraper that sends or reads slowly holds one of a bounded number of connections: until it has
+// been silent for 10 s, or until so many others have come that its place is needed. Then the
+// connection of which nothing has come for longest is ended, so that a new one is always answered
+// at once.
 #pragma once
 
 #include <memory>

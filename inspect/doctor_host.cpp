@@ -1,4 +1,8 @@
 // What the machine lacks, or does behind a bus's back.
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "inspect/doctor_parts.hpp"
 
 namespace shmbus::inspect {
@@ -41,18 +45,61 @@ void check_kernel(const HostFacts& facts, std::vector<Finding>& out) {
 void check_memory(const HostFacts& facts, std::vector<Finding>& out) {
   const std::uint64_t total = facts.file_system_bytes;
   const std::uint64_t free = facts.file_system_free_bytes;
+  constexpr std::uint64_t of_containers = 64ULL << 20U;  // what docker gives /dev/shm
   const bool nearly_full = total != 0 && free < total / 100 * (100 - nearly_full_percent);
   if (total != 0 && (nearly_full || free < facts.segment_bytes)) {
     out.push_back({Severity::warning, "file-system-full", facts.bus_path,
                    "lies on a file system with " + mebibytes(free) + " of " + mebibytes(total) +
                        " left; one more bus like this needs " + mebibytes(facts.segment_bytes),
-                   "existing buses are safe, their pages are reserved; free some space, or enlarge "
-                   "it (mount -o remount,size=...)"});
+                   std::string("existing buses are safe, their pages are reserved; free some "
+                               "space, or enlarge it (mount -o remount,size=...") +
+                       (total <= of_containers ? ", for a container --shm-size=...)" : ")")});
   }
   if (!facts.in_memory) {
     out.push_back({Severity::warning, "on-disk", facts.bus_path,
                    "lies on a disk: the kernel writes its pages back, now and then, and stalls",
                    "keep it in /dev/shm, /run or another tmpfs"});
+  }
+}
+
+/// Locks must live as long as mappings do, and memory must be shared by all who map it.
+void check_file_system(const HostFacts& facts, std::vector<Finding>& out) {
+  constexpr std::array<std::string_view, 6> unfit{"overlay", "fuse", "9p", "nfs", "cifs", "ceph"};
+  if (std::find(unfit.begin(), unfit.end(), facts.file_system) == unfit.end()) return;
+  out.push_back({Severity::error, "file-system", facts.bus_path,
+                 "lies on " + facts.file_system +
+                     ", which does not keep a lock for as long as the file is mapped, or is shared "
+                     "by several machines: the living would be taken for dead",
+                 "put the bus on tmpfs: /dev/shm, /run, or a volume of a container (--tmpfs, "
+                 "--mount type=tmpfs)"});
+}
+
+void check_memory_group(const HostFacts& facts, std::vector<Finding>& out) {
+  const auto& group = facts.memory;
+  if (group.path.empty() || group.left_bytes >= facts.segment_bytes || facts.file_exists) return;
+  out.push_back({Severity::warning, "limit-memory", "control group " + group.path,
+                 "allows " + mebibytes(group.limit_bytes) + " of memory and has " +
+                     mebibytes(group.left_bytes) + " left; a bus like this needs " +
+                     mebibytes(facts.segment_bytes) +
+                     ": the kernel would kill whoever creates it, or somebody else there",
+                 "raise the limit (--memory of a container, MemoryMax= of a service), or create a "
+                 "smaller bus"});
+}
+
+/// In a folder where everybody may make files, a name can be taken by whoever comes first.
+void check_owner(const HostFacts& facts, std::vector<Finding>& out) {
+  if (!facts.file_exists) return;
+  if (facts.file_uid != facts.own_uid && facts.file_uid != 0) {
+    out.push_back({Severity::warning, "foreign-owner", facts.bus_path,
+                   "belongs to uid " + std::to_string(facts.file_uid) +
+                       ", neither to you nor to root: its owner can read and forge what runs there",
+                   "if you did not expect that user, choose another name, or a folder that only "
+                   "the users of the bus can write to"});
+  }
+  if ((facts.file_mode & 0002U) != 0) {
+    out.push_back({Severity::warning, "open-to-all", facts.bus_path,
+                   "can be written by every user of this machine: each may call, serve and forge",
+                   "create it with --mode 0600, or 0660 and --group"});
   }
 }
 
@@ -102,6 +149,9 @@ std::vector<Finding> examine_host(const HostFacts& facts) {
   std::vector<Finding> out;
   check_kernel(facts, out);
   check_memory(facts, out);
+  check_file_system(facts, out);
+  check_memory_group(facts, out);
+  check_owner(facts, out);
   check_limits(facts, out);
   check_removal(facts, out);
   sort_by_severity(out);

@@ -42,6 +42,7 @@ void read_kernel(HostFacts& facts) {
   facts.kernel = names.release;
   unsigned major = 0;
   unsigned minor = 0;
+  // patterns: of the kernel
   if (std::sscanf(names.release, "%u.%u", &major, &minor) == 2) {  // NOLINT: two plain numbers
     facts.kernel_major = major;
     facts.kernel_minor = minor;
@@ -134,7 +135,8 @@ std::vector<std::uint32_t> find_users_of_deleted(const std::string& bus_path) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     if (maps_deleted(entry.path() / "maps", deleted)) {
-      found.push_back(static_cast<std::uint32_t>(std::stoul(name)));
+      found.push_back(
+          static_cast<std::uint32_t>(std::stoul(name)));  // patterns: digits, by the kernel
     }
   }
   std::sort(found.begin(), found.end());
@@ -180,6 +182,7 @@ HostFacts gather_host_facts(const std::string& bus_path, std::uint32_t owner_uid
   facts.usable_cpus = wait::usable_cpus();
   read_kernel(facts);
   read_file_system(facts);
+  add_limits(facts);
   std::error_code ignored;
   facts.systemd = fs::exists("/run/systemd/system", ignored);
   facts.removes_ipc = facts.systemd && removes_ipc_by(logind_configuration());

@@ -13,8 +13,22 @@ constexpr long connect_ms_max = 2'000;
 constexpr int status_ok = 200;
 constexpr int status_redirect = 300;
 
-/// What the server answers beyond its status is of no use here.
-std::size_t ignore(char*, std::size_t size, std::size_t count, void*) { return size * count; }
+// What a server answers beyond its status is of no use here: so much of it is read, so that the
+// connection can be used again, and no more.
+constexpr std::size_t answer_bytes_max = 64U << 10U;
+
+struct Budget {
+  std::size_t left = answer_bytes_max;
+};
+
+/// For headers and bodies alike. Taking less than was given ends the transfer.
+std::size_t take(char*, std::size_t size, std::size_t count, void* of) {
+  auto& budget = *static_cast<Budget*>(of);
+  const std::size_t bytes = size * count;
+  if (bytes > budget.left) return 0;
+  budget.left -= bytes;
+  return bytes;
+}
 
 struct Headers {
   curl_slist* list = nullptr;
@@ -69,16 +83,22 @@ HttpPost::Outcome HttpPost::post(const std::string& body, std::chrono::milliseco
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.list);
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
+  Budget budget;
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &budget);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &budget);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why.data());
   const CURLcode code = curl_easy_perform(curl);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
-  if (code != CURLE_OK) {
-    return {0, why[0] != '\0' ? why.data() : curl_easy_strerror(code)};
-  }
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   const auto number = static_cast<int>(status);
+  // A server that says more than it should has said whether it took the document before that.
+  const bool said_too_much = code == CURLE_WRITE_ERROR && number >= status_ok;
+  if (code != CURLE_OK && !said_too_much) {
+    return {0, why[0] != '\0' ? why.data() : curl_easy_strerror(code)};
+  }
   if (number >= status_ok && number < status_redirect) return {number, {}};
   return {number, fmt::format("the collector answers {}", number)};
 }

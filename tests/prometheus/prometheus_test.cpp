@@ -108,7 +108,7 @@ TEST_CASE("metrics agree with the traffic") {
   CHECK(sum < 2);
   CHECK(*value(text, "shmbus_round_trip_seconds_count") > 0);
   // A name that tries to break the format.
-  CHECK(value(text, "shmbus_command_up{command=\"odd \\\"name\\\"\\\\\\\\x0a\\\\xff\"}") == 1);
+  CHECK(value(text, "shmbus_command_up{command=\"odd \\\"name\\\"\\\\\\\\\\\\x0a\\\\xff\"}") == 1);
 }
 
 TEST_CASE("metrics over HTTP: socket file, other pages, a bus that goes away") {

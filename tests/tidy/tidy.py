@@ -25,21 +25,21 @@ MAX_LINES = 400
 # A file may stand here with its present length while it awaits its split; the number only falls.
 LONG_FILES: dict[str, int] = {}
 
-ROOTS = ("libshmbus", "codec", "inspect", "daemon", "cli", "telemetry", "tests", "bench", "examples")
+ROOTS = ("libshmbus", "codec", "inspect", "common", "daemon", "cli", "telemetry", "tests", "bench", "examples")
 
 # (what is included, who may include it, why)
 INCLUDES = (
     (r"boost/", ("libshmbus/src/segment/", "bench/peers/"), "Boost maps memory and does no more"),
-    (r"CLI/", ("daemon/", "cli/", "bench/"), "only programs have command lines"),
-    (r"fmt/", ("daemon/", "cli/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
+    (r"CLI/", ("common/", "daemon/", "cli/", "bench/"), "only programs have command lines"),
+    (r"fmt/", ("common/", "daemon/", "cli/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
     (r"(concurrentqueue/)?(blocking)?concurrentqueue\.h", ("daemon/", "bench/"),
      "the bus has its own queues"),
     (r"microhttpd\.h", ("daemon/",), "only the daemon serves anything over HTTP"),
     (r"curl/", ("telemetry/",), "one part posts over HTTP"),
     (r"nlohmann/", ("cli/", "telemetry/", "examples/", "tests/", "bench/"), "the library knows no JSON"),
     (r"yaml-cpp/", ("cli/gen/",), "one part reads OpenAPI documents"),
-    (r"(codec|inspect|daemon|cli|telemetry|tests|bench)/",
-     ("codec/", "inspect/", "daemon/", "cli/", "telemetry/", "tests/", "bench/"),
+    (r"(codec|inspect|common|daemon|cli|telemetry|tests|bench)/",
+     ("codec/", "inspect/", "common/", "daemon/", "cli/", "telemetry/", "tests/", "bench/"),
      "the library knows nothing of its users"),
 )
 
