@@ -193,3 +193,37 @@ TEST_CASE("blue dies while it drains: those who wait for it are told, green's ow
     CHECK(test::eventually([&] { return test::census(view->view()).lanes == 0; }));
   }
 }
+
+TEST_CASE("an owner that gives its seat and dies at once has given it", "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  auto blue = test::handler(path.path(), *ledger, {.generation = 1});
+  REQUIRE(test::served_by(*ledger, 1));
+  blue.signal(SIGSTOP);
+  // Green has asked, looks again, and stops before it checks whether blue lives.
+  auto green = test::handler(path.path(), *ledger,
+                             {.generation = 2,
+                              .take_over = true,
+                              .stop_at = "take_over.looked",
+                              .stop_after_passes = 1});
+  REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
+  const auto watcher = test::join(path.path());
+  const auto seat = [&] {
+    const auto& control = watcher->view().endpoint(0).control;
+    return layout::ControlWord{control.control.load()};
+  };
+  const auto owner = seat().holder();
+  const auto standby = seat().standby();
+  REQUIRE_FALSE(standby.nobody());
+  blue.signal(SIGCONT);
+  REQUIRE(test::eventually([&] { return seat().holder() == standby; }));
+  CHECK(owner != standby);
+  blue.kill();
+  green.signal(SIGCONT);
+  REQUIRE(test::served_by(*ledger, 2));
+  auto bus = test::open_when_served(path.path(), "work");
+  std::uint64_t back = 0;
+  CHECK_OK(test::caller_of(bus, "work").call(test::raw(test::Command{0, 0, 1}), test::raw(back)));
+  ledger->stop_handlers = true;
+  CHECK(green.wait(10s) == 0);
+}

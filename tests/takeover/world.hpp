@@ -65,14 +65,17 @@ inline void die_at(const char* point) {
     if (std::strcmp(name, where) == 0) ::kill(::getpid(), SIGKILL);
   };
 }
-/// It stops there instead, once, and says so.
-inline void stop_at(Ledger& ledger, const char* point) {
+/// It stops there instead, once, after it has passed it `passes` times, and says so.
+inline void stop_at(Ledger& ledger, const char* point, int passes = 0) {
   static const char* where;
   static Ledger* notes;
+  static int left;
   where = point;
   notes = &ledger;
+  left = passes;
   testpoint::hook = [](const char* name) {
-    if (std::strcmp(name, where) == 0 && notes->reached.exchange(1) == 0) ::raise(SIGSTOP);
+    if (std::strcmp(name, where) != 0 || left-- > 0) return;
+    if (notes->reached.exchange(1) == 0) ::raise(SIGSTOP);
   };
 }
 
@@ -145,6 +148,7 @@ struct Role {
   WhenStuck when_stuck = WhenStuck::fail;
   const char* die_at = nullptr;
   const char* stop_at = nullptr;
+  int stop_after_passes = 0;
   Order order = Order::per_caller;
   WaitMode wait = WaitMode::adaptive;
 };
@@ -161,7 +165,7 @@ inline int play_handler(const std::string& path, Ledger& ledger, const Role& rol
                             .stand_by = role.take_over});
   if (!server || !add_handlers(*server, ledger, clerk)) return 11;
   if (role.die_at != nullptr) die_at(role.die_at);
-  if (role.stop_at != nullptr) stop_at(ledger, role.stop_at);
+  if (role.stop_at != nullptr) stop_at(ledger, role.stop_at, role.stop_after_passes);
   if (role.take_over) {
     const auto taken = server->take_over(role.within, role.when_stuck);
     ledger.result = static_cast<int>(kind(taken));

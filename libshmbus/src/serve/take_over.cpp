@@ -197,9 +197,10 @@ Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
     if (!seen.active()) return false;
     if (seen.holder() == bus.me) break;
     from = seen.holder();
+    SHMBUS_TESTPOINT("take_over.looked");
     if (bus.dead(from)) {
-      (void)withdraw(bus, endpoint);
-      return false;
+      if (withdraw(bus, endpoint)) return false;
+      break;  // it gave the seat and died
     }
     (void)recovery::recover_draining(bus, endpoint);
     if (seen.standby() != bus.me && (seen.standby().nobody() || bus.dead(seen.standby()))) {
