@@ -1,5 +1,5 @@
 // The buses of this machine, as far as they can be found: those with a name lie in /dev/shm. A bus
-// at a path of its own is known to those who made it.
+// at a path of its own is known to its makers.
 #pragma once
 
 #include <cstdint>

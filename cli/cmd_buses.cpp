@@ -1,4 +1,4 @@
-// shmbus buses: which buses there are on this machine, and who has them open.
+// shmbus buses: the buses of this machine, and the processes that have them open.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>

@@ -24,6 +24,7 @@
 #include "cli/probe_notes.hpp"
 #include "cli/probe_scripts.hpp"
 #include "cli/units.hpp"
+#include "common/escape.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/participant.hpp"
 #include "os/descriptor.hpp"
@@ -124,11 +125,25 @@ std::string libc_of(std::uint32_t pid) {
   std::ifstream maps(fmt::format("/proc/{}/maps", pid));
   for (std::string line; std::getline(maps, line);) {
     const auto path = line.find('/');
-    if (path != std::string::npos && line.find("/libc.so", path) != std::string::npos) {
+    if (path != std::string::npos && line.find("/libc.so", path) != std::string::npos &&
+        escape::bpftrace_takes_path(line.substr(path))) {
       return line.substr(path);
     }
   }
   return {};
+}
+
+/// The paths of a peer's files are its own choice, and stand in the script: one that could end the
+/// text there is left out, and the user sees which.
+std::vector<std::string> files_that_bpftrace_takes(std::uint32_t pid) {
+  auto files = files_with_probes(pid);
+  std::erase_if(files, [pid](const std::string& path) {
+    if (escape::bpftrace_takes_path(path)) return false;
+    fmt::print(stderr, "shmbus: process {} is left out: bpftrace takes no path like {}\n", pid,
+               escape::terminal(path));
+    return true;
+  });
+  return files;
 }
 
 Target target_of(const Context& context, const Options& options) {
@@ -152,7 +167,7 @@ Target target_of(const Context& context, const Options& options) {
     if (!std::filesystem::exists(fmt::format("/proc/{}", pid))) {
       throw Failure(ErrorKind::invalid_argument, fmt::format("there is no process {}", pid));
     }
-    add_new(target.files, files_with_probes(pid));
+    add_new(target.files, files_that_bpftrace_takes(pid));
     if (target.libc.empty()) target.libc = libc_of(pid);
   }
   if (target.files.empty()) {
@@ -166,17 +181,8 @@ Target target_of(const Context& context, const Options& options) {
 
 // --- the script ------------------------------------------------------------------------------
 
-/// In a text of bpftrace. Names come from the bus: nothing in them may end the text.
-std::string bpftrace_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text.substr(0, 60)) {
-    const bool plain = c >= ' ' && c < '\x7f' && c != '"' && c != '\\';
-    out += plain ? c : '?';
-  }
-  return out + "\"";
-}
-
 /// One attach point for each file, in the place of the one for "$N".
+/// REQUIRES: bpftrace takes each of their paths.
 std::string spread(std::string_view line, std::string_view which,
                    const std::vector<std::string>& files) {
   const auto at = line.find(which);
@@ -200,7 +206,7 @@ std::string choice(const Target& target, const Options& options) {
     out += fmt::format("  @chosen[(uint64){}] = (uint64)1;\n", pid);
   if (options.script != "heat") return out;
   for (const auto& [record, name] : target.names) {
-    out += fmt::format("  @name[(uint64){}] = {};\n", record, bpftrace_text(name));
+    out += fmt::format("  @name[(uint64){}] = {};\n", record, escape::bpftrace(name));
   }
   return out;
 }

@@ -1,5 +1,8 @@
 #include "cli/output.hpp"
 
+#include "common/escape.hpp"
+#include "common/utf8.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -27,27 +30,6 @@ std::string_view code_of(Style style) noexcept {
       return "\x1b[31m";
   }
   return "";
-}
-
-/// Bytes of the UTF-8 character that starts the text; 0 when none does.
-std::size_t character_bytes(std::string_view text) noexcept {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (at(0) < 0x80) return 1;
-  const std::size_t bytes = at(0) >= 0xF0 ? 4 : at(0) >= 0xE0 ? 3 : 2;
-  if (at(0) < 0xC2 || at(0) > 0xF4 || bytes > text.size()) return 0;
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((at(i) & 0xC0U) != 0x80U) return 0;
-  }
-  const bool overlong = (at(0) == 0xE0 && at(1) < 0xA0) || (at(0) == 0xF0 && at(1) < 0x90);
-  const bool surrogate = at(0) == 0xED && at(1) >= 0xA0;
-  const bool beyond = at(0) == 0xF4 && at(1) >= 0x90;
-  return overlong || surrogate || beyond ? 0 : bytes;
-}
-
-bool is_control(std::string_view character) noexcept {
-  const auto first = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return first < 0x20 || first == 0x7F;
-  return character.size() == 2 && first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
 }
 
 std::size_t width_of(std::string_view text) noexcept {
@@ -78,27 +60,14 @@ std::string styled(std::string_view text, Style style) {
   return fmt::format("{}{}\x1b[0m", code_of(style), text);
 }
 
-std::string printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t bytes = character_bytes(text);
-    if (bytes == 0 || is_control(text.substr(0, bytes))) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
-      text.remove_prefix(1);
-    } else {
-      out += text.substr(0, bytes);
-      text.remove_prefix(bytes);
-    }
-  }
-  return out;
-}
+std::string printable(std::string_view text) { return escape::terminal(text); }
 
 bool is_text(std::string_view bytes) {
   while (!bytes.empty()) {
-    const std::size_t n = character_bytes(bytes);
+    const auto character = first_character(bytes);
     const bool white = bytes[0] == '\n' || bytes[0] == '\t' || bytes[0] == '\r';
-    if (n == 0 || (is_control(bytes.substr(0, n)) && !white)) return false;
-    bytes.remove_prefix(n);
+    if (!character.valid() || (is_deceptive(character.code) && !white)) return false;
+    bytes.remove_prefix(character.bytes);
   }
   return true;
 }

@@ -1,5 +1,5 @@
-// Where in a value something is: a chain through the stack of whoever follows it, read only when
-// there is an error to be told.
+// Where in a value something is: a chain through the stack of the function that follows it, read
+// only when there is an error to report.
 #pragma once
 
 #include <cstddef>

@@ -158,7 +158,8 @@ bool bpftrace_takes_path(std::string_view path) noexcept {
   // Beside what would end the text: wildcards, and parameters of the script.
   constexpr std::string_view special = "\"\\*?[]{}$";
   return std::all_of(path.begin(), path.end(), [&](char c) {
-    return c >= ' ' && c != '\x7F' && special.find(c) == std::string_view::npos;
+    const bool control = static_cast<unsigned char>(c) < ' ' || c == '\x7F';
+    return !control && special.find(c) == std::string_view::npos;
   });
 }
 

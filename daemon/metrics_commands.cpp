@@ -1,4 +1,5 @@
 #include "daemon/metrics_commands.hpp"
+#include "common/escape.hpp"
 
 #include <algorithm>
 #include <set>
@@ -29,7 +30,7 @@ std::vector<Command> commands_of(const Snapshot& snapshot) {
   std::set<std::string> seen;
   for (const auto& name : snapshot.names) {
     if (name.lease != layout::lease_published) continue;
-    auto label = fmt::format("command=\"{}\"", label_value(name.name));
+    auto label = fmt::format("command=\"{}\"", escape::prometheus(name.name));
     if (seen.insert(label).second) out.push_back({&name, std::move(label)});
   }
   return out;
@@ -89,7 +90,7 @@ std::vector<Member> members_of(const std::vector<Command>& commands) {
       if (!seen.insert(member.endpoint).second) continue;
       out.push_back({&member, fmt::format("{},endpoint=\"{}\",role=\"{}\",handler=\"{}\"",
                                           one.label, member.endpoint, to_string(member.role),
-                                          label_value(member.label))});
+                                          escape::prometheus(member.label))});
     }
   }
   return out;

@@ -36,20 +36,4 @@ void Page::histogram(const stats::Counts& counts, std::string_view labels) {
   put("{}_sum{} {}\n{}_count{} {}\n", name_, braces, sum, name_, braces, below);
 }
 
-std::string label_value(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '"') {
-      out += "\\\"";
-    } else if (c == '\\') {
-      out += "\\\\";
-    } else if (c < ' ' || c > '~') {
-      out += fmt::format("\\\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 }  // namespace shmbus::daemon

@@ -45,8 +45,4 @@ class Page {
   std::string text_;
 };
 
-/// A label's value between its quotes. Names come from the segment: whatever is not printable ASCII
-/// is written as \xNN, so that no peer can break the format or the scraper's idea of UTF-8.
-std::string label_value(std::string_view text);
-
 }  // namespace shmbus::daemon

@@ -1,4 +1,5 @@
 #include "daemon/metrics_text.hpp"
+#include "common/escape.hpp"
 
 #include <shmbus/version.hpp>
 
@@ -46,8 +47,9 @@ struct Callers {
 void write_bus(Page& page, const Snapshot& s) {
   const auto& header = s.bus.header;
   page.family("shmbus_bus_info", "gauge", "The bus that is looked at; always 1.");
-  page.sample(1, fmt::format("path=\"{}\",layout=\"{}.{}\",version=\"{}\"", label_value(s.bus.path),
-                             header.layout_major, header.layout_minor, SHMBUS_VERSION));
+  page.sample(
+      1, fmt::format("path=\"{}\",layout=\"{}.{}\",version=\"{}\"", escape::prometheus(s.bus.path),
+                     header.layout_major, header.layout_minor, SHMBUS_VERSION));
   page.family("shmbus_bus_size_bytes", "gauge", "Size of the segment.");
   page.sample(s.bus.file_bytes);
   page.family("shmbus_bus_resident_bytes", "gauge", "Memory that the segment takes.");

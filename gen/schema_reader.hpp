@@ -56,7 +56,7 @@ class SchemaReader {
   std::unordered_map<const Node*, std::string> names_;  ///< of components
   std::unordered_map<std::string, const Node*> components_;
   std::unordered_map<const Node*, Type> types_;  ///< of all that has been read
-  std::unordered_set<const Node*> under_way_;    ///< whoever meets one of these contains itself
+  std::unordered_set<const Node*> under_way_;    ///< a node that meets one of these contains itself
 };
 
 }  // namespace shmbus::gen

@@ -156,7 +156,7 @@ TEST_CASE("a value that does not fit is named, with what it should be", "[codec]
   CHECK(refusal("{a:u8@0,b:u8@1}2/1", R"({"c":1})") == "request.c: no such member; it has a, b");
 }
 
-TEST_CASE("what is no JSON is told with the byte where it ends to be", "[codec]") {
+TEST_CASE("what is not JSON is refused with the byte where it stops being JSON", "[codec]") {
   const auto says = [](std::string_view type, std::string_view json, std::string_view what) {
     const auto text = refusal(type, json);
     INFO(text);

@@ -66,7 +66,7 @@ TEST_CASE("each example becomes a header that compiles", "[gen]") {
   CHECK(compile_errors("#include <shmbus/schema/text.hpp>\n" + source, files) == "");
 }
 
-TEST_CASE("the sizes that are told are those that the compiler gives", "[gen]") {
+TEST_CASE("the sizes reported are those that the compiler gives", "[gen]") {
   for (const auto& example : examples) {
     auto options = bounded();
     gen::Document document(read_document(example.file), example.file);

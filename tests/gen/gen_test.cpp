@@ -141,7 +141,7 @@ TEST_CASE("the reply is the response of success, or the default one", "[gen]") {
                  "application/json; charset=utf-8: { schema: { type: number } } } }") == "double");
 }
 
-TEST_CASE("what is not covered is told with its line", "[gen]") {
+TEST_CASE("what is not covered is reported with its line", "[gen]") {
   const std::pair<const char*, const char*> cases[] = {
       {"{ type: string }", "a string needs maxLength"},
       {"{ type: array, items: { type: number } }", "an array needs maxItems"},
@@ -170,7 +170,7 @@ TEST_CASE("what is not covered is told with its line", "[gen]") {
   }
 }
 
-TEST_CASE("a document that makes no sense is told where", "[gen]") {
+TEST_CASE("a document that makes no sense is refused with the line", "[gen]") {
   const std::string component =
       "openapi: 3.0.0\ncomponents:\n  schemas:\n    Node:\n      type: object\n      properties:\n"
       "        next: { $ref: \"#/components/schemas/Node\" }\npaths: { /a: { get: { responses: { "

@@ -1,4 +1,4 @@
-// Documents that would take for ever, or all memory, or the stack: each is told in time.
+// Documents that would take for ever, or all memory, or the stack: each is refused in time.
 #include <chrono>
 
 #include "gen/parse.hpp"

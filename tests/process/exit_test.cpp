@@ -1,6 +1,6 @@
-// How soon a death is told when the kernel takes long over it: a handler with much memory, and one
-// that dumps core. Callers see that every thread of its process is exiting. What cannot be proven
-// so early is not: a process that somebody else only claims to be, one that is stopped.
+// How soon a death is reported when the kernel takes long over it: a handler with much memory, and
+// one that dumps core. Callers see that every thread of its process is exiting. What cannot be
+// proven so early is not: a process that somebody else only claims to be, one that is stopped.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -90,7 +90,7 @@ std::chrono::milliseconds until_reaped(test::Child& handler, Clock::time_point s
 
 }  // namespace
 
-TEST_CASE("the death of a process of a gigabyte is told before its memory is gone", "[exit]") {
+TEST_CASE("the death of a process of a gigabyte is reported before its memory is gone", "[exit]") {
   const std::size_t bytes = std::min<std::size_t>(free_mib() / 4, 1024) * mib;
   test::TempBus path;
   test::Child handler([&] { return serve_with(path.path(), bytes, false); });
@@ -100,7 +100,7 @@ TEST_CASE("the death of a process of a gigabyte is told before its memory is gon
   CHECK(told.still_held);  // a state, and no time: the machine may be busy
 }
 
-TEST_CASE("a death that dumps core is told before the dump is written", "[exit]") {
+TEST_CASE("a death that dumps core is reported before the dump is written", "[exit]") {
   test::TempFolder folder;  // where the core goes, unless a program takes it
   const auto here = std::filesystem::current_path();
   std::filesystem::current_path(folder.path());
@@ -133,7 +133,7 @@ TEST_CASE("the seat of one that is exiting goes to nobody before its lock is fre
   CHECK_FALSE(a.dead(party));
   ::kill(handler.pid(), SIGKILL);
   REQUIRE(test::eventually([&] { return a.dead(party); }));
-  // Whoever joins now finds another seat, and joins.
+  // A process that joins now takes another slot.
   std::vector<std::shared_ptr<detail::BusCore>> others;
   for (int i = 0; i < 5; ++i) others.push_back(test::join(path.path(), {}));
   for (const auto& other : others) {

@@ -23,9 +23,10 @@ class Plant {
  public:
   explicit Plant(const std::string& at = "127.0.0.1:0")
       : handler_(handler_process(
-            place_.path(), handlers({{"echo", [](Context& c) { return answer(c, c.request()); }},
-                                     {"refuse", [](Context&) { return Status::reject(7, "no"); }},
-                                     {"odd \"name\"\\", [](Context&) { return Status::ok(); }}}))),
+            place_.path(),
+            handlers({{"echo", [](Context& c) { return answer(c, c.request()); }},
+                      {"refuse", [](Context&) { return Status::reject(7, "no"); }},
+                      {"odd \"name\"\\x0a\xc3\xbc", [](Context&) { return Status::ok(); }}}))),
         daemon_(place_.path(), {"--metrics", at}),
         bus_(open_when_served(place_.path(), "refuse")) {}
   void make_calls(int count) {
@@ -107,7 +108,7 @@ TEST_CASE("metrics agree with the traffic") {
   CHECK(sum < 2);
   CHECK(*value(text, "shmbus_round_trip_seconds_count") > 0);
   // A name that tries to break the format.
-  CHECK(value(text, "shmbus_command_up{command=\"odd \\\"name\\\"\\\\\"}") == 1);
+  CHECK(value(text, "shmbus_command_up{command=\"odd \\\"name\\\"\\\\\\\\x0a\xc3\xbc\"}") == 1);
 }
 
 TEST_CASE("metrics over HTTP: socket file, other pages, a bus that goes away") {

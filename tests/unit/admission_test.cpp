@@ -152,7 +152,7 @@ TEST_CASE("a link in /dev/shm is not followed", "[admission]") {
   ::unlink(link.c_str());
 }
 
-TEST_CASE("a link that leads nowhere is told as such, at once", "[admission]") {
+TEST_CASE("a link that leads nowhere is reported as such, at once", "[admission]") {
   test::TempFolder folder;
   const std::string link = folder.path() + "/bus";
   REQUIRE(::symlink("/no/such/file", link.c_str()) == 0);
@@ -162,7 +162,7 @@ TEST_CASE("a link that leads nowhere is told as such, at once", "[admission]") {
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(1));
 }
 
-TEST_CASE("a kernel without locks of descriptions is told as such", "[admission]") {
+TEST_CASE("a kernel without locks of descriptions is reported as such", "[admission]") {
   for (const int error_number : {EINVAL, ENOLCK, EPERM}) {
     test::TempBus bus;
     test::Child child([&] {

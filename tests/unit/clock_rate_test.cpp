@@ -20,7 +20,7 @@ namespace {
 constexpr double true_rate = 2.4e9;
 constexpr std::uint64_t ms = 1'000'000;
 
-/// A clock that moves when it is read, and a thread that loses the processor where it is told to.
+/// A clock that moves when it is read, and a thread that loses the processor at a chosen place.
 struct Machine {
   double now_ns = 1e12;
   std::vector<std::pair<int, int>> pauses;  ///< {reading, 0..2: before which of its three steps}

@@ -1,4 +1,4 @@
-// What a command name is: one definition, for everybody who takes one.
+// What a command name is: one definition for all users of one.
 #include "shmbus/name.hpp"
 
 #include "bus/watch.hpp"
@@ -77,7 +77,7 @@ TEST_CASE("names that are taken and names that are not", "[names]") {
   }
 }
 
-TEST_CASE("everybody who takes a name takes the same ones", "[names]") {
+TEST_CASE("all parts that take a name accept the same names", "[names]") {
   test::TempBus path;
   auto bus = Bus::open(path.path(), test::small_bus());
   REQUIRE_OK(bus);

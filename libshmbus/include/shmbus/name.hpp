@@ -5,7 +5,7 @@
 // Not in a name: NUL and the other control characters (U+0000 to U+001F, U+007F to U+009F), line
 // and paragraph separators, and the characters of the category "format", among them the
 // bidirectional overrides, joiners and other invisible ones, by which one name would look like
-// another. Spaces, quotes and '$' are allowed: whoever shows a name escapes it for where it is
+// another. Spaces, quotes and '$' are allowed: code that shows a name escapes it for where it is
 // shown.
 #pragma once
 

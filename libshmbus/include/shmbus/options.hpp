@@ -52,12 +52,12 @@ struct OpenOptions {
   std::uint32_t mode = 0;   ///< permissions of a new segment (0600); see `trust`
   std::int64_t group = -1;  ///< gid of a new segment; -1 leaves the process's own
   bool create = true;       ///< false: fail when there is no such bus
-  /// Whose bus is joined when there is one already. Whoever can write to a bus can command those
-  /// who serve on it, and anybody can make one in /dev/shm before this process does. By default a
-  /// bus is joined only if it belongs to this process's user or to root; a `mode` or `group` that
-  /// is given also bounds the permissions of one that is there. Anything else is not_permitted. A
-  /// uid: also the buses of that user, with the permissions that it chose. trust_anybody: every
-  /// bus.
+  /// Whose bus is joined when there is one already. A process that can write to a bus can send
+  /// commands to its handlers, and any user can make one in /dev/shm before this process does. By
+  /// default a bus is joined only if it belongs to this process's user or to root; a `mode` or
+  /// `group` that is given also bounds the permissions of one that is there. Anything else is
+  /// not_permitted. A uid: also the buses of that user, with the permissions that it chose.
+  /// trust_anybody: every bus.
   std::int64_t trust = trust_own_and_root;
   std::string_view label = {};  ///< shown by `shmbus ps`; the program's name by default
   Duration default_timeout{std::chrono::seconds(5)};  ///< of a new segment

@@ -214,6 +214,15 @@ class CallerCore {
   [[nodiscard]] bool fast_call(const PortLane* lane, Duration timeout) const noexcept {
     return fast(lane, timeout) && thread_->running == nullptr;
   }
+  struct FastCall {
+    std::uint64_t began;  ///< when, if it is timed, or 0
+    std::size_t bytes;    ///< of the request
+    bool ordered;         ///< it needs a ticket
+  };
+  template <class Load>
+  Result<std::size_t> end_fast_call(PortLane& lane, lane::Ticket ticket, const FastCall& call,
+                                    const Block& block, std::span<std::byte> reply,
+                                    Load load) noexcept;
   Result<std::size_t> call_fast(PortLane& lane, std::span<const std::byte> request,
                                 std::span<std::byte> reply) noexcept;
   [[gnu::noinline]] Result<std::size_t> call_by_block(PortLane& lane,

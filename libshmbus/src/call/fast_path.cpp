@@ -29,6 +29,41 @@ constexpr std::size_t whole_lines(std::size_t bytes) noexcept {
 
 }  // namespace
 
+/// A call that was just published, to its end. `block` holds its request, or is none; `load(bytes)`
+/// copies an answer of that size, which the reply has room for, out of where it lies.
+template <class Load>
+[[gnu::always_inline]] inline Result<std::size_t> CallerCore::end_fast_call(
+    PortLane& lane, Ticket ticket, const FastCall& call, const Block& block,
+    std::span<std::byte> reply, Load load) noexcept {
+  CallerLane& to = lane.lane;
+  if (call.ordered && !take_turn(lane, ticket)) [[unlikely]]
+    return not_registered();
+  wait::light_publisher_fence();  // SYNC lane.notice
+  if (to.notice_is_due()) [[unlikely]]
+    to.ring();
+  auto& counters = to.head().counters;
+  stats::add(counters.calls, 1);
+  stats::add(counters.bytes_out, call.bytes);
+  Deadline deadline(*bus_, std::uint64_t{0});
+  if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) [[unlikely]] {
+    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
+  }
+  if (call.began != 0) [[unlikely]]
+    record_round_trip(lane, ticket, call.began);
+  const auto answer = to.answer(ticket);
+  if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
+    return finish_call(lane, ticket, block, {}, reply);
+  }
+  load(answer.bytes);
+  if (!guard_->was_intact()) [[unlikely]]
+    return misuse();
+  stats::add(counters.bytes_in, answer.bytes);
+  to.release(ticket);
+  port_->release(block);
+  to.probe_answer(*record_, ticket, answer.bytes, ErrorKind::none);
+  return answer.bytes;
+}
+
 [[gnu::always_inline]] inline Result<std::size_t> CallerCore::call_fast(
     PortLane& lane, std::span<const std::byte> request, std::span<std::byte> reply) noexcept {
   CallerLane& to = lane.lane;
@@ -39,34 +74,11 @@ constexpr std::size_t whole_lines(std::size_t bytes) noexcept {
   const bool ordered = to.ordered();
   if (ordered && !to.inbox_has_room()) [[unlikely]]
     return call_in_span(request, reply, default_timeout, {});
-  const std::uint64_t began = stamp_if_due(lane);
-  const Ticket ticket = one_cell ? to.publish_cell(*record_, Phase::request, request, began)
-                                 : to.publish_pair(*record_, Phase::request, request, began);
-  if (ordered && !take_turn(lane, ticket)) [[unlikely]]
-    return not_registered();
-  wait::light_publisher_fence();  // SYNC lane.notice
-  if (to.notice_is_due()) [[unlikely]]
-    to.ring();
-  auto& counters = to.head().counters;
-  stats::add(counters.calls, 1);
-  stats::add(counters.bytes_out, request.size());
-  Deadline deadline(*bus_, std::uint64_t{0});
-  if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) [[unlikely]] {
-    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
-  }
-  if (began != 0) [[unlikely]]
-    record_round_trip(lane, ticket, began);
-  const auto answer = to.answer(ticket);
-  if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
-    return finish_call(lane, ticket, {}, {}, reply);
-  }
-  to.load_answer(ticket, reply.first(answer.bytes));
-  if (!guard_->was_intact()) [[unlikely]]
-    return misuse();
-  stats::add(counters.bytes_in, answer.bytes);
-  to.release(ticket);
-  to.probe_answer(*record_, ticket, answer.bytes, ErrorKind::none);
-  return answer.bytes;
+  const FastCall call{stamp_if_due(lane), request.size(), ordered};
+  const Ticket ticket = one_cell ? to.publish_cell(*record_, Phase::request, request, call.began)
+                                 : to.publish_pair(*record_, Phase::request, request, call.began);
+  return end_fast_call(lane, ticket, call, {}, reply,
+                       [&](std::size_t bytes) { to.load_answer(ticket, reply.first(bytes)); });
 }
 
 /// Request and reply in one block, each in a half of its own. The halves change places from call to
@@ -84,47 +96,23 @@ Result<std::size_t> CallerCore::call_by_block(PortLane& lane, std::span<const st
   if (!block) [[unlikely]]
     return call_in_span(request, reply, default_timeout, {});
   upper_half_ = far_reply && !upper_half_;
-  std::byte* const request_at = block->data + (upper_half_ ? half : 0);
   std::byte* const reply_at = block->data + (upper_half_ ? 0 : half);
   const auto half64 = static_cast<std::uint32_t>(half / payload::block_unit);
-  std::memcpy(request_at, request.data(), request.size());
-  const std::uint64_t began = stamp_if_due(lane);
+  std::copy(request.begin(), request.end(), block->data + (upper_half_ ? half : 0));
+  const FastCall call{stamp_if_due(lane), request.size(), ordered};
   const Ticket ticket = to.publish_block(
       *record_,
       {block->offset64, block->offset64 + (upper_half_ ? half64 : 0),
        static_cast<std::uint32_t>(request.size()), block->offset64 + (upper_half_ ? 0 : half64),
        far_reply ? static_cast<std::uint32_t>(reply.size()) : 0},
-      began);
-  if (ordered && !take_turn(lane, ticket)) [[unlikely]]
-    return not_registered();
-  wait::light_publisher_fence();  // SYNC lane.notice
-  if (to.notice_is_due()) [[unlikely]]
-    to.ring();
-  auto& counters = to.head().counters;
-  stats::add(counters.calls, 1);
-  stats::add(counters.bytes_out, request.size());
-  Deadline deadline(*bus_, std::uint64_t{0});
-  if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) [[unlikely]] {
-    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
-  }
-  if (began != 0) [[unlikely]]
-    record_round_trip(lane, ticket, began);
-  const auto answer = to.answer(ticket);
-  if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
-    return finish_call(lane, ticket, *block, {}, reply);
-  }
-  if (answer.bytes <= layout::inline_reply_bytes) {
-    to.load_answer(ticket, reply.first(answer.bytes));
-  } else {
-    std::memcpy(reply.data(), reply_at, answer.bytes);
-  }
-  if (!guard_->was_intact()) [[unlikely]]
-    return misuse();
-  stats::add(counters.bytes_in, answer.bytes);
-  to.release(ticket);
-  port_->release(*block);
-  to.probe_answer(*record_, ticket, answer.bytes, ErrorKind::none);
-  return answer.bytes;
+      call.began);
+  return end_fast_call(lane, ticket, call, *block, reply, [&](std::size_t bytes) {
+    if (bytes <= layout::inline_reply_bytes) {
+      to.load_answer(ticket, reply.first(bytes));
+    } else {
+      std::memcpy(reply.data(), reply_at, bytes);
+    }
+  });
 }
 
 Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
@@ -225,7 +213,7 @@ Result<std::size_t> CallerCore::send_many(std::span<const std::byte> requests, s
                                           Notify notify, Duration timeout) noexcept {
   if (each == 0 || requests.size() % each != 0) {
     return fail(ErrorKind::invalid_argument,
-                "send_many: the requests are not so many times `each` bytes");
+                "send_many: the size of `requests` is not a multiple of `each`");
   }
   const std::size_t wanted = requests.size() / each;
   std::size_t sent = 0;

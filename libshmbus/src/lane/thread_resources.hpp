@@ -24,7 +24,7 @@ struct PortLane {
   void* on_lost_user = nullptr;
   stats::Sampler sampler;          ///< which calls are timed
   std::uint64_t recorded_seq = 0;  ///< of the call that was recorded last because it was slow
-  std::uint64_t slow_wait_ns = 0;  ///< of a call that was slow, for whoever chooses between lanes
+  std::uint64_t slow_wait_ns = 0;  ///< of a call that was slow, for the choice between lanes
   bool retired = false;            ///< detached: look for another
   trace::OpenCalls open_calls;     ///< those that are traced
 };

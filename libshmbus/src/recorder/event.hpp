@@ -20,8 +20,8 @@ enum class Kind : std::uint8_t {
   caller_span = 2,  ///< a traced call, as its caller saw it; this and other spans: trace/record.hpp
   joined = 3,       ///< excerpt: Identity
   left = 4,         ///< excerpt: Identity
-  died = 5,         ///< found dead; written by whoever took its seat back. excerpt: Identity
-  registered = 6,   ///< a name, at an endpoint
+  died = 5,  ///< found dead; written by the process that took its slot back. excerpt: Identity
+  registered = 6,     ///< a name, at an endpoint
   unregistered = 7,   ///< the same, taken back
   told = 8,           ///< it had started this command when it died, and its caller was told
   gave_up = 9,        ///< a caller's call ended without an answer: outcome is its ErrorKind

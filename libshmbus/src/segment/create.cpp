@@ -177,7 +177,7 @@ Result<void> fill(int fd, const Location& location, const OpenOptions& options) 
     return system_error("remove the empty file, so that a new one is made: cannot reserve pages of",
                         location.path, errno);
   }
-  // In one piece, since the file has its name already: whoever sees a header sees all of it.
+  // In one piece, since the file has its name already: a process that sees a header sees all of it.
   layout::Header header = make_header(*geometry, options);
   header.magic = layout::magic;
   if (!write_at(fd, &header, sizeof header, 0)) {

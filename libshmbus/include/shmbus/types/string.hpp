@@ -18,7 +18,7 @@ namespace shmbus {
 ///   bool fits = name.assign(text);            false, and unchanged, when it does not fit
 ///   name = String<32>::truncate(text);        cut on purpose, never within a character of UTF-8
 ///
-/// Whoever reads one that a peer wrote gets at most N bytes, whatever its size field says.
+/// A reader of one that a peer wrote gets at most N bytes, whatever its size field says.
 template <std::size_t N>
 class String {
  public:
