@@ -28,8 +28,7 @@ inline constexpr const char* counted_name = "bench.count";
 class Pair {
  public:
   explicit Pair(const PairSetup& setup)
-      : bus_(
-            value_of("open", Bus::open(place_.path(), {.label = "bench", .timing = setup.timing}))),
+      : bus_(open(place_.path(), setup.timing)),
         server_(value_of("serve", bus_.serve(setup.serve))) {
     if (setup.policy) value_of("policy", bus_.set_policy(counted_name, *setup.policy));
   }
@@ -46,6 +45,10 @@ class Pair {
   }
 
  private:
+  static Bus open(const std::string& path, Timing timing) {
+    const RealTime while_clocks_are_compared;
+    return value_of("open", Bus::open(path, {.label = "bench", .timing = timing}));
+  }
   PrivateBus place_;
   Bus bus_;
   Server server_;

@@ -1,5 +1,5 @@
 #pragma once
-// A thread that does one job after the other, each when it is asked to, while whoever asks waits:
+// A thread that does one job after the other; the thread that asks for a job waits for its end:
 // the two never run at the same time. So caller and handler, which belong to two threads, can be
 // played in any order, also from a signal handler of one of them.
 

@@ -4,8 +4,7 @@
 //
 //   clocks     every instruction that reads the time-stamp counter gets a virtual time instead,
 //              which moves by a little for each look. So nothing happens because counting is slow.
-//   hand-over  behind the store that commits a call, the caller lets the handler's thread run it,
-//   so
+//   hand-over  behind the store that commits a call, the caller lets the handler's thread run it:
 //              it finds its answer at its first look. Where that is, differs with each build: it is
 //              found by single steps (the processor's trap flag; natively only), after each of
 //              which the handler's thread polls once.
@@ -25,6 +24,16 @@ using Offset = std::uintptr_t;
 
 /// Puts a virtual clock in the place of each of these instructions.
 void patch_clocks(const std::vector<Offset>& clocks);
+
+/// While one lives, the virtual time is the real counter: for what compares clocks, as opening a bus
+/// does.
+class RealTime {
+ public:
+  RealTime() noexcept;
+  RealTime(const RealTime&) = delete;
+  RealTime& operator=(const RealTime&) = delete;
+  ~RealTime();
+};
 
 /// Called where a call is committed; true when the handler ran it. In a signal handler.
 using HandOver = std::function<bool()>;
