@@ -39,6 +39,8 @@ void add_capacity_options(CLI::App& command, Capacities& c) {
           },
           "Size of one piece; a power of two (64K)")
       ->type_name("BYTES");
+  add(command, "--broadcasts", c.broadcasts, "Publishers of events, in all processes",
+      layout::broadcasts_default);
 }
 
 void add_quota_options(CLI::App& command, Quotas& q) {
@@ -59,7 +61,7 @@ bool any_given(const Quotas& q) noexcept {
 
 bool any_given(const Capacities& c) noexcept {
   return (c.participants | c.names | c.endpoints | c.lanes | c.cells_per_lane | c.inbox_slots |
-          c.extents | c.extent_bytes) != 0;
+          c.extents | c.extent_bytes | c.broadcasts) != 0;
 }
 
 }  // namespace shmbus::cli

@@ -20,6 +20,7 @@ struct Options {
 };
 
 bool wanted(const inspect::NameInfo& name, const Options& options) {
+  if (layout::BindingWord{name.binding_bits}.is_event()) return false;  // among the topics
   if (!is_published(name)) return false;
   return options.all || name.state != inspect::NameState::unregistered;
 }
@@ -42,6 +43,8 @@ void print_json_list(const Rated& rated, const Options& options) {
   for (const std::size_t i : selection(rated.snapshot, options)) {
     out["names"].push_back(name_json(rated.snapshot.names[i], rated.per_s[i]));
   }
+  out["events"] = nlohmann::json::array();
+  for (const auto& topic : rated.snapshot.topics) out["events"].push_back(topic_json(topic));
   print_json(out);
 }
 
@@ -74,6 +77,44 @@ void print_table(const Rated& rated, const Options& options) {
   if (on_terminal()) fmt::print("{}\n", styled(summary_line(rated.snapshot), Style::dim));
 }
 
+std::string publishers_cell(const inspect::TopicInfo& topic) {
+  std::string text;
+  for (const auto& publisher : topic.publishers) {
+    if (publisher.pid == 0) continue;
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", printable(publisher.label),
+                        publisher.pid);
+  }
+  return text.empty() ? "-" : text;
+}
+
+void print_topics(const inspect::Snapshot& snapshot) {
+  if (snapshot.topics.empty()) return;
+  Table table({{"EVENT"},
+               {"PUBLISHERS"},
+               {"PUBLISHED", Align::right},
+               {"SUBSCRIBERS", Align::right},
+               {"BEHIND", Align::right},
+               {"MISSED", Align::right}});
+  for (const auto& topic : snapshot.topics) {
+    std::uint64_t published = 0;
+    std::uint64_t behind = 0;
+    std::uint64_t missed = 0;
+    for (const auto& publisher : topic.publishers) published += publisher.published;
+    for (const auto& subscriber : topic.subscribers) {
+      behind = std::max(behind, subscriber.behind);
+      missed += subscriber.missed;
+    }
+    const std::string missed_text = format_count(missed);
+    table.add({printable(topic.name),
+               publishers_cell(topic),
+               format_count(published),
+               std::to_string(topic.subscribers.size()),
+               format_count(behind),
+               {missed_text, missed == 0 ? Style::plain : Style::warn}});
+  }
+  fmt::print("\n{}", table.text());
+}
+
 int run_ls(const Context& context, const Options& options) {
   const auto reader = value_or_fail(inspect::Reader::open(context.bus));
   if (options.names_only) {
@@ -81,6 +122,7 @@ int run_ls(const Context& context, const Options& options) {
     for (const std::size_t i : selection(snapshot, options)) {
       fmt::print("{}\n", printable(snapshot.names[i].name));
     }
+    for (const auto& topic : snapshot.topics) fmt::print("{}\n", printable(topic.name));
     return exit_ok;
   }
   const Rated rated = rated_snapshot(reader);
@@ -88,6 +130,7 @@ int run_ls(const Context& context, const Options& options) {
     print_json_list(rated, options);
   } else {
     print_table(rated, options);
+    print_topics(rated.snapshot);
   }
   return exit_ok;
 }
@@ -96,8 +139,9 @@ int run_ls(const Context& context, const Options& options) {
 
 void add_ls(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  auto& command = add_command(app, context, "ls", "List the names: owner, state, counters, latency",
-                              [&context, options] { return run_ls(context, *options); });
+  auto& command =
+      add_command(app, context, "ls", "List commands and events: owner, state, counters",
+                  [&context, options] { return run_ls(context, *options); });
   command.add_flag("--all", options->all, "Names that nobody has registered now, too");
   command.add_flag("--names", options->names_only, "Only the names, one a line");
 }

@@ -14,6 +14,8 @@ void add_heat(CLI::App& app, Context& context);
 void add_hist(CLI::App& app, Context& context);
 void add_call(CLI::App& app, Context& context);
 void add_send(CLI::App& app, Context& context);
+void add_publish(CLI::App& app, Context& context);
+void add_listen(CLI::App& app, Context& context);
 void add_create(CLI::App& app, Context& context);
 void add_layout(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);

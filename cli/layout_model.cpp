@@ -1,6 +1,8 @@
 #include "cli/layout_model.hpp"
 
+#include "cli/layout_shape.hpp"
 #include "layout/endpoint.hpp"
+#include "layout/event_words.hpp"
 #include "layout/header.hpp"
 #include "layout/lane.hpp"
 #include "layout/limits.hpp"
@@ -12,16 +14,6 @@
 #include "layout/status_code.hpp"
 #include "layout/words.hpp"
 #include "shmbus/command.hpp"
-
-// offsetof needs the name of the field, and nothing but a macro has that.
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
-#define FIELD(type, member) \
-  Field { #member, offsetof(layout::type, member), sizeof(layout::type::member) }
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
-#define SHAPE(type, ...)                                                \
-  Shape {                                                               \
-#type, sizeof(layout::type), alignof(layout::type), { __VA_ARGS__ } \
-  }
 
 namespace shmbus::cli {
 namespace {
@@ -39,7 +31,8 @@ std::vector<Shape> bus_structs() {
       SHAPE(Capacities, FIELD(Capacities, participants), FIELD(Capacities, names),
             FIELD(Capacities, endpoints), FIELD(Capacities, lanes),
             FIELD(Capacities, cells_per_lane), FIELD(Capacities, inbox_slots),
-            FIELD(Capacities, extents), FIELD(Capacities, extent_bytes)),
+            FIELD(Capacities, extents), FIELD(Capacities, extent_bytes),
+            FIELD(Capacities, broadcasts), FIELD(Capacities, spare)),
       SHAPE(Quotas, FIELD(Quotas, participants), FIELD(Quotas, endpoints), FIELD(Quotas, names),
             FIELD(Quotas, lanes), FIELD(Quotas, extents)),
       SHAPE(Participant, FIELD(Participant, state), FIELD(Participant, pid),
@@ -246,6 +239,9 @@ std::vector<NamedRegion> regions_of(const layout::Geometry& g) {
           {"inboxes", g.inboxes},
           {"lane_words", g.lane_words},
           {"extent_words", g.extent_words},
+          {"topics", g.topics},
+          {"broadcast_words", g.broadcast_words},
+          {"broadcasts", g.broadcasts},
           {"bus_events", g.bus_events},
           {"published_bus", g.published_bus},
           {"published_names", g.published_names},
@@ -261,8 +257,8 @@ std::vector<NamedRegion> regions_of(const layout::Geometry& g) {
 
 std::vector<Shape> shared_structs() {
   std::vector<Shape> all;
-  for (auto& group :
-       {bus_structs(), endpoint_structs(), lane_structs(), stats_structs(), recorder_structs()}) {
+  for (auto& group : {bus_structs(), endpoint_structs(), lane_structs(), event_structs(),
+                      stats_structs(), recorder_structs()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;
@@ -271,6 +267,7 @@ std::vector<Shape> shared_structs() {
 std::vector<PackedWord> packed_words() {
   auto all = ownership_words();
   for (auto& word : traffic_words()) all.push_back(word);
+  for (auto& word : event_words()) all.push_back(word);
   for (auto& word : policy_words()) all.push_back(word);
   return all;
 }
@@ -296,6 +293,15 @@ std::vector<Number> format_numbers() {
           {"LaneState::allocating", number(LaneState::allocating)},
           {"LaneState::attached", number(LaneState::attached)},
           {"LaneState::orphan", number(LaneState::orphan)},
+          {"BindingWord::event", BindingWord::event},
+          {"BroadcastState::allocating", number(BroadcastState::allocating)},
+          {"BroadcastState::attached", number(BroadcastState::attached)},
+          {"BroadcastState::retired", number(BroadcastState::retired)},
+          {"BroadcastState::releasing", number(BroadcastState::releasing)},
+          {"BroadcastState::evicting", number(BroadcastState::evicting)},
+          {"SubscriberMode::joining", number(SubscriberMode::joining)},
+          {"SubscriberMode::skip", number(SubscriberMode::skip)},
+          {"SubscriberMode::hold", number(SubscriberMode::hold)},
           {"LaneMode::hot", number(LaneMode::hot)},
           {"LaneMode::ordered", number(LaneMode::ordered)},
           {"ParticipantState::alive", number(ParticipantState::alive)},

@@ -51,4 +51,8 @@ std::vector<Shape> shared_structs();
 std::vector<PackedWord> packed_words();
 std::vector<Number> format_numbers();
 
+/// Of events; part of the lists above.
+std::vector<Shape> event_structs();
+std::vector<PackedWord> event_words();
+
 }  // namespace shmbus::cli

@@ -10,11 +10,12 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error, not the end
   using namespace shmbus::cli;
   constexpr std::array commands{
-      add_buses,  add_ls,     add_describe, add_ps,         add_top,          add_heat,
-      add_hist,   add_watch,  add_trace,    add_call,       add_send,         add_create,
-      add_layout, add_doctor, add_gc,       add_rm,         add_bench,        add_gen,
-      add_tap,    add_record, add_replay,   add_postmortem, add_host,         add_plugins,
-      add_reload, add_policy, add_route,    add_probe,      add_plugin_trial, add_completions,
+      add_buses,        add_ls,          add_describe, add_ps,     add_top,    add_heat,
+      add_hist,         add_watch,       add_trace,    add_call,   add_send,   add_publish,
+      add_listen,       add_create,      add_layout,   add_doctor, add_gc,     add_rm,
+      add_bench,        add_gen,         add_tap,      add_record, add_replay, add_postmortem,
+      add_host,         add_plugins,     add_reload,   add_policy, add_route,  add_probe,
+      add_plugin_trial, add_completions,
   };
   return run(argc, argv, commands);
 }

@@ -46,7 +46,36 @@ nlohmann::json capacities_json(const layout::Capacities& c) {
           {"cells_per_lane", c.cells_per_lane},
           {"inbox_slots", c.inbox_slots},
           {"extents", c.extents},
-          {"extent_bytes", c.extent_bytes}};
+          {"extent_bytes", c.extent_bytes},
+          {"broadcasts", c.broadcasts}};
+}
+
+nlohmann::json topic_json(const inspect::TopicInfo& topic) {
+  nlohmann::json out{{"name", topic.name},
+                     {"publishers", nlohmann::json::array()},
+                     {"subscribers", nlohmann::json::array()}};
+  for (const auto& info : topic.publishers) {
+    out["publishers"].push_back({{"label", info.label},
+                                 {"pid", info.pid},
+                                 {"published", info.published},
+                                 {"bytes", info.bytes},
+                                 {"oldest", info.oldest},
+                                 {"keep", info.keep},
+                                 {"slots", info.slots},
+                                 {"slot_bytes", info.slot_bytes},
+                                 {"waits", info.waits},
+                                 {"wait_ns", info.wait_ns},
+                                 {"refused", info.refused}});
+  }
+  for (const auto& info : topic.subscribers) {
+    out["subscribers"].push_back({{"label", info.label},
+                                  {"pid", info.pid},
+                                  {"holds", info.word.holds()},
+                                  {"delivered", info.delivered},
+                                  {"missed", info.missed},
+                                  {"behind", info.behind}});
+  }
+  return out;
 }
 
 nlohmann::json bus_json(const inspect::Snapshot& snapshot) {

@@ -17,6 +17,7 @@ Cell state_cell(inspect::NameState state);
 std::string quantile_text(const stats::Counts& counts, double share);
 
 nlohmann::json bus_json(const inspect::Snapshot& snapshot);
+nlohmann::json topic_json(const inspect::TopicInfo& topic);
 nlohmann::json name_json(const inspect::NameInfo& name, double per_s);
 nlohmann::json participant_json(const inspect::ParticipantInfo& info);
 nlohmann::json finding_json(const inspect::Finding& finding);

@@ -23,7 +23,7 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 warns of impossible sizes inside std::string and memcpy once they are inlined (PR105329,
   # PR105651); the clang build and GCC 13 keep these warnings.
-  add_compile_options(-Wno-stringop-overflow -Wno-restrict -Wno-array-bounds)
+  add_compile_options(-Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict -Wno-array-bounds)
 endif()
 if(SHMBUS_WERROR)
   add_compile_options(-Werror)

@@ -71,6 +71,7 @@ void add_capacities(CLI::App& app, Capacities& capacities) {
            Entry{"--inbox", &Capacities::inbox_slots, "tickets of one server"},
            Entry{"--extents", &Capacities::extents, "pieces of payload memory"},
            Entry{"--extent-bytes", &Capacities::extent_bytes, "size of one piece"},
+           Entry{"--broadcasts", &Capacities::broadcasts, "publishers of events"},
        }) {
     app.add_option(entry.name, capacities.*entry.field, entry.help)->group("Capacities");
   }

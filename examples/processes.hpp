@@ -20,8 +20,16 @@ class Process {
     _exit(body());
   }
   ~Process() {
+    if (pid_ < 0) return;
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
+  }
+  /// Until it has ended: its exit code, 1 for one that was killed.
+  int wait() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   }
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

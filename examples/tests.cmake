@@ -61,6 +61,8 @@ add_example_test(nested ${pair} "no trip in time, room of trip 7 released" - nes
 set_tests_properties("examples:nested" PROPERTIES LABELS "examples;context")
 add_example_test(group ${pair} "1000 answers, sum of squares 333833500" - group)
 set_tests_properties(examples:group PROPERTIES LABELS "examples;groups")
+add_example_test(feed ${pair} "each reader accounts for 20000 prices" - feed)
+set_tests_properties(examples:feed PROPERTIES LABELS "examples;events")
 add_example_test("watch names" ${pair} "clock: gone, there, gone" - watch_names)
 set_tests_properties("examples:watch names" PROPERTIES LABELS "examples;availability")
 add_example_test(tracing ${pair} "stock.take ran in the trace of the request" - tracing)

@@ -123,6 +123,7 @@ std::vector<Finding> examine_bus(const Snapshot& snapshot) {
   check_endpoints(snapshot, out);
   check_lanes(snapshot, out);
   check_extents(snapshot, out);
+  check_topics(snapshot, out);
   check_names(snapshot, out);
   check_policies(snapshot, out);
   check_recorder(snapshot, out);

@@ -3,6 +3,7 @@
 // already been freed is an error, since nobody would ever find it.
 #include "inspect/doctor_parts.hpp"
 #include "layout/endpoint.hpp"
+#include "layout/event_words.hpp"
 
 namespace shmbus::inspect {
 namespace {
@@ -138,7 +139,13 @@ void check_endpoints(const Snapshot& snapshot, std::vector<Finding>& out) {
 void check_extents(const Snapshot& snapshot, std::vector<Finding>& out) {
   const auto& usage = snapshot.extents;
   for (std::size_t i = 0; i < usage.holder.size(); ++i) {
-    const auto standing = snapshot.standing(usage.holder[i]);
+    const layout::Party holder = usage.holder[i];
+    // The events of a broadcast lane; which lanes there are, the header says.
+    if (holder.index() == layout::broadcast_party_index &&
+        holder.epoch() <= snapshot.bus.header.capacities.broadcasts) {
+      continue;
+    }
+    const auto standing = snapshot.standing(holder);
     if (standing != Standing::gone && standing != Standing::impossible) continue;
     out.push_back({Severity::error, "extent-holder", "extent " + std::to_string(i),
                    "is leased to " + party_text(usage.holder[i]) + ", who is no participant",

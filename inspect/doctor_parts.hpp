@@ -9,6 +9,7 @@ void check_seats(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_endpoints(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_lanes(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_extents(const Snapshot& snapshot, std::vector<Finding>& out);
+void check_topics(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_names(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_policies(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_recorder(const Snapshot& snapshot, std::vector<Finding>& out);

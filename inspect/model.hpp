@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "layout/event_words.hpp"
 #include "layout/header.hpp"
 #include "layout/words.hpp"
 #include "stats/histogram.hpp"
@@ -180,6 +181,44 @@ struct NameInfo {
   Standing changing_standing = Standing::nobody;
 };
 
+/// A publisher of events, or the last events of one that has left.
+struct PublisherInfo {
+  std::uint32_t lane = 0;
+  layout::BroadcastWord word;
+  Standing standing = Standing::nobody;  ///< of the publisher
+  std::string label;
+  std::uint32_t pid = 0;  ///< 0: it has left or died
+  std::uint64_t published = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t oldest = 0;  ///< that can still be read
+  std::uint32_t slots = 0;
+  std::uint32_t slot_bytes = 0;
+  std::uint32_t keep = 0;
+  std::uint32_t extents = 0;
+  std::uint64_t waits = 0;  ///< for subscribers that hold
+  std::uint64_t wait_ns = 0;
+  std::uint64_t refused = 0;
+};
+
+struct SubscriberInfo {
+  std::uint32_t place = 0;
+  layout::SubscriberWord word;
+  Standing standing = Standing::nobody;
+  std::string label;
+  std::uint32_t pid = 0;
+  std::uint64_t delivered = 0;  ///< sums over all publishers that are there
+  std::uint64_t missed = 0;
+  std::uint64_t behind = 0;
+};
+
+/// A name that is an event's.
+struct TopicInfo {
+  std::uint32_t record = 0;
+  std::string name;
+  std::vector<PublisherInfo> publishers;
+  std::vector<SubscriberInfo> subscribers;
+};
+
 /// One ring of the flight recorder, or the tap. See snapshot_recorder.cpp for what is judged.
 struct RecorderInfo {
   std::optional<std::uint32_t> seat;  ///< nothing: the tap
@@ -204,6 +243,7 @@ struct Snapshot {
   std::vector<LaneInfo> lanes;                ///< all that are not free
   std::vector<std::uint32_t> bad_free_lanes;  ///< "free", and yet somebody's
   ExtentUsage extents;
+  std::vector<TopicInfo> topics;              ///< by record
   std::vector<std::uint64_t> bad_name_slots;  ///< slots that name no record
   std::vector<RecorderInfo> recorder;         ///< by seat, then the tap; only for the doctor
   std::uint64_t tap_wish_ns = 0;              ///< so long from now on; only for the doctor

@@ -136,6 +136,7 @@ Snapshot take_snapshot(const Reader& reader) {
   read_extents(reader, out);
   read_endpoints(reader, out);
   read_names(reader, out, depth_by_name);
+  read_topics(reader, out);
   const auto count = [&](Party party, std::uint32_t ParticipantInfo::*member) {
     if (const auto* found = out.participant(party)) {
       auto& info = out.participants[static_cast<std::size_t>(found - out.participants.data())];

@@ -18,6 +18,8 @@ void read_endpoints(const Reader& reader, Snapshot& out);
 /// `depth_by_name[i]`: commands of name record i that wait or are under way.
 void read_lanes(const Reader& reader, Snapshot& out, std::vector<std::uint32_t>& depth_by_name);
 void read_extents(const Reader& reader, Snapshot& out);
+/// After the names.
+void read_topics(const Reader& reader, Snapshot& out);
 void read_names(const Reader& reader, Snapshot& out,
                 const std::vector<std::uint32_t>& depth_by_name);
 

@@ -25,8 +25,8 @@ using Offset = std::uintptr_t;
 /// Puts a virtual clock in the place of each of these instructions.
 void patch_clocks(const std::vector<Offset>& clocks);
 
-/// While one lives, the virtual time is the real counter: for what compares clocks, as opening a bus
-/// does.
+/// While one lives, the virtual time is the real counter: for what compares clocks, as opening a
+/// bus does.
 class RealTime {
  public:
   RealTime() noexcept;

@@ -26,7 +26,7 @@ def layout(root):
         "participants": count["participants"], "names": count["name_records"],
         "endpoints": count["endpoints"], "lanes": count["lanes"], "extents": count["extents"],
         "extent_kib": str(regions["extents"][0] // 1024),
-        "inbox": str(regions["inboxes"][0] // 8),
+        "inbox": str(regions["inboxes"][0] // 8), "broadcasts": count["broadcasts"],
     }
 
 
@@ -43,9 +43,9 @@ def rules(root):
     return [
         (r"[Tt]he default bus (?:has|takes|is) ([\d.]+) MiB", [size["mib"]]),
         (r"\((\d+) participants, (\d+) names, (\d+) endpoints, (\d+) lanes of \d+ cells, inboxes of (\d+), "
-         r"(\d+) extents of (\d+) KiB\)",
+         r"(\d+) broadcast lanes, (\d+) extents of (\d+) KiB\)",
          [size[key] for key in
-          ("participants", "names", "endpoints", "lanes", "inbox", "extents", "extent_kib")]),
+          ("participants", "names", "endpoints", "lanes", "inbox", "broadcasts", "extents", "extent_kib")]),
         (r"^/dev/shm/shmbus\.\w+ +([\d.]+) MiB +\d+ of (\d+) participants +\d+ of (\d+) extents",
          [size["mib"], size["participants"], size["extents"]]),
         (r"one of \[?(\d+) (?:errors|kinds)\b", [errors]),

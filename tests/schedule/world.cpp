@@ -29,7 +29,9 @@ constexpr layout::Capacities tiny{.participants = 6,
                                   .cells_per_lane = 4,
                                   .inbox_slots = 8,
                                   .extents = 2,
-                                  .extent_bytes = 4096};
+                                  .extent_bytes = 4096,
+                                  .broadcasts = 1,
+                                  .spare = 0};
 
 [[noreturn]] void give_up(const char* what) {
   std::perror(what);

@@ -50,7 +50,7 @@ INCLUDES = (
 LADDER = (
     ("base",), ("layout",), ("os",), ("segment",), ("attach",), ("words",), ("stats",),
     ("recorder",), ("recovery",), ("schema",), ("trace",), ("lane",), ("session",), ("policy",),
-    ("names",), ("call", "serve"), ("bus",), ("capi",),
+    ("names",), ("call", "serve", "events"), ("bus",), ("capi",),
 )
 STEP = {folder: step for step, folders in enumerate(LADDER) for folder in folders}
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "layout/broadcast.hpp"
 #include "layout/endpoint.hpp"
 #include "layout/lane.hpp"
 #include "layout/limits.hpp"
@@ -25,7 +26,8 @@ std::vector<Region> regions_of(const Geometry& g) {
   return {g.participants, g.name_slots, g.name_records,  g.endpoints,       g.inboxes,
           g.lane_words,   g.lanes,      g.extent_words,  g.schemas,         g.name_stats,
           g.lane_latency, g.bus_events, g.published_bus, g.published_names, g.policies,
-          g.recorder,     g.tap,        g.extents};
+          g.recorder,     g.tap,        g.extents,       g.topics,          g.broadcast_words,
+          g.broadcasts};
 }
 
 /// The view of a segment takes a region's stride to be the size of what lies in it.
@@ -37,6 +39,9 @@ void check_strides(const Geometry& g) {
   REQUIRE(g.inboxes.stride == sizeof(Word64) * g.capacities.inbox_slots);
   REQUIRE(g.lane_words.stride == sizeof(Word64));
   REQUIRE(g.extent_words.stride == sizeof(Word64));
+  REQUIRE(g.topics.stride == sizeof(Topic));
+  REQUIRE(g.broadcast_words.stride == sizeof(Word64));
+  REQUIRE(g.broadcasts.stride == sizeof(Broadcast));
   REQUIRE(g.schemas.stride == sizeof(SchemaRecord));
   REQUIRE(g.policies.stride == sizeof(PolicyRecord));
   REQUIRE(g.name_stats.stride == sizeof(NameStats));
@@ -82,12 +87,13 @@ TEST_CASE("any permitted capacities are laid out without overlap", "[geometry]")
   const auto between = [&](std::uint32_t low, std::uint32_t high) {
     return low + static_cast<std::uint32_t>(random() % (high - low + 1ULL));
   };
-  check_layout(*compute_geometry({2, 1, 1, 1, 4, 8, 1, 4096}));
+  check_layout(*compute_geometry({2, 1, 1, 1, 4, 8, 1, 4096, 1, 0}));
   for (int i = 0; i < 2'000; ++i) {
     const Capacities c{between(2, participants_max), between(1, names_max),
                        between(1, endpoints_max),    between(1, lanes_max),
                        1U << between(2, 8),          1U << between(3, 16),
-                       between(1, extents_max),      1U << between(12, 20)};
+                       between(1, extents_max),      1U << between(12, 20),
+                       between(1, broadcasts_max),   0};
     REQUIRE(first_bad_capacity(c).empty());
     const auto g = compute_geometry(c);
     if (!g) continue;  // above the largest segment; checked below

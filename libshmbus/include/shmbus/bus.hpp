@@ -23,6 +23,7 @@
 
 #include "shmbus/caller.hpp"
 #include "shmbus/error.hpp"
+#include "shmbus/event.hpp"
 #include "shmbus/export.hpp"
 #include "shmbus/name_watch.hpp"
 #include "shmbus/options.hpp"
@@ -57,6 +58,31 @@ class SHMBUS_API Bus {
     auto raw = caller(C::name, options, schema_of<C>);
     if (!raw) return tl::unexpected<Error>(raw.error());
     return Caller<C>(std::move(*raw));
+  }
+
+  /// Publishes events of that name. The publisher goes on in the lane of one that left or died, if
+  /// there is one of the same size. already_registered when the name is a command's; limit_reached
+  /// names the capacity that is used up.
+  [[nodiscard]] Result<RawPublisher> publisher(CommandName name,
+                                               const PublisherOptions& options = {},
+                                               const Schema& schema = {}) noexcept;
+  /// The same for a known type: type_mismatch when the name has another.
+  template <class E>
+  [[nodiscard]] Result<Publisher<E>> publisher(const PublisherOptions& options = {}) noexcept {
+    auto raw = publisher(E::name, options, event_schema_of<E>);
+    if (!raw) return tl::unexpected<Error>(raw.error());
+    return Publisher<E>(std::move(*raw));
+  }
+
+  /// Reads the events of that name, of all publishers. There need not be any yet.
+  [[nodiscard]] Result<RawSubscriber> subscribe(CommandName name,
+                                                const SubscriberOptions& options = {},
+                                                const Schema& schema = {}) noexcept;
+  template <class E>
+  [[nodiscard]] Result<Subscriber<E>> subscribe(const SubscriberOptions& options = {}) noexcept {
+    auto raw = subscribe(E::name, options, event_schema_of<E>);
+    if (!raw) return tl::unexpected<Error>(raw.error());
+    return Subscriber<E>(std::move(*raw));
   }
 
   /// Returns once a live handler has the name; timed_out otherwise.

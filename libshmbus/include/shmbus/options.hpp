@@ -22,8 +22,9 @@ struct Capacities {
   std::uint32_t lanes = 0;           ///< pairs of caller thread and server (256)
   std::uint32_t cells_per_lane = 0;  ///< outstanding commands of one lane; a power of two (64)
   std::uint32_t inbox_slots = 0;     ///< tickets of one server; a power of two (512)
-  std::uint32_t extents = 0;         ///< pieces of payload memory (44)
+  std::uint32_t extents = 0;         ///< pieces of payload memory (42)
   std::uint32_t extent_bytes = 0;    ///< size of one; a power of two (64 KiB)
+  std::uint32_t broadcasts = 0;      ///< publishers of events, in all processes (16)
 };
 
 /// How much of a bus one user (uid) may hold at a time, all its processes together. 0: as much as

@@ -6,6 +6,7 @@
 #include "shmbus/command.hpp"
 #include "shmbus/error.hpp"
 #include "shmbus/errors.hpp"
+#include "shmbus/event.hpp"
 #include "shmbus/log.hpp"
 #include "shmbus/middleware.hpp"
 #include "shmbus/name_watch.hpp"

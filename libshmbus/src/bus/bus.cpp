@@ -6,6 +6,8 @@
 
 #include "bus/watch.hpp"
 #include "call/caller_core.hpp"
+#include "events/publisher_core.hpp"
+#include "events/subscriber_core.hpp"
 #include "os/futex.hpp"
 #include "recovery/endpoint.hpp"
 #include "recovery/live_place.hpp"
@@ -65,6 +67,31 @@ Result<RawCaller> Bus::caller(CommandName name, const CallerOptions& options,
     detail::CallerRef reference(caller.get(), &caller->count);
     (void)caller.release();  // the references count from here on
     return RawCaller(std::move(reference));
+  });
+}
+
+Result<RawPublisher> Bus::publisher(CommandName name, const PublisherOptions& options,
+                                    const Schema& schema) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_bus());
+  if (!core_->attachment().intact()) return core_->not_intact();
+  return detail::without_throwing([&]() -> Result<RawPublisher> {
+    auto core = detail::PublisherCore::open(core_, name, options, schema);
+    if (!core) return tl::unexpected<Error>(core.error());
+    return RawPublisher(
+        std::unique_ptr<detail::PublisherCore, detail::ClosePublisher>(core->release()));
+  });
+}
+
+Result<RawSubscriber> Bus::subscribe(CommandName name, const SubscriberOptions& options,
+                                     const Schema& schema) noexcept {
+  if (!core_) return tl::unexpected<Error>(empty_bus());
+  if (!core_->attachment().intact()) return core_->not_intact();
+  if (auto sound = detail::check(options); !sound) return tl::unexpected<Error>(sound.error());
+  return detail::without_throwing([&]() -> Result<RawSubscriber> {
+    auto core = detail::SubscriberCore::open(core_, name, options, schema);
+    if (!core) return tl::unexpected<Error>(core.error());
+    return RawSubscriber(
+        std::unique_ptr<detail::SubscriberCore, detail::CloseSubscriber>(core->release()));
   });
 }
 

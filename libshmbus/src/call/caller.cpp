@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "call/caller_core.hpp"
-#include "call/empty_handle.hpp"
+#include "session/empty_handle.hpp"
 
 namespace shmbus {
 

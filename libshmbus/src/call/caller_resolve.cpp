@@ -171,6 +171,10 @@ void CallerCore::adopt_lane() noexcept {
 tl::unexpected<Error> CallerCore::not_registered() const noexcept {
   if (!bus().guard->was_intact()) return misuse();
   Error error{ErrorKind::not_registered, 0, 0, {}};
+  if (record_ && names::is_event(bus().view, *record_)) {
+    error.message.append("'").append(name_.text).append("' is an event: subscribe to it");
+    return tl::unexpected<Error>(error);
+  }
   error.message.append("no live handler is registered for '").append(name_.text).append("' on ");
   error.message.append(port_->bus().path());
   error.message.append("; start it, or ask to wait (WhenVacant::wait, wait_until_available)");

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "call/caller_core.hpp"
-#include "call/empty_handle.hpp"
+#include "session/empty_handle.hpp"
 #include "layout/limits.hpp"
 #include "session/core.hpp"
 #include "stats/histogram.hpp"

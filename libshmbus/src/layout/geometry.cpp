@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "layout/broadcast.hpp"
 #include "layout/endpoint.hpp"
 #include "layout/lane.hpp"
 #include "layout/limits.hpp"
@@ -56,6 +57,7 @@ std::string_view first_bad_capacity(const Capacities& c) noexcept {
       !std::has_single_bit(c.extent_bytes)) {
     return "extent_bytes";
   }
+  if (!within(c.broadcasts, 1, broadcasts_max)) return "broadcasts";
   return {};
 }
 
@@ -71,6 +73,9 @@ std::optional<Geometry> compute_geometry(const Capacities& c) noexcept {
   g.inboxes = placer.place(sizeof(Word64) * c.inbox_slots, c.endpoints);
   g.lane_words = placer.place(sizeof(Word64), c.lanes);
   g.extent_words = placer.place(sizeof(Word64), c.extents);
+  g.topics = placer.place(sizeof(Topic), c.names);
+  g.broadcast_words = placer.place(sizeof(Word64), c.broadcasts);
+  g.broadcasts = placer.place(sizeof(Broadcast), c.broadcasts);
   g.bus_events = placer.place(sizeof(BusEvents), 1);
   g.published_bus = placer.place(sizeof(PublishedBus), 1);
   g.published_names = placer.place(sizeof(PublishedName), c.names);

@@ -29,6 +29,9 @@ struct Geometry {
   Region lane_words;  ///< the directory
   Region lanes;
   Region extent_words;  ///< the lease table
+  Region topics;           ///< one for each name
+  Region broadcast_words;  ///< the directory of broadcast lanes
+  Region broadcasts;
   Region schemas;       ///< one for each name
   Region policies;      ///< one for each name
   Region name_stats;

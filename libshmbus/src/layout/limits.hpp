@@ -20,6 +20,9 @@ inline constexpr std::uint32_t lanes_max = 65535;        // 16-bit index in a ti
 inline constexpr std::uint32_t cells_per_lane_min = 4;
 inline constexpr std::uint32_t cells_per_lane_max = 256;  // one cancel bit each
 inline constexpr std::uint32_t inbox_slots_max = 65536;
+inline constexpr std::uint32_t broadcasts_max = 4095;  // 12-bit index in an extent's lease
+inline constexpr std::uint32_t event_slots_max = 8192;
+inline constexpr std::uint32_t subscribers_max = 16;  // of one topic
 inline constexpr std::uint32_t extents_max = 65535;
 inline constexpr std::uint32_t extent_bytes_min = 4096;
 inline constexpr std::uint32_t extent_bytes_max = 1U << 30;
@@ -40,7 +43,8 @@ inline constexpr std::uint32_t endpoints_default = 64;
 inline constexpr std::uint32_t lanes_default = 256;
 inline constexpr std::uint32_t cells_per_lane_default = 64;
 inline constexpr std::uint32_t inbox_slots_default = 512;
-inline constexpr std::uint32_t extents_default = 44;
+inline constexpr std::uint32_t broadcasts_default = 16;
+inline constexpr std::uint32_t extents_default = 42;
 inline constexpr std::uint32_t extent_bytes_default = 64 * 1024;
 
 }  // namespace shmbus::layout

@@ -16,6 +16,8 @@
 //   NameSlotWord  tag 32 | record + 1                                    CAS, once
 //   TicketWord    turn 32 | lane 16 | tag 16                             CAS (producers), owner
 //
+// Those of events: event_words.hpp.
+//
 // Everything here is a plain value: loading, checking and storing happen where the word is used.
 #pragma once
 
@@ -218,6 +220,7 @@ struct BindingWord {
   std::uint64_t bits = none;
 
   static constexpr std::uint32_t none = 0xFFF;
+  static constexpr std::uint32_t event = 0xFFE;  ///< the name is that of an event, for ever
   static constexpr std::uint64_t news_mask = 0x3FFFFFULL << 26U;
   static constexpr std::uint32_t group = 1;    ///< others may join
   static constexpr std::uint32_t leaving = 2;  ///< finishes what is queued there, takes no more
@@ -243,7 +246,8 @@ struct BindingWord {
   [[nodiscard]] constexpr bool has(std::uint32_t flag) const noexcept {
     return (flags() & flag) != 0;
   }
-  [[nodiscard]] constexpr bool bound() const noexcept { return endpoint() != none; }
+  [[nodiscard]] constexpr bool bound() const noexcept { return endpoint() < event; }
+  [[nodiscard]] constexpr bool is_event() const noexcept { return endpoint() == event; }
   [[nodiscard]] constexpr BindingWord with_news() const noexcept {
     constexpr std::uint64_t one = 1ULL << 26U;
     return {(bits & ~news_mask) | ((bits + one) & news_mask)};

@@ -6,6 +6,7 @@
 #include "recorder/recorder.hpp"
 #include "recovery/endpoint.hpp"
 #include "words/bell.hpp"
+#include "words/broadcasts.hpp"
 #include "words/change.hpp"
 #include "words/directory.hpp"
 #include "words/draining.hpp"
@@ -130,7 +131,11 @@ bool reclaim(const Attachment& bus, Party party) noexcept {
   recover_endpoints_of(bus, party);
   names::return_leases(bus, party);
   policy::finish_changes_of(bus, party);
-  if (release_lanes_of(view, party) != 0 || named_by_endpoints(view, party)) return false;
+  broadcast::recover(bus, party);
+  if (release_lanes_of(view, party) != 0 || named_by_endpoints(view, party) ||
+      broadcast::names(view, party)) {
+    return false;
+  }
   SHMBUS_TESTPOINT("reclaim.lanes");
   free_extents_of(view, party);
   SHMBUS_TESTPOINT("reclaim.extents");

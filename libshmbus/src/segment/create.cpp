@@ -119,7 +119,9 @@ layout::Capacities effective_capacities(const Capacities& wanted) noexcept {
           or_default(wanted.cells_per_lane, layout::cells_per_lane_default),
           or_default(wanted.inbox_slots, layout::inbox_slots_default),
           or_default(wanted.extents, layout::extents_default),
-          or_default(wanted.extent_bytes, layout::extent_bytes_default)};
+          or_default(wanted.extent_bytes, layout::extent_bytes_default),
+          or_default(wanted.broadcasts, layout::broadcasts_default),
+          0};
 }
 
 Result<layout::Geometry> geometry_for(const Capacities& wanted) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "layout/broadcast.hpp"
 #include "layout/endpoint.hpp"
 #include "layout/geometry.hpp"
 #include "layout/header.hpp"
@@ -70,6 +71,15 @@ class View {
   }
   [[nodiscard]] layout::Word64& extent_word(std::uint32_t i) const noexcept {
     return at<layout::Word64>(geometry_.extent_words, i);
+  }
+  [[nodiscard]] layout::Topic& topic(std::uint32_t name) const noexcept {
+    return at<layout::Topic>(geometry_.topics, name);
+  }
+  [[nodiscard]] layout::Word64& broadcast_word(std::uint32_t i) const noexcept {
+    return at<layout::Word64>(geometry_.broadcast_words, i);
+  }
+  [[nodiscard]] layout::Broadcast& broadcast(std::uint32_t i) const noexcept {
+    return at<layout::Broadcast>(geometry_.broadcasts, i);
   }
   [[nodiscard]] layout::NameStats& name_stats(std::uint32_t i) const noexcept {
     return at<layout::NameStats>(geometry_.name_stats, i);

@@ -235,6 +235,7 @@ class ServerCore final : private serve::CommandRunner {
   Result<serve::OwnedEndpoint*> own_seat();
   Result<bool> try_bind(std::uint32_t record, layout::BindingWord seen, const Schema& schema);
   Result<serve::OwnedEndpoint*> seat_for(std::uint32_t record, layout::BindingWord seen);
+  [[nodiscard]] tl::unexpected<Error> is_event(std::uint32_t record) const;
   [[nodiscard]] tl::unexpected<Error> already_registered(std::uint32_t record,
                                                          layout::ControlWord control) const;
   std::unique_ptr<serve::OwnedEndpoint> acquire(std::uint32_t endpoint);

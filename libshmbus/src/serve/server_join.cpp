@@ -99,6 +99,7 @@ Result<bool> ServerCore::try_found(std::uint32_t record, const Members& members,
   const auto& view = bus_->view();
   const BindingWord seen{
       names::place_word(view, record, 0).load(std::memory_order_acquire)};  // SYNC names.binding
+  if (seen.is_event()) return is_event(record);
   if (seen.bits != members.word[0].bits && members.word[0].bound()) return false;
   std::optional<std::uint32_t> preferred;
   // A seat that other names may lead to is not for a group: what waits there is their successor's.

@@ -166,6 +166,7 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
 
 /// One attempt, from what stands there now.
 Result<bool> ServerCore::bind(std::uint32_t record, const Schema& schema) {
+  if (load_binding(bus_->view(), record).is_event()) return is_event(record);
   const auto done = try_bind(record, load_binding(bus_->view(), record), schema);
   if (done && *done) announce(record, schema);
   return done;
@@ -216,6 +217,7 @@ Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord se
     const auto live = names::live_place(attachment(), members);
     if (live) return already_registered(record, load_control(view, members.word[*live].endpoint()));
   }
+  if (seen.is_event()) return is_event(record);
   if (!seen.bound() || seen.endpoint() >= view.capacities().endpoints) return own_seat();
   if (auto* mine = owned(seen.endpoint()); mine != nullptr && !is_shared(seen.endpoint())) {
     return mine;
@@ -231,6 +233,14 @@ Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord se
   auto taken = acquire(seen.endpoint());
   if (!taken) return nullptr;
   return keep(std::move(taken));
+}
+
+tl::unexpected<Error> ServerCore::is_event(std::uint32_t record) const {
+  Error error{ErrorKind::already_registered, 0, 0, {}};
+  error.message.append("'")
+      .append(names::text_of(bus_->view(), record).view())
+      .append("' is an event: a name is a command's or an event's, choose another");
+  return tl::unexpected<Error>(error);
 }
 
 tl::unexpected<Error> ServerCore::already_registered(std::uint32_t record,

@@ -84,4 +84,14 @@ Result<void> check(const Registration& registration) noexcept {
   return check.result();
 }
 
+Result<void> check(const SubscriberOptions& options) noexcept {
+  Check check;
+  check.is_one_of(options.from, From::oldest, "SubscriberOptions::from is no value of From");
+  check.is_one_of(options.when_slow, WhenSlow::hold,
+                  "SubscriberOptions::when_slow is no value of WhenSlow");
+  check.is_one_of(options.wait, WaitMode::blocking,
+                  "SubscriberOptions::wait is no value of WaitMode");
+  return check.result();
+}
+
 }  // namespace shmbus::detail

@@ -33,6 +33,11 @@ RouteWord without(RouteWord route, Place place, std::uint32_t from) noexcept {
 
 }  // namespace
 
+bool is_event(const segment::View& view, std::uint32_t record) noexcept {
+  // SYNC names.binding
+  return BindingWord{view.name(record).binding.load(std::memory_order_acquire)}.is_event();
+}
+
 bool Members::routed() const noexcept {
   if (word[0].has(BindingWord::group)) return true;
   return std::any_of(word.begin() + 1, word.end(), [](BindingWord w) { return w.bound(); });

@@ -44,6 +44,8 @@ struct Members {
 };
 
 Members load_members(const segment::View& view, std::uint32_t record) noexcept;
+/// The name is that of an event: no command can have it.
+bool is_event(const segment::View& view, std::uint32_t record) noexcept;
 layout::Word64& place_word(const segment::View& view, std::uint32_t record, Place place) noexcept;
 bool move_place(const segment::View& view, std::uint32_t record, Place place,
                 layout::BindingWord seen, layout::BindingWord next) noexcept;

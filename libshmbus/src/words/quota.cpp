@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "layout/participant.hpp"
+#include "layout/event_words.hpp"
 #include "layout/words.hpp"
 #include "words/directory.hpp"
 
@@ -90,6 +91,11 @@ bool lane_of(const segment::View& view, std::uint32_t i, std::uint32_t uid) noex
 
 bool extent_of(const segment::View& view, std::uint32_t i, std::uint32_t uid) noexcept {
   const ExtentWord seen{view.extent_word(i).load(std::memory_order_acquire)};  // SYNC extent.lease
+  if (seen.party().index() == layout::broadcast_party_index) {
+    const std::uint32_t lane = seen.party().epoch() - 1U;
+    return lane < view.capacities().broadcasts &&
+           view.broadcast(lane).shape.uid.load(std::memory_order_relaxed) == uid;
+  }
   return is_of(view, seen.party(), uid);
 }
 

@@ -1,0 +1,99 @@
+// shmbus publish NAME: an event, or one for each line of the input.
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/output.hpp"
+#include "cli/payload.hpp"
+#include "cli/registered_types.hpp"
+#include "cli/units.hpp"
+#include "shmbus/shmbus.hpp"
+
+namespace shmbus::cli {
+namespace {
+
+constexpr std::uint32_t event_bytes_default = 4096;
+
+struct Options {
+  std::string name;
+  PayloadOptions payload;
+  std::string timeout;
+  std::string event_bytes;
+  std::uint32_t keep = 1;
+  bool lines = false;
+};
+
+/// What was asked for, else that of the type, else what the one event has, at least 4 KiB.
+std::uint32_t event_bytes(const Options& options, const NamedTypes& known, std::size_t size) {
+  if (!options.event_bytes.empty()) {
+    const auto asked = parse_bytes(options.event_bytes);
+    if (!asked || *asked > 1U << 30U) {
+      throw UsageError("--event-bytes takes a size up to 1G, like 4096, 64K or 1M");
+    }
+    return static_cast<std::uint32_t>(*asked);
+  }
+  if (known.request_bytes >= size && known.request_bytes != 0) return known.request_bytes;
+  return static_cast<std::uint32_t>(std::max<std::size_t>(size, event_bytes_default));
+}
+
+/// One line of the input as an event.
+std::vector<std::byte> event_of(const std::string& line, const Options& options,
+                                const NamedTypes& known) {
+  PayloadOptions one = options.payload;
+  (known.types ? one.plain : one.text) = line;
+  return read_request(one, known);
+}
+
+int run_publish(const Context& context, const Options& options) {
+  const auto known = types_of(context.bus, options.name);
+  std::vector<std::byte> event;
+  if (!options.lines) event = read_request(options.payload, known);
+  const auto timeout =
+      options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
+  auto bus = value_or_fail(
+      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus publish"}));
+  auto out = value_or_fail(bus.publisher(
+      std::string_view(options.name),
+      {.keep = options.keep, .event_bytes = event_bytes(options, known, event.size())}));
+  std::uint64_t count = 0;
+  std::uint64_t sequence = 0;
+  if (!options.lines) {
+    sequence = value_or_fail(out.publish(event, timeout));
+    count = 1;
+  }
+  for (std::string line; options.lines && std::getline(std::cin, line); ++count) {
+    sequence = value_or_fail(out.publish(event_of(line, options, known), timeout));
+  }
+  if (context.json) {
+    print_json({{"name", options.name}, {"published", count}, {"sequence", sequence}});
+  }
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_publish(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<Options>();
+  auto& command = add_command(app, context, "publish", "Publish an event to all who listen",
+                              [&context, options] { return run_publish(context, *options); });
+  command.add_option("NAME", options->name, "Name of an event")->required();
+  add_payload_options(command, options->payload);
+  command.add_flag("--lines", options->lines, "Each line of standard input is an event");
+  command.add_option("--keep", options->keep, "So many of the last events are left to late ones")
+      ->check(CLI::Range(1U, 8000U))
+      ->capture_default_str();
+  command
+      .add_option("--event-bytes", options->event_bytes,
+                  "The most that an event may have; that of its type, or 4K")
+      ->type_name("BYTES");
+  command
+      .add_option("--timeout", options->timeout,
+                  "How long to wait for subscribers that hold; the bus's own by default")
+      ->type_name("DURATION");
+}
+
+}  // namespace shmbus::cli
