@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "call/caller_core.hpp"
-#include "session/empty_handle.hpp"
 #include "layout/limits.hpp"
 #include "session/core.hpp"
+#include "session/empty_handle.hpp"
 #include "stats/histogram.hpp"
 
 namespace shmbus {
