@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "cli/exit_codes.hpp"
+#include "cli/output.hpp"
 #include "os/clock.hpp"
 
 namespace shmbus::cli {
@@ -60,7 +61,7 @@ Child::Child(const std::function<int()>& body) : pid_(::fork()) {
   try {
     result = body();
   } catch (const std::exception& e) {
-    fmt::print(stderr, "shmbus: the second process of the benchmark: {}\n", e.what());
+    fmt::print(stderr, "shmbus: the second process of the benchmark: {}\n", printable(e.what()));
   }
   ::_exit(result);
 }

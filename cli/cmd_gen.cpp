@@ -15,6 +15,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "common/options.hpp"
 #include "gen/emit.hpp"
 #include "gen/names.hpp"
 #include "gen/openapi.hpp"
@@ -182,9 +183,7 @@ void add_choice(CLI::App& command, GenOptions& options) {
 void add_bounds(CLI::App& command, GenOptions& options) {
   const auto add = [&command](const char* name, std::optional<std::uint64_t>& value,
                               const char* help) {
-    command.add_option(name, value, help)
-        ->type_name("N")
-        ->check(CLI::Range(std::uint64_t{1}, bound_max));
+    add_number(command, name, value, help, 1, bound_max);
   };
   add("--bound-strings", options.made.bound_strings, "Bytes of strings that have no maxLength");
   add("--bound-arrays", options.made.bound_arrays, "Items of arrays that have no maxItems");

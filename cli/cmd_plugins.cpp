@@ -213,7 +213,7 @@ void add_reload(CLI::App& app, Context& context) {
   const auto options = std::make_shared<ReloadOptions>();
   auto& command = add_command(app, context, "reload", "Put another plug-in in the place of one",
                               [&context, options] { return run_reload(context, *options); });
-  command.add_option("NAME", options->name, "Of the plug-in, or HOST/NAME")->required();
+  command.add_option("PLUGIN", options->name, "Its name, or HOST/NAME")->required();
   command.add_option("FILE", options->file, "The new one; the same file again when left out");
   command.add_option("--drain", options->drain, "Wait so long for the old one to go")
       ->type_name("DURATION")
