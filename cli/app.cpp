@@ -39,7 +39,7 @@ std::string text_of(const Context& context, const Failure& failure) {
 void report(const Context& context, const Failure& failure) {
   const Error& error = failure.error();
   const auto text = text_of(context, failure);
-  fmt::print(stderr, "shmbus: {}\n", printable(text));
+  print_error(fmt::format("shmbus: {}\n", printable(text)));
   if (!context.json) return;
   nlohmann::json out;
   out["error"] = {{"kind", to_string(error.kind)},
@@ -82,7 +82,8 @@ std::string help_for(const CLI::App& app, const CLI::App* command) {
 
 int complain(std::string_view what, const std::string& advice) {
   const std::string_view joint = advice.empty() ? "" : what.ends_with('?') ? " " : "; ";
-  fmt::print(stderr, "shmbus: {}{}{}\n", printable(in_words_of_the_tool(what)), joint, advice);
+  print_error(
+      fmt::format("shmbus: {}{}{}\n", printable(in_words_of_the_tool(what)), joint, advice));
   return exit_usage;
 }
 
@@ -115,7 +116,7 @@ int finish_output(int code) {
   const auto printed = flush_standard_output();
   if (printed.state == Printed::ok) return code;
   if (printed.state == Printed::lost) {
-    fmt::print(stderr, "shmbus: the output could not be written: {}\n", printed.why);
+    print_error(fmt::format("shmbus: the output could not be written: {}\n", printed.why));
   }
   return code == exit_ok ? exit_output : code;
 }

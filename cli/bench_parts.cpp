@@ -12,6 +12,7 @@
 
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
+#include "common/standard_output.hpp"
 #include "os/clock.hpp"
 
 namespace shmbus::cli {
@@ -61,7 +62,8 @@ Child::Child(const std::function<int()>& body) : pid_(::fork()) {
   try {
     result = body();
   } catch (const std::exception& e) {
-    fmt::print(stderr, "shmbus: the second process of the benchmark: {}\n", printable(e.what()));
+    print_error(
+        fmt::format("shmbus: the second process of the benchmark: {}\n", printable(e.what())));
   }
   ::_exit(result);
 }

@@ -16,6 +16,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "common/options.hpp"
+#include "common/standard_output.hpp"
 #include "gen/emit.hpp"
 #include "gen/names.hpp"
 #include "gen/openapi.hpp"
@@ -122,7 +123,7 @@ std::string made_text(gen::Document& document, const GenOptions& options) {
   const auto headline = text.find('\n');
   if (headline != std::string::npos) {
     const auto list = text.find_first_not_of('\n', headline);
-    fmt::print(stderr, "{}\n\n", text.substr(std::min(list, text.size())));
+    print_error(fmt::format("{}\n\n", text.substr(std::min(list, text.size()))));
   }
   throw Failure(ErrorKind::invalid_argument, text.substr(0, headline));
 }
@@ -153,7 +154,8 @@ int run_gen(const GenOptions& options) {
       }
       throw;
     }
-    for (const auto& note : document.problems().notes()) fmt::print(stderr, "note: {}\n", note);
+    for (const auto& note : document.problems().notes())
+      print_error(fmt::format("note: {}\n", note));
     write_or_print(options.output, text);
   } catch (const gen::Error& error) {
     give_up(error);

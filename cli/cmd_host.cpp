@@ -92,7 +92,7 @@ void load_all(host::Host& host, const Options& options) {
     } catch (const host::PluginError& e) {
       const auto text = fmt::format("{} {}", path, e.what());
       if (!options.keep_going) throw Failure(ErrorKind::bus_unusable, text);
-      fmt::print(stderr, "shmbus host: {}\n", printable(text));
+      print_error(fmt::format("shmbus host: {}\n", printable(text)));
     }
   }
 }

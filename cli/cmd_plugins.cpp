@@ -11,6 +11,7 @@
 #include "cli/host/hosts.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
+#include "common/standard_output.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -190,8 +191,9 @@ int run_reload(const Context& context, const ReloadOptions& options) {
   show(context, place, done);
   if (done.switched) return exit_ok;
   if (!context.json) {
-    fmt::print(stderr, "shmbus: {}/{} goes on as it was: the new one {}\n", printable(place.host),
-               printable(place.plugin), printable(done.why_not.view()));
+    print_error(fmt::format("shmbus: {}/{} goes on as it was: the new one {}\n",
+                            printable(place.host), printable(place.plugin),
+                            printable(done.why_not.view())));
   }
   return static_cast<int>(ErrorKind::rejected);
 }

@@ -27,6 +27,7 @@
 #include "cli/units.hpp"
 #include "common/escape.hpp"
 #include "common/options.hpp"
+#include "common/standard_output.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/participant.hpp"
 #include "os/descriptor.hpp"
@@ -143,8 +144,8 @@ std::vector<std::string> files_that_bpftrace_takes(std::uint32_t pid) {
   auto files = files_with_probes(pid);
   std::erase_if(files, [pid](const std::string& path) {
     if (escape::bpftrace_takes_path(path)) return false;
-    fmt::print(stderr, "shmbus: process {} is left out: bpftrace takes no path like {}\n", pid,
-               escape::terminal(path));
+    print_error(fmt::format("shmbus: process {} is left out: bpftrace takes no path like {}\n", pid,
+                            escape::terminal(path)));
     return true;
   });
   return files;
@@ -245,9 +246,9 @@ std::string script_for(const Target& target, const Options& options) {
 std::uint32_t confined_to(const Target& target, const Options& options) {
   if (options.script != "alloc") return 0;
   if (target.pids.size() == 1 && !options.all) return target.pids.front();
-  fmt::print(stderr,
-             "shmbus: malloc is probed in every process of this machine while this runs, and slow "
-             "there; --pid PID, one, confines it\n");
+  print_error(fmt::format(
+      "shmbus: malloc is probed in every process of this machine while this runs, and slow "
+      "there; --pid PID, one, confines it\n"));
   return 0;
 }
 

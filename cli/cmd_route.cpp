@@ -53,6 +53,7 @@ std::shared_ptr<detail::BusCore> open(const Context& context) {
 }
 
 void change(const Context& context, const Options& options) {
+  const auto share = options.share.empty() ? std::nullopt : share_of(options.share);
   const auto bus = open(context);
   value_or_fail(names::check(options.name));
   const auto record = names::find(bus->view(), CommandName(options.name));
@@ -70,7 +71,6 @@ void change(const Context& context, const Options& options) {
     done =
         names::give_to_canary(attachment, *record, Rule::label, names::label_hash(options.label));
   } else {
-    const auto share = share_of(options.share);
     done = names::give_to_canary(attachment, *record, share ? Rule::share : Rule::nobody,
                                  share.value_or(0));
   }

@@ -93,7 +93,7 @@ int run_tap(const Context& context, Options options) {
     dirty = false;
     tap.rest();
   }
-  if (!context.json) fmt::print(stderr, "{} shown, {} skipped\n", shown, skipped);
+  if (!context.json) print_error(fmt::format("{} shown, {} skipped\n", shown, skipped));
   return exit_ok;
 }
 

@@ -16,6 +16,7 @@
 #include "cli/trace_tree.hpp"
 #include "cli/units.hpp"
 #include "common/options.hpp"
+#include "common/standard_output.hpp"
 #include "inspect/spans.hpp"
 #include "telemetry/chrome_trace.hpp"
 #include "telemetry/otlp_exporter.hpp"
@@ -66,7 +67,9 @@ class Destinations {
   void take(const std::vector<SpanInfo>& spans) {
     if (spans.empty()) return;
     count_ += spans.size();
-    if (lines_) *lines_ << telemetry::otlp_text(spans, bus_) << '\n' << std::flush;
+    if (lines_ && !(*lines_ << telemetry::otlp_text(spans, bus_) << '\n' << std::flush)) {
+      throw Failure(ErrorKind::invalid_argument, "not everything could be written");
+    }
     if (picture_) kept_.insert(kept_.end(), spans.begin(), spans.end());
     if (exporter_) exporter_->add(spans);
   }
@@ -91,7 +94,7 @@ class Destinations {
  private:
   void complain(const std::string& error) const {
     if (error.empty()) return;
-    fmt::print(stderr, "shmbus: {}: {}\n", exporter_->url(), printable(error));
+    print_error(fmt::format("shmbus: {}: {}\n", exporter_->url(), printable(error)));
   }
   std::string bus_;
   std::optional<telemetry::OtlpExporter> exporter_;

@@ -26,7 +26,7 @@ CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<T>
 std::uint64_t number_for(const std::string& flag, const std::string& text, std::uint64_t least,
                          std::uint64_t most);
 
-/// An option that takes one of the words; a misspelt one is told which was meant.
+/// An option that takes one of the words; the error on a misspelt one suggests the closest.
 CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::string& target,
                         const std::string& meaning, const std::vector<std::string>& choices);
 

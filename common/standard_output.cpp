@@ -23,6 +23,10 @@ bool flush_output_now() noexcept {
   return std::ferror(stdout) == 0;
 }
 
+void print_error(std::string_view text) noexcept {
+  (void)!std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 PrintedState flush_standard_output() {
   if (flush_output_now()) return {};
   const int why = first_error;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace shmbus {
 
@@ -16,6 +17,10 @@ enum class Printed : unsigned char {
 bool flush_output_now() noexcept;
 /// For a reason that an exception brought.
 void keep_output_error(int error_number) noexcept;
+
+/// To standard error, as it stands. That it cannot be written changes nothing: fmt::print() would
+/// throw then, and the exit code of the program would be another.
+void print_error(std::string_view text) noexcept;
 
 /// Whether all that was printed to standard output has arrived, this moment.
 struct PrintedState {

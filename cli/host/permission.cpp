@@ -48,7 +48,7 @@ Permission::Permission(const std::string& bus_path, const std::vector<std::strin
 
 std::string Permission::refusal_of(const CallerInfo& caller) const {
   if (uids_.empty()) {
-    return "nobody may: others can write to this bus, and no --reload-by names who may";
+    return "other users can write to this bus: start the host with --reload-by USER";
   }
   if (std::find(uids_.begin(), uids_.end(), caller.uid) == uids_.end()) {
     return fmt::format("uid {} may not: start the host with --reload-by for that user", caller.uid);

@@ -1,10 +1,9 @@
-// Who may have a host load code: decided by the uid of the caller, refused unless there is a
-// reason.
+// Which callers may have a host load code: decided by the uid of the caller, refused by default.
 //
-// On a bus that only its owner can open, everybody is that user, or root. On any other, whoever can
-// write to the segment can also claim to be somebody else there: nobody may reload, unless users
-// were named (--reload-by); their claims are then held against what the kernel says of their
-// process.
+// On a bus that only its owner can open, every caller is that user, or root. On any other, a
+// process that can write to the segment can also claim another uid there: `reload` is refused,
+// unless users were named (--reload-by); a caller's claim is then compared with what the kernel
+// says of its process.
 #pragma once
 
 #include <cstdint>

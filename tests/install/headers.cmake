@@ -1,5 +1,5 @@
 # The public headers as a strict user compiles them: every warning of both compilers is an error, the
-# headers are not those of a system. An older C++ is told that it is one.
+# headers are not those of a system. An older C++ gets an error that says so.
 cmake_minimum_required(VERSION 3.22)
 
 set(include -I "${source}/libshmbus/include" -I "${generated}")

@@ -123,7 +123,7 @@ TEST_CASE("reload: refused by default where others can write to the bus") {
   for (const mode_t mode : {0666, 0660, 0606, 0640}) {
     ::chmod(bus.c_str(), mode);
     const host::Permission shared(bus, {});
-    CHECK(holds(shared.refusal_of(caller(::geteuid())), "no --reload-by"));
+    CHECK(holds(shared.refusal_of(caller(::geteuid())), "--reload-by USER"));
     CHECK_FALSE(shared.refusal_of(caller(0)).empty());
     const host::Permission named(bus, {std::to_string(::geteuid())});
     CHECK(named.refusal_of(caller(::geteuid())).empty());

@@ -137,6 +137,12 @@ TEST_CASE("shmbus: output that cannot be written is exit code 74, for every comm
   CHECK(closed.code == 74);
   CHECK(holds(closed.err, "Bad file descriptor"));
   CHECK(run_line(tool_path + " > /dev/full").code == 74);
+  // Nor does it change anything that the error cannot be written.
+  for (const char* to : {" 2>&-", " 2>/dev/full", " >&- 2>&-"}) {
+    INFO(to);
+    CHECK(run_line(tool + "call no.such.name x" + to).code == 1);
+    CHECK(run_line(tool + "call --no-such-option" + to).code == 64);
+  }
 }
 
 TEST_CASE("shmbus: a reader that has gone is no error to talk about") {
