@@ -11,12 +11,14 @@
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
 #include "shmbus/shmbus.hpp"
 
 namespace shmbus::cli {
 namespace {
 
 constexpr std::uint32_t event_bytes_default = 4096;
+constexpr std::uint32_t most_kept = 8000;
 
 struct Options {
   std::string name;
@@ -83,9 +85,8 @@ void add_publish(CLI::App& app, Context& context) {
   command.add_option("NAME", options->name, "Name of an event")->required();
   add_payload_options(command, options->payload);
   command.add_flag("--lines", options->lines, "Each line of standard input is an event");
-  command.add_option("--keep", options->keep, "So many of the last events are left to late ones")
-      ->check(CLI::Range(1U, 8000U))
-      ->capture_default_str();
+  add_number(command, "--keep", options->keep, "So many of the last events are left to late ones",
+             1, most_kept);
   command
       .add_option("--event-bytes", options->event_bytes,
                   "The most that an event may have; that of its type, or 4K")

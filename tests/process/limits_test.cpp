@@ -41,8 +41,21 @@ TEST_CASE("a full lane: overloaded at once, or a wait for a cell", "[limits]") {
   CHECK(refused.error().kind == ErrorKind::overloaded);
   CHECK(refused.error().message.view().find("cells_per_lane") != std::string_view::npos);
   CHECK(watch.ms() < 25);
+  CHECK(refused.error().message.view().find("is behind") != std::string_view::npos);
   auto patient = test::caller_of(bus, "fast");
   CHECK(test::kind(patient.send({}, Notify::now, 5ms)) == ErrorKind::overloaded);
+
+  // Answered, but not read: the cause is this thread, not the handler.
+  REQUIRE(test::eventually([&] {
+    return std::all_of(pending.begin(), pending.end(), [](Pending& one) { return one.ready(); });
+  }));
+  const auto unread = hasty.start({}, 0);
+  REQUIRE_FALSE(unread);
+  INFO(unread.error().message.view());
+  CHECK(unread.error().kind == ErrorKind::overloaded);
+  CHECK(unread.error().message.view().find("is behind") == std::string_view::npos);
+  CHECK(unread.error().message.view().find("7 calls of this thread are answered but not read") !=
+        std::string_view::npos);
   for (auto& one : pending) CHECK_OK(one.wait());
   CHECK_OK(hasty.call({}, {}));
 }

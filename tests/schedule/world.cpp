@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "inspect/doctor.hpp"
+#include "inspect/left_behind.hpp"
 #include "layout/participant.hpp"
 #include "schedule/arena.hpp"
 #include "segment/view.hpp"
@@ -212,7 +213,7 @@ std::string World::leftovers() const {
   }
   if (!locks_.empty()) note("lock", lock_word(locks_.front().offset));
   for (const auto& finding : inspect::examine(*reader_)) {
-    if (finding.severity == inspect::Severity::note) continue;
+    if (finding.severity == inspect::Severity::note && !inspect::left_behind(finding)) continue;
     found += (found.empty() ? "" : ", ") + finding.id + " " + finding.subject;
   }
   return found;

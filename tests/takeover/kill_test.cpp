@@ -201,11 +201,9 @@ TEST_CASE("an owner that gives its seat and dies at once has given it", "[takeov
   REQUIRE(test::served_by(*ledger, 1));
   blue.signal(SIGSTOP);
   // Green has asked, looks again, and stops before it checks whether blue lives.
-  auto green = test::handler(path.path(), *ledger,
-                             {.generation = 2,
-                              .take_over = true,
-                              .stop_at = "take_over.looked",
-                              .stop_after_passes = 1});
+  auto green = test::handler(
+      path.path(), *ledger,
+      {.generation = 2, .take_over = true, .stop_at = "take_over.looked", .stop_after_passes = 1});
   REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
   const auto watcher = test::join(path.path());
   const auto seat = [&] {

@@ -33,15 +33,15 @@ ROOTS = ("libshmbus", "codec", "gen", "inspect", "common", "daemon", "cli", "tel
 INCLUDES = (
     (r"boost/", ("libshmbus/src/segment/", "bench/peers/"), "Boost maps memory and does no more"),
     (r"CLI/", ("common/", "daemon/", "cli/", "bench/"), "only programs have command lines"),
-    (r"fmt/", ("gen/", "daemon/", "cli/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
+    (r"fmt/", ("gen/", "common/", "daemon/", "cli/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
     (r"(concurrentqueue/)?(blocking)?concurrentqueue\.h", ("daemon/", "bench/"),
      "the bus has its own queues"),
     (r"microhttpd\.h", ("daemon/",), "only the daemon serves anything over HTTP"),
     (r"curl/", ("telemetry/",), "one part posts over HTTP"),
     (r"nlohmann/", ("gen/", "cli/", "telemetry/", "examples/", "tests/", "bench/"), "the library knows no JSON"),
     (r"yaml-cpp/", ("gen/",), "one part reads OpenAPI documents"),
-    (r"(codec|gen|inspect|daemon|cli|telemetry|tests|bench)/",
-     ("codec/", "gen/", "inspect/", "daemon/", "cli/", "telemetry/", "tests/", "bench/"),
+    (r"(codec|gen|inspect|common|daemon|cli|telemetry|tests|bench)/",
+     ("codec/", "gen/", "inspect/", "common/", "daemon/", "cli/", "telemetry/", "tests/", "bench/"),
      "the library knows nothing of its users"),
 )
 

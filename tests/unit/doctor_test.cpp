@@ -38,11 +38,11 @@ TEST_CASE("a healthy bus has no findings") {
 
 TEST_CASE("faults of seats are found") {
   check_each({
-      {"dead-participant", Severity::warning,
+      {"dead-participant", Severity::note,
        [](const Lab& lab) { lab.seat(corpse, ParticipantState::alive); }},
       {"dead-participant", Severity::note,
        [](const Lab& lab) { lab.seat(corpse, ParticipantState::dead); }},
-      {"dead-participant", Severity::warning,
+      {"dead-participant", Severity::note,
        [](const Lab& lab) {
          lab.seat(corpse, ParticipantState::dead);
          lab.view.extent_word(1).store(ExtentWord::make(corpse, 1).bits, relaxed);
@@ -139,7 +139,7 @@ TEST_CASE("faults inside lanes are found") {
          lab.cell(0, 1, 1);
          lab.cursor(2, 1);
        }},
-      {"untold-callers", Severity::warning,  // whose owner has died
+      {"untold-callers", Severity::note,  // whose owner has died
        [](const Lab& lab) {
          lab.seat(corpse, ParticipantState::alive);
          lab.own(corpse);

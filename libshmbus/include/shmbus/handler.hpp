@@ -7,6 +7,7 @@
 
 #include "shmbus/context.hpp"
 #include "shmbus/error.hpp"
+#include "shmbus/tsan.hpp"
 
 namespace shmbus {
 
@@ -55,6 +56,11 @@ inline constexpr std::int32_t handler_threw = -1;
 
 template <class F>
 Status guarded(F&& body) noexcept {
+  tsan_observe();
+  struct Publish {
+    ~Publish() { tsan_publish(); }
+  };
+  [[maybe_unused]] const Publish at_the_end;
 #if defined(__cpp_exceptions)
   try {
     return std::forward<F>(body)();

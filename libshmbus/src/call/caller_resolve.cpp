@@ -24,6 +24,28 @@ constexpr std::uint64_t room_slice_ns = 1'000'000;
 constexpr std::uint64_t gather_ns = 2'000;
 constexpr std::uint64_t look_interval_ns = 200;
 
+/// Why a lane stayed full: each cause has another remedy.
+tl::unexpected<Error> no_room(const lane::CallerLane& lane) noexcept {
+  if (lane.free_cells() != 0) {
+    return fail(ErrorKind::overloaded,
+                "the handler is behind: its inbox is full (inbox_slots); repeat the call later, or "
+                "create the bus with more inbox_slots");
+  }
+  const std::uint32_t unread = lane.unread();
+  if (unread == 0) {
+    return fail(ErrorKind::overloaded,
+                "the handler is behind: every cell of this lane is in use (cells_per_lane); repeat "
+                "the call later, or create the bus with more cells_per_lane");
+  }
+  Error error{ErrorKind::overloaded, 0, 0, {}};
+  error.message.append("every cell of this lane is in use (cells_per_lane), and ")
+      .append(unread)
+      .append(unread == 1 ? " call of this thread is answered but not read: read its reply"
+                          : " calls of this thread are answered but not read: read their replies")
+      .append(", or destroy the Pending objects");
+  return tl::unexpected<Error>(error);
+}
+
 }  // namespace
 
 Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
@@ -208,9 +230,7 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
         lane.lane.free_cells() >= lane.lane.cells() / 4 || now - began >= gather_for;
     if (lane.lane.has_room() && (enough || options_.when_full == WhenFull::fail)) return {};
     if (options_.when_full == WhenFull::fail || deadline.over(now)) {
-      return fail(ErrorKind::overloaded,
-                  "the handler is behind: every cell of this lane is in use (cells_per_lane), or "
-                  "its inbox is full (inbox_slots)");
+      return no_room(lane.lane);
     }
     if (!still_wanted()) return not_wanted();
     if (now - began < spin_for) {

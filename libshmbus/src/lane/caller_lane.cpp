@@ -1,6 +1,7 @@
 #include "lane/caller_lane.hpp"
 
 #include <algorithm>
+#include <bitset>
 #include <cstring>
 
 #include "base/probes.hpp"
@@ -46,6 +47,28 @@ bool CallerLane::holds_only_withdrawn() const noexcept {
   if (quarantined_count_ == 0 || calls_ != 0 || sends_head_ != sends_tail_) return false;
   return std::all_of(quarantined_.begin(), quarantined_.begin() + quarantined_count_,
                      [this](Place at) { return use_[at.cell()].cancel_asked; });
+}
+
+std::uint32_t CallerLane::unread() const noexcept {
+  std::bitset<layout::cells_per_lane_max> of_calls;
+  for (std::uint32_t cell = 0; cell < cells(); ++cell) of_calls.set(cell);
+  of_calls.reset(next_.cell() & mask_);
+  for (std::uint32_t i = free_head_; i != free_tail_; ++i) of_calls.reset(free_[i & mask_]);
+  for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
+    of_calls.reset(sends_[i & mask_].cell() & mask_);
+  }
+  for (std::uint32_t i = 0; i < quarantined_count_; ++i) {
+    of_calls.reset(quarantined_[i].cell() & mask_);
+  }
+  for (std::uint32_t cell = 0; cell < cells(); ++cell) {
+    if (use_[cell].second != no_cell) of_calls.reset(use_[cell].second & mask_);
+  }
+  std::uint32_t count = 0;
+  for (std::uint32_t cell = 0; cell < cells(); ++cell) {
+    const bool answered = CellWord{word(cell)}.phase() == Phase::reply;
+    count += of_calls.test(cell) && answered ? 1 : 0;
+  }
+  return count;
 }
 
 bool CallerLane::has_room() const noexcept {

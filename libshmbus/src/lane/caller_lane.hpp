@@ -239,6 +239,9 @@ class CallerLane {
   [[nodiscard]] std::uint32_t outstanding() const noexcept {
     return calls_ + (sends_tail_ - sends_head_) + quarantined_count_;
   }
+  /// Calls that are answered and whose answer still lies in the lane: release() frees their cells.
+  /// For error texts: walks over the whole lane.
+  [[nodiscard]] std::uint32_t unread() const noexcept;
   [[nodiscard]] std::uint32_t free_cells() const noexcept { return free_tail_ - free_head_; }
   [[nodiscard]] std::uint32_t cells() const noexcept { return mask_ + 1; }
   /// Something waits for collect().
