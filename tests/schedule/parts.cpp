@@ -3,6 +3,9 @@
 #include "os/futex.hpp"
 #include "recovery/participant.hpp"
 #include "schedule/stage.hpp"
+#include "schedule/world.hpp"
+#include "words/bell.hpp"
+#include "words/directory.hpp"
 #include "words/extents.hpp"
 
 namespace shmbus::schedule::parts {
@@ -48,6 +51,32 @@ static void successor_of(Order order) {
 }
 void successor() { successor_of(Order::per_caller); }
 void ordered_successor() { successor_of(Order::global); }
+
+/// Waits until the name is free, and takes it, unless another that waits is quicker.
+void standby() {
+  Peer peer;
+  Handling server(peer, Order::per_caller, 8, true);
+  Stage::the().must(server.take_name(), "who stands by has its handler");
+  here().ready(true);
+  while (!server.stand_by()) {
+    if (here().clients_over()) return;
+  }
+  server.serve();
+}
+/// Says that it has the name.
+static void first_successor_of(Order order) {
+  Peer peer;
+  Handling server(peer, order);
+  here().ready(true);
+  while (!server.take_name()) {
+    if (here().clients_over()) return;
+    nap();
+  }
+  raise(Stage::seated);
+  server.serve();
+}
+void first_successor() { first_successor_of(Order::per_caller); }
+void ordered_first_successor() { first_successor_of(Order::global); }
 
 /// Owns the name until the caller has begun, then closes in order.
 void leaver() {
@@ -104,6 +133,16 @@ void patient_caller() {
   here().ready(true);
   calls.call();
 }
+/// Waits for a successor, and is to hear of no refusal.
+void insistent_caller() {
+  Peer peer;
+  Calling calls(peer, patient);
+  calls.warm_up();
+  calls.insist();
+  here().ready(true);
+  calls.call();
+  calls.call();
+}
 void patient_newcomer() {
   Peer peer;
   here().ready(true);
@@ -147,6 +186,46 @@ void second_sender() {
   calls.call();
   calls.flush();
 }
+/// The handler dies, and then these two send, one after the other, before a successor comes.
+void first_mourner() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  await(Stage::second_is_ready);
+  raise(Stage::die_in_handler);
+  auto last = calls.start();
+  while (!here().killed(0)) nap();
+  Stage::the().flags[Stage::die_in_handler] = 0;
+  calls.send();
+  raise(Stage::first_has_sent);
+  here().ready(true);
+  calls.finish(last);
+  calls.call();
+  calls.flush();
+}
+void second_mourner() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  raise(Stage::second_is_ready);
+  await(Stage::first_has_sent);
+  calls.send();
+  here().ready(true);
+  calls.call();
+  calls.flush();
+}
+/// As the second, but sends when a successor has the name.
+void late_mourner() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  raise(Stage::second_is_ready);
+  here().ready(true);
+  await(Stage::seated);
+  calls.send();
+  calls.call();
+  calls.flush();
+}
 void ordered_caller() {
   Peer peer;
   Calling calls(peer, {}, true);
@@ -172,6 +251,27 @@ void impatient() {
   here().ready(true);
   calls.call(std::chrono::milliseconds(1));
   calls.call();
+}
+/// The same by the limit of the bus, which does not travel with the command.
+void impatient_by_default() {
+  World::the().set_default_timeout(1'000'000);
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up(std::chrono::seconds(5));
+  here().ready(true);
+  calls.call();
+  calls.call();
+}
+/// Its memory is its handler's while that may still write there.
+void impatient_with_large() {
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up();
+  raise(Stage::take_time);
+  here().ready(true);
+  calls.call_large(std::chrono::milliseconds(1));
+  calls.call_large();
+  calls.call_large();
 }
 void caller_of_large() {
   Peer peer;
@@ -223,6 +323,25 @@ void late_newcomer() {
   nap();
   Calling calls(peer);
   calls.call();
+}
+/// Has a lane that was another's before, and is served before the handler sweeps.
+void prompt_newcomer() {
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up();
+  calls.expect_prompt();
+  here().ready(true);
+  for (int i = 0; i < 3; ++i) calls.call();
+}
+/// Comes late to ring for a caller that had a lane before its present one.
+void stale_ringer() {
+  Peer peer;
+  here().ready(true);
+  const auto& view = peer.attachment().view;
+  for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
+    const auto word = lane::load_word(view, lane);
+    if (word.in_use()) endpoint::ring(view, word.endpoint(), lane);
+  }
 }
 /// Comes into the lane of one who has left, just before those who were stopped go on.
 void heir() {
