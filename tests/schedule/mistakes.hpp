@@ -26,6 +26,8 @@ inline constexpr std::array mistakes{
     Mistake{"answer.uncounted", "sends-death"},   // a lost one-way command's sender does not look
     Mistake{"extent.blind", "extents"},           // memory is taken from whoever has it
     Mistake{"refused.told", "stand-by"},          // who waits for a successor is told a refusal
+    Mistake{"era.ignored", "give-up-begun"},      // a call is sent again behind newer ones
+    Mistake{"place.given_up", "leave-ordered"},   // the same of what others rely on
     Mistake{"order.forgotten", "order-lost"},     // tickets are not followed by a successor
     Mistake{"bell.believed", "stale-bell"},       // a bell that another rang is taken for one's own
     Mistake{"binding.blind", "registration"},     // a name is taken from whoever has it

@@ -1,114 +1,13 @@
+// Those who call, and others.
 #include "schedule/parts.hpp"
-
-#include "os/futex.hpp"
 #include "recovery/participant.hpp"
-#include "schedule/stage.hpp"
+#include "schedule/acting.hpp"
 #include "schedule/world.hpp"
 #include "words/bell.hpp"
 #include "words/directory.hpp"
 #include "words/extents.hpp"
 
 namespace shmbus::schedule::parts {
-namespace {
-
-constexpr std::uint64_t moment_ns = 2'000'000;
-
-Scheduler& here() { return Stage::the().scheduler(); }
-void nap() { wait::pause_for(moment_ns); }
-void raise(Stage::Flag flag) { Stage::the().flags[flag] = 1; }
-void await(Stage::Flag flag) {
-  while (Stage::the().flags[flag] == 0) nap();
-}
-
-constexpr CallerOptions patient{.when_vacant = WhenVacant::wait};
-
-}  // namespace
-
-// --- those who handle ------------------------------------------------------------------------
-
-static void owner_of(Order order, std::uint32_t hot_lanes = 8) {
-  Peer peer;
-  Handling server(peer, order, hot_lanes);
-  Stage::the().must(server.take_name(), "the name is taken");
-  here().ready(false);
-  server.serve();
-}
-void owner() { owner_of(Order::per_caller); }
-void ordered_owner() { owner_of(Order::global); }
-/// Has to be rung for each command.
-void cold_owner() { owner_of(Order::per_caller, 0); }
-
-/// Takes the name as soon as it can be had.
-static void successor_of(Order order) {
-  Peer peer;
-  Handling server(peer, order);
-  here().ready(true);
-  while (!server.take_name()) {
-    if (here().clients_over()) return;
-    nap();
-  }
-  server.serve();
-}
-void successor() { successor_of(Order::per_caller); }
-void ordered_successor() { successor_of(Order::global); }
-
-/// Waits until the name is free, and takes it, unless another that waits is quicker.
-void standby() {
-  Peer peer;
-  Handling server(peer, Order::per_caller, 8, true);
-  Stage::the().must(server.take_name(), "who stands by has its handler");
-  here().ready(true);
-  while (!server.stand_by()) {
-    if (here().clients_over()) return;
-  }
-  server.serve();
-}
-/// Says that it has the name.
-static void first_successor_of(Order order) {
-  Peer peer;
-  Handling server(peer, order);
-  here().ready(true);
-  while (!server.take_name()) {
-    if (here().clients_over()) return;
-    nap();
-  }
-  raise(Stage::seated);
-  server.serve();
-}
-void first_successor() { first_successor_of(Order::per_caller); }
-void ordered_first_successor() { first_successor_of(Order::global); }
-
-/// Owns the name until the caller has begun, then closes in order.
-void leaver() {
-  Peer peer;
-  Handling server(peer);
-  Stage::the().must(server.take_name(), "the name is taken");
-  here().ready(false);
-  while (!here().exploring()) server.idle(std::chrono::milliseconds(5));
-}
-
-/// Handles another name.
-void other_owner() {
-  Peer peer;
-  Handling server(peer);
-  here().ready(true);
-  while (!server.take_name("other")) {  // there are two seats, and three who want one
-    if (here().clients_over()) return;
-    nap();
-  }
-  server.serve();
-}
-
-/// Gives its name up, and stays.
-void giver() {
-  Peer peer;
-  Handling server(peer);
-  Stage::the().must(server.take_name(), "the name is taken");
-  here().ready(false);
-  while (!here().exploring()) server.idle(std::chrono::milliseconds(5));
-  server.give_up_name();
-  server.serve();
-}
 
 // --- those who call --------------------------------------------------------------------------
 
@@ -225,6 +124,40 @@ void late_mourner() {
   calls.send();
   calls.call();
   calls.flush();
+}
+/// Has two calls under way, and makes another before it waits for the second.
+void pipelining_caller() {
+  Peer peer;
+  Calling calls(peer, patient);
+  calls.warm_up();
+  here().ready(true);
+  auto first = calls.start();
+  auto second = calls.start();
+  calls.finish(first);
+  calls.call();
+  calls.finish(second);
+}
+/// Under one order for all: what the first has begun comes before what the second does then.
+void first_caller() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  here().ready(true);
+  await(Stage::closing);
+  auto begun = calls.start();
+  raise(Stage::first_has_sent);
+  await(Stage::second_has_sent);
+  calls.finish(begun);
+  calls.call();
+}
+void second_caller() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  here().ready(true);
+  await(Stage::first_has_sent);
+  calls.call();
+  raise(Stage::second_has_sent);
 }
 void ordered_caller() {
   Peer peer;

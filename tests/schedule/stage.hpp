@@ -44,9 +44,10 @@ class Stage {
     take_time,
     caller_has_left,
     second_is_ready,
-    seated
+    seated,
+    closing
   };
-  std::array<std::uint32_t, 7> flags{};
+  std::array<std::uint32_t, 8> flags{};
   /// Who has the name, as it was told: bit i is participant i.
   std::uint32_t has_name = 0;
 

@@ -121,9 +121,8 @@ Result<std::size_t> CallerCore::call_once(PortLane& lane, std::span<const std::b
     if (out.stamp != 0) record_round_trip(lane, *ticket, out.stamp);
     result = finish_call(lane, *ticket, out.request, out.reply, reply);
   }
-  again = !result && goes_on(result.error(), deadline);
+  again = !result && lane.lane.newest() == ticket->seq && goes_on(result.error(), deadline);
   if (again) {
-    lane.passed_seq = ticket->seq;
     gate_.again(lane.lane, *ticket);
     return result;
   }
@@ -180,7 +179,9 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Outgoing& 
   pending.bytes_ = out.request.data != nullptr
                        ? out.request_bytes
                        : static_cast<std::uint32_t>(out.inline_bytes.size());
+  pending.era_ = era_;
   pending.with_context_ = out.context != nullptr;
+  pending.has_place_ = lane.lane.ordered();
   if (this_thread.running != nullptr) [[unlikely]]
     pending.made_for_ = Outer::of_this_thread().id();
   gate_.sent(lane.lane, ticket);

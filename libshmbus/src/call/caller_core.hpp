@@ -103,6 +103,7 @@ class CallerCore {
   };
   [[nodiscard]] std::optional<Destination> destination() noexcept;
   Result<PortLane*> resolve(Deadline& deadline) noexcept;
+  Result<PortLane*> look_up(Deadline& deadline) noexcept;
   Result<void> check_types(const Destination& to) const noexcept;
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
   Result<std::shared_ptr<PortLane>> lane_to(std::uint32_t endpoint, Deadline& deadline) noexcept;
@@ -172,20 +173,35 @@ class CallerCore {
   [[gnu::cold, gnu::noinline]] Error give_up_waiting(PortLane& lane, lane::Ticket ticket,
                                                      Waited why) noexcept;
 
+  struct FastCall {
+    std::uint64_t began;  ///< when, if it is timed, or 0
+    bool ordered;         ///< it needs a ticket
+    std::span<const std::byte> request;
+    std::span<std::byte> reply;
+  };
+
   // Sent again, since its handler went before it started (caller_again.cpp)
   [[nodiscard]] bool goes_on(const Error& error, Deadline& deadline) const noexcept;
   [[nodiscard]] bool goes_on(const Published& call, StatusCode status) const noexcept;
-  [[nodiscard]] static bool keeps_order(const PortLane& from, lane::Ticket ticket,
-                                        const PortLane& to) noexcept;
+  [[nodiscard]] bool may_go_on(const Pending& pending) const noexcept;
+  [[nodiscard]] bool leads_where_it_led() const noexcept;
+  void begin_era() noexcept;
   Result<PortLane*> lane_again(Deadline& deadline) noexcept;
   Result<std::size_t> call_on(std::span<const std::byte> request, std::span<std::byte> reply,
                               Deadline& deadline, trace::CallSpan& span) noexcept;
   /// What became of a call by the fast path; if it goes on, what becomes of it then.
   [[gnu::cold, gnu::noinline]] Result<std::size_t> after_fast(const Result<std::size_t>& ended,
-                                                              std::span<const std::byte> request,
-                                                              std::span<std::byte> reply,
+                                                              bool newest, const FastCall& call,
                                                               Deadline& deadline) noexcept;
   Result<ReplyView> wait_on(Published& call) noexcept;
+  enum class Going : std::uint8_t {
+    now,
+    undecided,  ///< what was sent after it may still be started
+    full,       ///< there is no room
+    unread,     ///< nor will there be before this thread reads other replies
+    nowhere,    ///< it would overtake, or come after, what it must not
+  };
+  [[nodiscard]] Going going(const Pending& pending, const PortLane& to) const noexcept;
   Result<void> send_again(const Pending& pending, const Error& why, Deadline& deadline) noexcept;
   void publish_again(const Pending& pending, PortLane& lane) noexcept;
   bool move_on(const Pending& pending) noexcept;
@@ -261,12 +277,6 @@ class CallerCore {
   [[nodiscard]] bool fast_call(const PortLane* lane, Duration timeout) const noexcept {
     return fast(lane, timeout) && thread_->running == nullptr;
   }
-  struct FastCall {
-    std::uint64_t began;  ///< when, if it is timed, or 0
-    bool ordered;         ///< it needs a ticket
-    std::span<const std::byte> request;
-    std::span<std::byte> reply;
-  };
   template <class Load>
   Result<std::size_t> end_fast_call(PortLane& lane, lane::Ticket ticket, const FastCall& call,
                                     const Block& block, Load load) noexcept;
@@ -321,9 +331,14 @@ class CallerCore {
   Schema schema_;  ///< of the types that this caller was made for; without text: bytes
   std::optional<std::uint32_t> record_;
   std::shared_ptr<PortLane> lane_;
-  bool sends_again_ = false;  ///< what it looks for a lane for is no new command
-  bool routed_ = false;       ///< the name has members
-  bool balanced_ = false;     ///< every command looks for the least busy of them
+  // Which calls may be sent again: see caller_again.cpp.
+  bool sends_again_ = false;      ///< what it looks for a lane for is no new command
+  bool left_ = false;             ///< a call was sent again to another lane than those of this era
+  std::uint32_t era_ = 0;         ///< all new commands of an era go to one lane
+  std::uint64_t sent_again_ = 0;  ///< in this era, up to that command; by its first number
+  std::uint64_t led_to_ = 0;      ///< the binding of the last look-up
+  bool routed_ = false;           ///< the name has members
+  bool balanced_ = false;         ///< every command looks for the least busy of them
   std::unique_ptr<Balance> balance_;
   wait::SpinBudget spin_;
   std::unique_ptr<wait::FdBridge> bridge_;

@@ -70,6 +70,7 @@ Result<ReplyView> CallerCore::call(Loan& loan, Duration timeout) noexcept {
     return call_fast(loan);
   auto pending = start(loan, timeout);
   if (!pending) return tl::unexpected<Error>(pending.error());
+  pending->has_place_ = false;  // nobody has heard of it yet
   return pending->wait();
 }
 

@@ -29,6 +29,17 @@ Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
   return wait_for(pending);
 }
 
+namespace {
+
+/// Of a command that had its place in the order of all callers' commands.
+std::string_view lost_place(const Error& error) noexcept {
+  if (error.kind != ErrorKind::handler_died_before_start) return error.message.view();
+  return "its handler is gone, and another could not run it in its place in the order of all: it "
+         "was not run and will not be; send it again";
+}
+
+}  // namespace
+
 Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
   Deadline deadline(bus(), pending.deadline_ticks_);
   for (;;) {
@@ -42,7 +53,8 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
       continue;
     }
     if (waited != Waited::answered) {
-      const Error error = give_up_waiting(lane, ticket, waited);
+      Error error = give_up_waiting(lane, ticket, waited);
+      if (pending.has_place_ && waited == Waited::stranded) error.message = lost_place(error);
       pending.lane_ = nullptr;
       pending.reply_ = {};
       if (pending.traced_) end_kept(lane, ticket.cell, error.kind, error.code);

@@ -67,18 +67,31 @@ std::optional<CallerCore::Destination> CallerCore::destination() noexcept {
 }
 
 Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
+  const PortLane* const before = lane_.get();
+  auto lane = look_up(deadline);
+  const bool moved = lane_.get() != before;
+  if (sends_again_) {
+    left_ = left_ || moved;
+  } else if (left_ || moved) {
+    begin_era();
+  }
+  // Of a new era, should the next command be a new one.
+  if (left_) binding_ = ~std::uint64_t{0};
+  return lane;
+}
+
+Result<PortLane*> CallerCore::look_up(Deadline& deadline) noexcept {
   if (balanced_ && binding_word_->load(std::memory_order_acquire) == balance_->seen()) {
     const auto lane = least_busy(deadline);  // SYNC names.binding
     if (!lane || *lane != nullptr) return lane;
   }
-  // What is sent from here on may go elsewhere: no older call goes on behind it.
-  if (lane_ != nullptr && !sends_again_) lane_->passed_seq = lane_->lane.newest();
   for (;;) {
     if (!bus().intact()) return misuse();
     if (const auto to = destination()) {
       routed_ = to->routed;
       balanced_ = false;
       binding_word_ = &bus().view.name(*record_).binding;
+      led_to_ = to->seen;
       read_policy();
       if (auto same = check_types(*to); !same) return tl::unexpected<Error>(same.error());
       if (to->balanced) {

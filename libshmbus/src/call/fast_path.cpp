@@ -37,7 +37,7 @@ template <class Load>
   CallerLane& to = lane.lane;
   Deadline deadline(*bus_, std::uint64_t{0});
   if (call.ordered && !take_turn(lane, ticket)) [[unlikely]]
-    return after_fast(not_registered(), call.request, call.reply, deadline);
+    return after_fast(not_registered(), to.newest() == ticket.seq, call, deadline);
   wait::light_publisher_fence();  // SYNC lane.notice
   if (to.notice_is_due()) [[unlikely]]
     to.ring();
@@ -45,15 +45,15 @@ template <class Load>
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, call.request.size());
   if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) [[unlikely]] {
-    return after_fast(tl::unexpected<Error>(give_up_waiting(lane, ticket, waited)), call.request,
-                      call.reply, deadline);
+    return after_fast(tl::unexpected<Error>(give_up_waiting(lane, ticket, waited)),
+                      to.newest() == ticket.seq, call, deadline);
   }
   if (call.began != 0) [[unlikely]]
     record_round_trip(lane, ticket, call.began);
   const auto answer = to.answer(ticket);
   if (!answer.ok() || answer.bytes > call.reply.size()) [[unlikely]] {
-    return after_fast(finish_call(lane, ticket, block, {}, call.reply), call.request, call.reply,
-                      deadline);
+    return after_fast(finish_call(lane, ticket, block, {}, call.reply), to.newest() == ticket.seq,
+                      call, deadline);
   }
   load(answer.bytes);
   if (!guard_->was_intact()) [[unlikely]]

@@ -17,6 +17,16 @@ using layout::CellWord;
 using layout::LaneMode;
 using layout::Phase;
 
+namespace {
+
+/// Answers to commands that were not started: no handler can give them.
+bool never_ran(StatusCode status) noexcept {
+  return status == StatusCode::not_registered || status == StatusCode::cancelled ||
+         status == StatusCode::expired;
+}
+
+}  // namespace
+
 CallerLane::CallerLane(const Attachment& bus, Attached attached, std::uint32_t endpoint) noexcept
     : view_(bus.view),
       head_(&bus.view.lane(attached.lane)),
@@ -214,24 +224,55 @@ void CallerLane::take_request(Ticket ticket, std::uint32_t bytes, bool with_cont
   out.inline_bytes = std::span(room.bytes).first(here + rest);
 }
 
+template <class F>
+void CallerLane::for_each_command(F f) const noexcept {
+  std::array<bool, layout::cells_per_lane_max> other{};  // free, or the second of a pair
+  for (std::uint32_t i = free_head_; i != free_tail_; ++i) other[free_[i & mask_]] = true;
+  other[next_.cell() & mask_] = true;
+  for (const CellUse& use : use_) {
+    if (use.second != no_cell) other[use.second & mask_] = true;
+  }
+  for (std::uint32_t cell = 0; cell <= mask_; ++cell) {
+    if (!other[cell]) f(cell);
+  }
+}
+
 std::uint32_t CallerLane::unread() const noexcept {
   if (calls_ == 0) return 0;
-  std::array<bool, layout::cells_per_lane_max> other{};  // free, or not a call's
-  for (std::uint32_t i = free_head_; i != free_tail_; ++i) other[free_[i & mask_]] = true;
+  std::array<bool, layout::cells_per_lane_max> no_call{};
   for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
-    other[sends_[i & mask_].cell() & mask_] = true;
+    no_call[sends_[i & mask_].cell() & mask_] = true;
   }
   for (std::uint32_t i = 0; i < quarantined_count_; ++i) {
-    other[quarantined_[i].cell() & mask_] = true;
+    no_call[quarantined_[i].cell() & mask_] = true;
   }
-  other[next_.cell() & mask_] = true;
   std::uint32_t count = 0;
-  for (std::uint32_t cell = 0; cell <= mask_; ++cell) {
-    if (other[cell]) continue;
-    if (use_[cell].second != no_cell) other[use_[cell].second] = true;
-    if (CellWord{word(cell)}.phase() == Phase::reply) ++count;
-  }
+  for_each_command([&](std::uint32_t cell) {
+    if (!no_call[cell] && CellWord{word(cell)}.phase() == Phase::reply) ++count;
+  });
   return std::min(count, calls_);
+}
+
+CallerLane::Behind CallerLane::behind(Ticket ticket) const noexcept {
+  std::uint64_t left = newest() - ticket.seq;
+  if (left == 0) return Behind::nothing;
+  // As in ask_to_cancel(): what was withdrawn and lies at the cursor or beyond is never started.
+  const bool exact = wait::sleeper_fence();
+  const std::uint64_t cursor = effective_cursor(*head_).seq();
+  bool ran = false;
+  bool undecided = false;
+  for_each_command([&](std::uint32_t cell) {
+    const CellWord seen{word(cell)};
+    if (seen.seq() <= ticket.seq || seen.seq() > newest()) return;
+    --left;
+    if (seen.phase() == Phase::reply) {
+      ran = ran || !never_ran(static_cast<StatusCode>(seen.code()));
+    } else if (!exact || !use_[cell].cancel_asked || seen.seq() < cursor) {
+      undecided = true;
+    }
+  });
+  if (ran || left != 0) return Behind::commands;
+  return undecided ? Behind::undecided : Behind::nothing;
 }
 
 void CallerLane::set_cancel(std::uint32_t cell) noexcept {

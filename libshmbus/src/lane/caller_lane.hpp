@@ -222,6 +222,18 @@ class CallerLane {
   /// its block, which leaves the cell. `bytes` is its size, as the caller of this knows.
   void take_request(Ticket ticket, std::uint32_t bytes, bool with_context, RequestCopy& room,
                     Outgoing& out) noexcept;
+  /// What became of the commands that were published after this one, which never ran. Looks at
+  /// every cell.
+  enum class Behind : std::uint8_t {
+    nothing,    ///< none of them ran or ever will
+    undecided,  ///< some may still be started
+    commands,   ///< some have run, or their ends were read
+  };
+  [[nodiscard]] Behind behind(Ticket ticket) const noexcept;
+  /// How many cells it has.
+  [[nodiscard]] std::uint32_t cells_of(Ticket ticket) const noexcept {
+    return use_[ticket.cell].second == no_cell ? 1 : 2;
+  }
   /// Not to be started any more. True when it is certain that it was not and never will be. If it
   /// may have been started, wakes those who watch the bit for its handler.
   bool ask_to_cancel(Ticket ticket) noexcept;
@@ -290,6 +302,9 @@ class CallerLane {
   void note_outstanding(Place place, layout::Phase phase) noexcept;
   static std::uint32_t fill(layout::Cell& cell, const Outgoing& out) noexcept;
   [[nodiscard]] bool my_ticket_waits() const noexcept;
+  /// Calls `f(cell)` for each first cell of a command that this thread has not seen the end of.
+  template <class F>
+  void for_each_command(F f) const noexcept;
   static std::uint32_t fill_beside(layout::Cell& cell, const Outgoing& out, bool named) noexcept;
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
   void push_free(std::uint32_t cell) noexcept {

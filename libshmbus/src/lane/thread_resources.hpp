@@ -26,9 +26,7 @@ struct PortLane {
   std::uint64_t recorded_seq = 0;  ///< of the call that was recorded last because it was slow
   std::uint64_t slow_wait_ns = 0;  ///< of a call that was slow, for the choice between lanes
   bool retired = false;            ///< detached: look for another
-  /// Calls up to it do not go on elsewhere: newer commands of their caller have gone before them.
-  std::uint64_t passed_seq = 0;
-  trace::OpenCalls open_calls;  ///< those that are traced
+  trace::OpenCalls open_calls;     ///< those that are traced
 };
 
 /// What a thread holds of the bus. It may outlive the thread: handlers may still read memory that
