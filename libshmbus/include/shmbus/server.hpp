@@ -10,8 +10,7 @@
 //           copy what you validate.
 //           One that was replaced keeps answering what its handlers had deferred; destroy it when
 //           that is done.
-// User code  An exception that leaves a handler becomes a rejection (handler_threw); one that
-// leaves
+// User code An exception that leaves a handler becomes a rejection (handler_threw); one that leaves
 //           a task of post() ends run(), run_for() or poll() with an error, and the next call of it
 //           goes on. A handler may destroy its own Server, or its Bus: it is finished, commands
 //           behind it are told not_registered, and run() returns. A thread that ends in a handler

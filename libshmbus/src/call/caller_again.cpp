@@ -5,13 +5,13 @@
 //
 // It must not overtake, nor fall behind, what it came before:
 //
-//   commands of the same caller   All that a caller sends in one era goes to one lane; what was
-//   sent
-//       there after this call must be certain never to run either (CallerLane::behind), and is sent
-//       again after it. A new command that goes to another lane, or anywhere once a call has been
-//       sent again to another lane, begins an era, and no call of an older one is sent again.
-//   global order   A call whose start() has returned has its place, and others may rely on it. It
-//       cannot have the same one elsewhere: it ends with the error. A blocking call has none yet.
+//   the same caller's   All new commands of an era go to one lane. What was sent there after this
+//                       call must be certain never to run either (CallerLane::behind). A command
+//                       that goes to another lane begins an era, and so does any command once a
+//                       call has gone on to another lane. No call of an older era goes on.
+//   all callers'        Under global order a call whose start() has returned has its place, and
+//                       others may rely on it. No other handler can give it the same one, so it
+//                       ends with the error. A blocking call has no place yet.
 #include <algorithm>
 #include <utility>
 

@@ -1,8 +1,7 @@
 // What a new owner does about commands that were queued under the other kind of order.
 //
 //   per caller ─► global   commands without tickets: each lane runs what it held when its caller
-//   was
-//                          told of the order, before anything that has a ticket
+//                          was told of the order, before anything that has a ticket
 //   global ─► per caller   the tickets that lie in the inbox are followed first; lanes are served
 //                          by themselves when they are done
 //
