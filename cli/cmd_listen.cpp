@@ -61,7 +61,7 @@ void show(const Context& context, Texts& texts, const EventView& event) {
                                {"publisher", event.publisher()},
                                {"bytes", event.bytes().size()}};
     if (value) {
-      out["event"] = Json::parse(*value);
+      out["event"] = Json::parse(*value);  // patterns: written by codec/
     } else if (is_text(chars)) {
       out["text"] = chars;
     } else {
@@ -125,10 +125,9 @@ void add_listen(CLI::App& app, Context& context) {
   auto& command = add_command(app, context, "listen", "Events of a name as they are published",
                               [&context, options] { return run_listen(context, *options); });
   command.add_option("NAME", options->name, "Name of an event")->required();
-  command
-      .add_option("--from", options->from, "Begin with the next event, the latest, or the oldest")
-      ->check(CLI::IsMember({"now", "latest", "oldest"}))
-      ->capture_default_str();
+  add_choice(command, "--from", options->from,
+             "Begin with the next event (now), the latest, or the oldest",
+             {"now", "latest", "oldest"});
   command.add_flag("--hold", options->hold, "Miss nothing: publishers wait for this tool");
   command.add_option("--for", options->duration, "End after this time")
       ->type_name("DURATION")

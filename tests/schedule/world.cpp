@@ -34,6 +34,8 @@ constexpr layout::Capacities tiny{.participants = 6,
                                   .broadcasts = 1,
                                   .spare = 0};
 
+constexpr std::uint64_t usual_timeout_ns = 5'000'000'000;
+
 [[noreturn]] void give_up(const char* what) {
   std::perror(what);
   std::abort();
@@ -56,7 +58,7 @@ World::World() {
   header_.capacities = tiny;
   header_.bus_id = 1;
   header_.ticks_per_s = 1'000'000'000;
-  header_.default_timeout_ns = 5'000'000'000;
+  header_.default_timeout_ns = usual_timeout_ns;
   header_.magic = layout::magic;
   stride_ = geometry_.segment_bytes;
   fd_ = ::memfd_create("shmbus-schedule", MFD_CLOEXEC);
@@ -89,6 +91,7 @@ void World::reset() noexcept {
   std::memset(view(0) + layout::header_bytes, 0, stride_ - layout::header_bytes);
   locks_.clear();
   descriptions_ = 0;
+  header_.default_timeout_ns = usual_timeout_ns;
 }
 
 int World::open_description(std::size_t owner) noexcept {

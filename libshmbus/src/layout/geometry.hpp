@@ -28,12 +28,12 @@ struct Geometry {
   Region inboxes;     ///< one ring of inbox_slots words for each endpoint
   Region lane_words;  ///< the directory
   Region lanes;
-  Region extent_words;  ///< the lease table
+  Region extent_words;     ///< the lease table
   Region topics;           ///< one for each name
   Region broadcast_words;  ///< the directory of broadcast lanes
   Region broadcasts;
-  Region schemas;       ///< one for each name
-  Region policies;      ///< one for each name
+  Region schemas;   ///< one for each name
+  Region policies;  ///< one for each name
   Region name_stats;
   Region lane_latency;
   Region bus_events;

@@ -46,19 +46,19 @@ struct Quotas {
 };
 
 struct Header {
-  std::uint64_t magic;                 // 0x00 stored last
-  std::uint32_t layout_major;          // 0x08
-  std::uint32_t layout_minor;          // 0x0C
-  std::uint64_t segment_bytes;         // 0x10
-  Capacities capacities;               // 0x18
-  std::uint64_t bus_id;                // 0x40 random; tells two buses of one name apart
-  std::uint64_t created_unix_s;        // 0x48
-  std::uint32_t creator_pid;           // 0x50
-  std::uint32_t creator_uid;           // 0x54
-  std::uint64_t ticks_per_s;           // 0x58 of the clock that deadlines use; 1e9: CLOCK_MONOTONIC
-  std::uint64_t default_timeout_ns;    // 0x60
-  Quotas quotas_per_uid;               // 0x68
-  std::array<std::uint8_t, 4> spare;   // 0x7C
+  std::uint64_t magic;                // 0x00 stored last
+  std::uint32_t layout_major;         // 0x08
+  std::uint32_t layout_minor;         // 0x0C
+  std::uint64_t segment_bytes;        // 0x10
+  Capacities capacities;              // 0x18
+  std::uint64_t bus_id;               // 0x40 random; tells two buses of one name apart
+  std::uint64_t created_unix_s;       // 0x48
+  std::uint32_t creator_pid;          // 0x50
+  std::uint32_t creator_uid;          // 0x54
+  std::uint64_t ticks_per_s;          // 0x58 of the clock that deadlines use; 1e9: CLOCK_MONOTONIC
+  std::uint64_t default_timeout_ns;   // 0x60
+  Quotas quotas_per_uid;              // 0x68
+  std::array<std::uint8_t, 4> spare;  // 0x7C
 };
 
 inline constexpr std::size_t header_bytes = 4096;

@@ -16,7 +16,7 @@ namespace shmbus::detail {
 using layout::CellWord;
 using layout::Phase;
 
-std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept {
+std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) {
   Invocation& call = call_;
   call.turn_to(lane);
   const Running here(&call);  // for the calls that its handlers make
@@ -51,7 +51,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
 /// Runs commands of one shape while take_plain() finds them. A function for each: the compiler then
 /// keeps in registers what matters. Returns how many.
 template <Phase Wanted, bool Paired>
-std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) noexcept {
+std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) {
   constexpr bool one_way = Wanted == Phase::send;
   Invocation& call = call_;
   std::size_t ran = 0;
@@ -76,9 +76,7 @@ std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) noe
     auto& stats = *entry->stats;
     Context context(call);
     probes::start(lane.index(), CellWord{word}.seq(), bytes);
-    running_ = true;
-    const Status status = entry->handler(context);
-    running_ = false;
+    const Status status = call_handler(entry->handler, context, call);
     if (SHMBUS_MISTAKE("cursor.late")) lane.note_started();
     SHMBUS_TESTPOINT("command.ran");
     if (call.deferred || call.unusual || !status.is_ok() || call.target.needed != 0) [[unlikely]] {
@@ -137,7 +135,7 @@ bool ServerCore::take_next(Invocation& call, std::span<std::byte> into) noexcept
   return true;
 }
 
-void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& head) noexcept {
+void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& head) {
   SHMBUS_TESTPOINT("command.started");
   if (!guard_->was_intact()) [[unlikely]]
     return;  // what was copied from the cell may be zeros that no caller sent
@@ -156,9 +154,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
   const std::uint64_t began = sampled ? begin_observed(call) : 0;
   Context context(call);
   probes::start(call.target.lane_index, call.target.seq, call.request.size());
-  running_ = true;
-  const Status status = entry->handler(context);
-  running_ = false;
+  const Status status = call_handler(entry->handler, context, call);
   if (SHMBUS_MISTAKE("cursor.late")) call.lane->note_started();
   SHMBUS_TESTPOINT("command.ran");
   call.unusual |= call.deferred || call.target.needed != 0;
@@ -183,6 +179,27 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
     if (!sampled) observe_failed(call, status);
   }
   call.end();
+}
+
+/// What leaves a handler otherwise than by its end is the thread itself, which is ending: handlers
+/// are guarded against exceptions (shmbus/handler.hpp).
+[[gnu::always_inline]] inline Status ServerCore::call_handler(const Handler& handler,
+                                                              Context& context, Invocation& call) {
+  running_ = true;
+#if defined(__cpp_exceptions)
+  try {
+    const Status status = handler(context);
+    running_ = false;
+    return status;
+  } catch (...) {
+    abandon(call);
+    throw;
+  }
+#else
+  const Status status = handler(context);
+  running_ = false;
+  return status;
+#endif
 }
 
 /// Why a command is not run at all, or ok.

@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
-#include "layout/participant.hpp"
 #include "layout/event_words.hpp"
+#include "layout/participant.hpp"
 #include "layout/words.hpp"
 #include "words/directory.hpp"
 
