@@ -35,6 +35,23 @@ string(REGEX REPLACE "/$" "" SHMBUS_PC_PREFIX "${SHMBUS_PC_PREFIX}")
 configure_file(packaging/shmbus.pc.in shmbus.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/shmbus.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
+# The interface for C, an optional part: find_package(shmbus COMPONENTS c), pkg-config shmbus-c.
+# `cmake --install BUILD --component c` installs it alone, for programs that need no C++ interface.
+if(TARGET shmbus_c)
+  install(TARGETS shmbus_c shmbus_c_headers EXPORT shmbusCTargets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT c
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT c)
+  install(DIRECTORY c/include/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT c)
+  install(EXPORT shmbusCTargets NAMESPACE shmbus:: DESTINATION "${package_dir}" COMPONENT c)
+  set(SHMBUS_C_PC_PRIVATE "Requires.private: shmbus\nLibs.private: -lstdc++")
+  if(BUILD_SHARED_LIBS)
+    set(SHMBUS_C_PC_PRIVATE "")  # it has the bus in itself
+  endif()
+  configure_file(packaging/shmbus-c.pc.in shmbus-c.pc @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/shmbus-c.pc"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT c)
+endif()
+
 # For use by hand; the tool has them in itself.
 install(DIRECTORY packaging/bpftrace/ DESTINATION "${CMAKE_INSTALL_DATADIR}/shmbus/bpftrace"
   FILES_MATCHING PATTERN "*.bt")

@@ -53,6 +53,7 @@ class CallerCore {
   Result<void> send(Loan& loan, Duration timeout) noexcept;
 
   Result<ReplyView> wait(Pending& pending) noexcept;
+  bool wait_ready(Pending& pending, Duration limit) noexcept;
   [[nodiscard]] bool ready(const Pending& pending) const noexcept;
   void cancel(Pending& pending) noexcept;
   void give_up(Pending& pending) noexcept;

@@ -28,6 +28,18 @@ Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
   return wait_and_judge(pending);
 }
 
+/// Gives nothing up: wait() finds again what await() has found.
+bool CallerCore::wait_ready(Pending& pending, Duration limit) noexcept {
+  if (!usable()) return true;
+  pending.start_clock();
+  Deadline until(bus(), limit == default_timeout ? usual_timeout() : limit);
+  if (pending.deadline_ticks_ < until.at()) until = Deadline(bus(), pending.deadline_ticks_);
+  const Ticket ticket{pending.cell_, pending.seq_};
+  const Running none(nullptr);  // wait() looks whether it is still wanted
+  return await(*static_cast<PortLane*>(pending.lane_), ticket, until) != Waited::timed_out ||
+         ready(pending);
+}
+
 Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
   PortLane& lane = *static_cast<PortLane*>(pending.lane_);
   const Ticket ticket{pending.cell_, pending.seq_};
