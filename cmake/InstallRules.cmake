@@ -52,6 +52,17 @@ if(TARGET shmbus_c)
     DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT c)
 endif()
 
+# The Python package, for `cmake --install BUILD --component python` alone: where it has to lie depends on
+# the distribution. scripts/package puts it into python3-shmbus.
+if(TARGET shmbus_python)
+  set(SHMBUS_PYTHON_DIR "lib/python3/dist-packages" CACHE STRING "Where the Python package is installed")
+  mark_as_advanced(SHMBUS_PYTHON_DIR)
+  install(TARGETS shmbus_python LIBRARY DESTINATION "${SHMBUS_PYTHON_DIR}/shmbus" COMPONENT python
+    EXCLUDE_FROM_ALL)
+  install(DIRECTORY python/shmbus DESTINATION "${SHMBUS_PYTHON_DIR}" COMPONENT python EXCLUDE_FROM_ALL
+    FILES_MATCHING PATTERN "*.py" PATTERN "*.pyi" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
+endif()
+
 # For use by hand; the tool has them in itself.
 install(DIRECTORY packaging/bpftrace/ DESTINATION "${CMAKE_INSTALL_DATADIR}/shmbus/bpftrace"
   FILES_MATCHING PATTERN "*.bt")

@@ -16,7 +16,7 @@ import tempfile
 import textwrap
 
 MARK = "// [readme]"
-GUIDES = ("docs/commands.md", "docs/c.md")
+GUIDES = ("docs/commands.md", "docs/c.md", "docs/python.md")
 MAX_LINES = 120
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 FENCE = re.compile(r"^```(\w*)\s*$")

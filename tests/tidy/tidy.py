@@ -27,7 +27,7 @@ MAX_LINES = 400
 # A file may stand here with its present length while it awaits its split; the number only falls.
 LONG_FILES: dict[str, int] = {}
 
-ROOTS = ("libshmbus", "c", "codec", "gen", "inspect", "common", "daemon", "cli", "telemetry", "tests", "bench", "examples")
+ROOTS = ("libshmbus", "c", "python", "codec", "gen", "inspect", "common", "daemon", "cli", "telemetry", "tests", "bench", "examples")
 
 # (what is included, who may include it, why)
 INCLUDES = (

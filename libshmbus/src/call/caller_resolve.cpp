@@ -206,7 +206,8 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
     if (options_.when_full == WhenFull::fail || deadline.over(now)) {
       return fail(ErrorKind::overloaded,
                   "the handler is behind: every cell of this lane is in use (cells_per_lane), or "
-                  "its inbox is full (inbox_slots)");
+                  "its inbox is full (inbox_slots)",
+                  ENOBUFS);
     }
     if (!still_wanted()) return not_wanted();
     if (now - began < spin_for) {

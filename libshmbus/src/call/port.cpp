@@ -127,7 +127,8 @@ Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
   }
   return fail(ErrorKind::overloaded,
               "no payload memory left: wait for replies, or create the bus with more "
-              "capacities.extents");
+              "capacities.extents",
+              ENOBUFS);
 }
 
 }  // namespace shmbus::detail
