@@ -14,7 +14,12 @@ file(REMOVE_RECURSE "${work}/prefix" "${work}/moved" "${work}/consumer" "${work}
 
 # The library's build tree stays between runs; only changed files are compiled again. Without the
 # daemon and the tool: what is in question is the library.
+set(libdir lib)
+if(shared)  # where Debian has libraries; the test of the packages takes this tree
+  set(libdir "lib/${architecture}")
+endif()
 run("${CMAKE_COMMAND}" -S "${source}" -B "${work}/build" -G "${generator}"
+    -D "CMAKE_INSTALL_LIBDIR=${libdir}"
     -D CMAKE_BUILD_TYPE=Release -D BUILD_SHARED_LIBS=${shared} -D SHMBUS_UNITY=ON
     -D SHMBUS_BUILD_TESTS=OFF -D SHMBUS_BUILD_BENCH=OFF -D SHMBUS_BUILD_EXAMPLES=OFF
     -D SHMBUS_BUILD_DAEMON=OFF -D SHMBUS_BUILD_CLI=OFF)
