@@ -3,6 +3,7 @@
 #include "os/fence.hpp"
 #include "os/futex.hpp"
 #include "words/broadcasts.hpp"
+#include "words/members.hpp"
 
 namespace shmbus::broadcast {
 
@@ -85,6 +86,7 @@ void leave(const Attachment& bus, std::uint32_t topic, std::uint32_t place) noex
 
 void drop_subscribers_of(const segment::View& view, Party party) noexcept {
   for (std::uint32_t topic = 0; topic < view.capacities().names; ++topic) {
+    if (!names::is_event(view, topic)) continue;  // nobody subscribes before the name is an event's
     for (std::uint32_t place = 0; place < layout::subscribers_max; ++place) {
       const SubscriberWord seen = load_subscriber(view, topic, place);
       if (seen.party() == party) (void)drop_subscriber(view, topic, place, seen);
@@ -94,6 +96,7 @@ void drop_subscribers_of(const segment::View& view, Party party) noexcept {
 
 bool subscribers_name(const segment::View& view, Party party) noexcept {
   for (std::uint32_t topic = 0; topic < view.capacities().names; ++topic) {
+    if (!names::is_event(view, topic)) continue;  // nobody subscribes before the name is an event's
     for (std::uint32_t place = 0; place < layout::subscribers_max; ++place) {
       if (load_subscriber(view, topic, place).party() == party) return true;
     }
