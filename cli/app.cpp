@@ -2,14 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
+#include <vector>
 
+#include "cli/buses.hpp"
 #include "cli/complete.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/help.hpp"
 #include "cli/output.hpp"
+#include "cli/words.hpp"
 #include "common/command_line.hpp"
+#include "common/standard_output.hpp"
+#include "inspect/reader.hpp"
 #include "inspect/trust_text.hpp"
 #include "os/handle_guard.hpp"
 #include "shmbus/version.hpp"
@@ -17,28 +26,27 @@
 namespace shmbus::cli {
 namespace {
 
-constexpr int last_error_kind = 18;
-
-std::string exit_code_footer() {
-  std::string text = "Exit codes:\n  0   ok\n";
-  for (int kind = 1; kind <= last_error_kind; ++kind) {
-    text += fmt::format("  {:<3} {}\n", kind, to_string(static_cast<ErrorKind>(kind)));
-  }
-  text += fmt::format("  {:<3} wrong usage\n", exit_usage);
-  text += fmt::format("  {:<3} doctor found something", exit_findings);
-  return text;
+/// What the library says, in the words of the command line, and with what this machine offers
+/// instead.
+std::string text_of(const Context& context, const Failure& failure) {
+  std::string text = in_words_of_the_tool(failure.what());
+  if (failure.error().kind != ErrorKind::bus_unusable) return text;
+  const auto report = inspect::look_at(context.bus);
+  if (!report || report->error_number != ENOENT) return text;
+  return fmt::format("there is no bus '{}'; {}", context.bus, other_buses_text());
 }
 
 void report(const Context& context, const Failure& failure) {
   const Error& error = failure.error();
-  fmt::print(stderr, "shmbus: {}\n", printable(failure.what()));
+  const auto text = text_of(context, failure);
+  print_error(fmt::format("shmbus: {}\n", printable(text)));
   if (!context.json) return;
   nlohmann::json out;
   out["error"] = {{"kind", to_string(error.kind)},
                   {"number", failure.exit_code()},
                   {"code", error.code},
                   {"needed", error.needed},
-                  {"message", failure.what()}};
+                  {"message", text}};
   print_json(out);
 }
 
@@ -63,25 +71,79 @@ int run_guarded(const Context& context, const std::function<int()>& body) {
   return code;
 }
 
+/// "shmbus help call", for the end of a complaint.
+std::string help_for(const CLI::App& app, const CLI::App* command) {
+  std::string path;
+  for (; command != nullptr && command != &app; command = command->get_parent()) {
+    path.insert(0, " " + command->get_name());
+  }
+  return "see `shmbus help" + path + "`";
+}
+
+int complain(std::string_view what, const std::string& advice) {
+  const std::string_view joint = advice.empty() ? "" : what.ends_with('?') ? " " : "; ";
+  print_error(
+      fmt::format("shmbus: {}{}{}\n", printable(in_words_of_the_tool(what)), joint, advice));
+  return exit_usage;
+}
+
 int parse_and_run(CLI::App& app, Context& context, int argc, char** argv) {
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const auto line = read_command_line(app, words);
   try {
     app.parse(argc, argv);
     return context.exit_code;
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return exit_ok;
+  } catch (const CLI::CallForVersion& e) {
+    fmt::print("{}\n", e.what());
+    return exit_ok;
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     // The parser misses the words that belong where the misspelt one stands.
-    const std::vector<std::string> words(argv + 1, argv + argc);
-    const auto senseless = what_makes_no_sense(read_command_line(app, words));
-    fmt::print(stderr, "shmbus: {}; see `shmbus --help`\n",
-               senseless.empty() ? e.what() : senseless);
-    return exit_usage;
+    const auto senseless = what_makes_no_sense(line);
+    return complain(senseless.empty() ? e.what() : senseless, help_for(app, line.command));
   } catch (const UsageError& e) {
-    fmt::print(stderr, "shmbus: {}\n", e.what());
-    return exit_usage;
+    return complain(e.what(), {});
   } catch (const Failure& failure) {
     report(context, failure);
     return failure.exit_code();
   }
+}
+
+/// The one place that knows whether what was printed has arrived.
+int finish_output(int code) {
+  const auto printed = flush_standard_output();
+  if (printed.state == Printed::ok) return code;
+  if (printed.state == Printed::lost) {
+    print_error(fmt::format("shmbus: the output could not be written: {}\n", printed.why));
+  }
+  return code == exit_ok ? exit_output : code;
+}
+
+int run_guarded_from_libraries(int argc, char** argv, std::span<const AddCommand> commands) {
+  try {
+    Context context;
+    const auto app = make_app(context, commands);
+    if (argc == 1) {
+      fmt::print("{}", app->help());
+      return exit_ok;
+    }
+    if (std::string_view(argv[1]) == "complete") {
+      return run_completion(*app, std::vector<std::string>(argv + 2, argv + argc));
+    }
+    return parse_and_run(*app, context, argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("shmbus: out of memory\n", stderr);
+  } catch (const std::exception& e) {
+    if (std::ferror(stdout) != 0) {  // finish_output() says it
+      const auto* of_system = dynamic_cast<const std::system_error*>(&e);
+      if (of_system != nullptr) keep_output_error(of_system->code().value());
+      return exit_output;
+    }
+    std::fprintf(stderr, "shmbus: %s\n", printable(e.what()).c_str());
+  }
+  return exit_internal;
 }
 
 }  // namespace
@@ -116,23 +178,13 @@ std::unique_ptr<CLI::App> make_app(Context& context, std::span<const AddCommand>
   app->add_flag("--json", context.json, "Print JSON instead of text");
   app->set_version_flag("--version", std::string("shmbus ") + SHMBUS_VERSION);
   app->require_subcommand(1);
-  app->footer(exit_code_footer());
   for (const AddCommand add : commands) add(*app, context);
+  arrange_help(*app);
   return app;
 }
 
 int run(int argc, char** argv, std::span<const AddCommand> commands) {
-  try {
-    Context context;
-    const auto app = make_app(context, commands);
-    if (argc > 1 && std::string_view(argv[1]) == "complete") {
-      return run_completion(*app, std::vector<std::string>(argv + 2, argv + argc));
-    }
-    return parse_and_run(*app, context, argc, argv);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "shmbus: %s\n", e.what());
-    return static_cast<int>(ErrorKind::bus_unusable);
-  }
+  return finish_output(run_guarded_from_libraries(argc, argv, commands));
 }
 
 }  // namespace shmbus::cli

@@ -11,6 +11,8 @@
 #include <csignal>
 
 #include "cli/exit_codes.hpp"
+#include "cli/output.hpp"
+#include "common/standard_output.hpp"
 #include "os/clock.hpp"
 
 namespace shmbus::cli {
@@ -60,7 +62,8 @@ Child::Child(const std::function<int()>& body) : pid_(::fork()) {
   try {
     result = body();
   } catch (const std::exception& e) {
-    fmt::print(stderr, "shmbus: the second process of the benchmark: {}\n", e.what());
+    print_error(
+        fmt::format("shmbus: the second process of the benchmark: {}\n", printable(e.what())));
   }
   ::_exit(result);
 }

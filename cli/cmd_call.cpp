@@ -2,9 +2,11 @@
 // the kind of error.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <thread>
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
@@ -12,13 +14,18 @@
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
 #include "cli/units.hpp"
+#include "common/escape.hpp"
+#include "common/options.hpp"
 #include "nlohmann/json.hpp"
 #include "shmbus/shmbus.hpp"
 
 namespace shmbus::cli {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::uint64_t reply_capacity_default = 65536;
+constexpr std::chrono::milliseconds look_pause{20};
 
 struct Options {
   std::string name;
@@ -53,9 +60,11 @@ void show_json(const Options& options, const NamedTypes& known, std::span<const 
                              {"bytes", reply.size()},
                              {"hex", to_hex(reply)},
                              {"elapsed_ns", took_ns}};
-  if (const auto value = typed_reply(known, reply)) out["reply"] = Json::parse(*value);
+  if (const auto value = typed_reply(known, reply)) {
+    out["reply"] = Json::parse(*value);  // patterns: written by codec/
+  }
   if (is_text(as_chars(reply))) out["text"] = as_chars(reply);
-  fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", json_text(out, 2));
 }
 
 void show(const Options& options, const NamedTypes& known, std::span<const std::byte> reply) {
@@ -67,8 +76,7 @@ void show(const Options& options, const NamedTypes& known, std::span<const std::
       throw Failure(ErrorKind::invalid_argument,
                     "the types of this name are not known: choose another --output");
     }
-    if (value) fmt::print("{}\n", *value);
-    std::fflush(stdout);
+    if (value) fmt::print("{}\n", escape::json_document(*value));
     return;
   }
   const bool raw = options.output == "raw" || (options.output == "auto" && !on_terminal());
@@ -79,45 +87,92 @@ void show(const Options& options, const NamedTypes& known, std::span<const std::
   } else {
     fmt::print("{}\n", is_text(chars) ? std::string(chars) : printable(chars));
   }
-  std::fflush(stdout);
 }
 
-[[noreturn]] void explain(Error error, const Options& options) {
-  if (error.kind == ErrorKind::rejected) {
-    throw Failure([&] {
-      Error told = error;
-      told.message = {};
-      told.message.append(
-          fmt::format("the handler of '{}' refused with code {}", options.name, error.code));
-      if (!error.message.empty()) told.message.append(": ").append(error.message.view());
-      const auto causes = to_text(error.causes);
-      if (!causes.empty()) told.message.append(", because ").append(causes.view());
-      told.message.append("; what that means is its own affair");
-      return told;
-    }());
-  }
-  if (error.kind == ErrorKind::too_large && error.needed != 0) {
-    error.message.append(fmt::format("; use --reply-capacity {}", error.needed));
-  }
+/// Codes below zero are the library's, on behalf of the handler: see shmbus/handler.hpp.
+std::string_view advice_on(std::int32_t code) {
+  if (code == shmbus::detail::handler_threw) return "; its log may say why";
+  if (code < 0) return "; `shmbus describe` shows the types that it takes";
+  return "; what that means is its own affair";
+}
+
+[[noreturn]] void explain_rejection(Error error, const Options& options) {
+  const std::string said(error.message.view());
+  error.message = {};
+  error.message.append(
+      fmt::format("the handler of '{}' refused with code {}", options.name, error.code));
+  if (!said.empty()) error.message.append(": ").append(said);
+  const auto causes = to_text(error.causes);
+  if (!causes.empty()) error.message.append(", because ").append(causes.view());
+  error.message.append(advice_on(error.code));
   throw Failure(error);
 }
 
+[[noreturn]] void waited_in_vain(const Options& options, Duration waited) {
+  throw Failure(ErrorKind::not_registered,
+                fmt::format("nobody has served '{}' for {}: start its handler, or wait longer with "
+                            "--timeout",
+                            options.name, format_ns(static_cast<std::uint64_t>(waited.count()))));
+}
+
+[[noreturn]] void explain(Error error, const Options& options, Duration waited) {
+  if (error.kind == ErrorKind::rejected) explain_rejection(error, options);
+  const bool of_reply = error.message.view().starts_with("the reply");
+  if (error.kind == ErrorKind::too_large && of_reply && error.needed != 0) {
+    error.message.append(fmt::format("; use --reply-capacity {}", error.needed));
+  }
+  if (error.kind == ErrorKind::not_registered && options.wait) waited_in_vain(options, waited);
+  throw Failure(error);
+}
+
+/// With --wait also for the bus itself: handler and caller may be started in any order.
+Bus open_bus(const Context& context, const Options& options, Clock::time_point until) {
+  for (;;) {
+    auto bus =
+        Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus call"});
+    if (bus) return std::move(*bus);
+    const bool absent = bus.error().kind == ErrorKind::bus_unusable && bus.error().code == ENOENT;
+    if (!options.wait || !absent || Clock::now() >= until) throw Failure(bus.error());
+    std::this_thread::sleep_for(look_pause);
+  }
+}
+
+/// When the call must have ended. A limit that the bus would give is not known before it is there.
+Clock::time_point end_of(Duration timeout) {
+  const Duration limit = timeout == default_timeout ? Duration(std::chrono::seconds(5)) : timeout;
+  const auto now = Clock::now();
+  return limit >= Clock::time_point::max() - now ? Clock::time_point::max() : now + limit;
+}
+
 int run_call(const Context& context, const Options& options) {
-  const auto known = types_of(context.bus, options.name);
-  const auto request = read_request(options.payload, known);
+  check_payload(options.payload);
   const auto timeout =
       options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
-  const std::size_t capacity = reply_capacity(known, options);
-  auto bus = value_or_fail(
-      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus call"}));
+  const auto until = end_of(timeout);
+  const auto left = [&]() -> Duration {
+    if (!options.wait || timeout == forever) return timeout;
+    return std::max<Duration>(until - Clock::now(), Duration::zero());
+  };
+  const auto began = Clock::now();
+  auto bus = open_bus(context, options, until);
+  if (options.wait) {
+    // Its types, too, are known once it is registered.
+    const auto there = bus.wait_until_available(options.name, left());
+    const bool in_vain = !there && (there.error().kind == ErrorKind::not_registered ||
+                                    there.error().kind == ErrorKind::timed_out);
+    if (in_vain) waited_in_vain(options, Clock::now() - began);
+    value_or_fail(there);
+  }
+  const auto known = types_of(context.bus, options.name);
+  const auto request = read_request(options.payload, known);
+  std::vector<std::byte> reply(reply_capacity(known, options));
   auto caller = value_or_fail(
       bus.caller(std::string_view(options.name),
                  {.when_vacant = options.wait ? WhenVacant::wait : WhenVacant::fail}));
-  std::vector<std::byte> reply(capacity);
-  const auto began = std::chrono::steady_clock::now();
-  const auto size = caller.call(request, reply, timeout);
-  const auto took = std::chrono::steady_clock::now() - began;
-  if (!size) explain(size.error(), options);
+  const auto sent = Clock::now();
+  const auto size = caller.call(request, reply, left());
+  const auto took = Clock::now() - sent;
+  if (!size) explain(size.error(), options, Clock::now() - began);
   const auto answer = std::span<const std::byte>(reply).first(std::min(*size, reply.size()));
   if (context.json) {
     show_json(options, known, answer, static_cast<std::uint64_t>(Duration(took).count()));
@@ -142,11 +197,10 @@ void add_call(CLI::App& app, Context& context) {
       .add_option("--reply-capacity", options->reply_capacity,
                   "Room for the reply; the registered size, or 64K")
       ->type_name("BYTES");
-  command
-      .add_option("--output", options->output,
-                  "How to print the reply; auto: JSON when its type is known, raw when piped, "
-                  "else text or hex")
-      ->check(CLI::IsMember({"auto", "json", "text", "hex", "raw"}))
+  add_choice(command, "--output", options->output,
+             "How to print the reply; auto: JSON when its type is known, raw when piped, else text "
+             "or hex",
+             {"auto", "json", "text", "hex", "raw"})
       ->capture_default_str();
   command.add_flag("--wait", options->wait, "Wait for a handler when there is none");
 }

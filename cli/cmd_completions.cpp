@@ -9,6 +9,8 @@
 #include "cli/completions.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
+#include "common/options.hpp"
+#include "common/units.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -32,9 +34,7 @@ void add_completions(CLI::App& app, Context& context) {
   auto& command =
       add_command(app, context, "completions", "Print the completion script for a shell",
                   [&context, shell] { return run_completions(context, *shell); });
-  command.add_option("SHELL", *shell, "bash, zsh or fish")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  add_choice(command, "SHELL", *shell, "bash, zsh or fish", {"bash", "zsh", "fish"})->required();
 }
 
 }  // namespace shmbus::cli

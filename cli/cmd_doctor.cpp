@@ -53,14 +53,18 @@ Style style_of(Severity severity) {
   return Style::plain;
 }
 
+bool is_note(const Finding& finding) { return finding.severity == Severity::note; }
+
 void print_findings(const std::vector<Finding>& findings, const std::string& bus) {
   for (const auto& finding : findings) {
     const std::string subject = finding.subject.empty() ? "" : printable(finding.subject) + " ";
-    fmt::print("{} [{}] {}{}\n  mend: {}\n",
+    fmt::print("{} [{}] {}{}\n  {}: {}\n",
                styled(inspect::to_string(finding.severity), style_of(finding.severity)), finding.id,
-               subject, printable(finding.what), printable(finding.mend));
+               subject, printable(finding.what), is_note(finding) ? "to know" : "mend",
+               printable(finding.mend));
   }
-  if (findings.empty()) fmt::print("nothing is wrong with bus '{}' and this machine\n", bus);
+  if (!std::all_of(findings.begin(), findings.end(), is_note)) return;
+  fmt::print("nothing is wrong with bus '{}' and this machine\n", printable(bus));
 }
 
 int run_doctor(const Context& context) {
@@ -72,10 +76,8 @@ int run_doctor(const Context& context) {
   } else {
     print_findings(findings, context.bus);
   }
-  const bool grave = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-    return finding.severity != Severity::note;
-  });
-  return grave ? exit_findings : exit_ok;
+  const bool well = std::all_of(findings.begin(), findings.end(), is_note);
+  return well ? exit_ok : exit_findings;
 }
 
 }  // namespace

@@ -15,6 +15,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "common/options.hpp"
+#include "common/standard_output.hpp"
 #include "gen/emit.hpp"
 #include "gen/names.hpp"
 #include "gen/openapi.hpp"
@@ -121,7 +123,7 @@ std::string made_text(gen::Document& document, const GenOptions& options) {
   const auto headline = text.find('\n');
   if (headline != std::string::npos) {
     const auto list = text.find_first_not_of('\n', headline);
-    fmt::print(stderr, "{}\n\n", text.substr(std::min(list, text.size())));
+    print_error(fmt::format("{}\n\n", text.substr(std::min(list, text.size()))));
   }
   throw Failure(ErrorKind::invalid_argument, text.substr(0, headline));
 }
@@ -152,7 +154,8 @@ int run_gen(const GenOptions& options) {
       }
       throw;
     }
-    for (const auto& note : document.problems().notes()) fmt::print(stderr, "note: {}\n", note);
+    for (const auto& note : document.problems().notes())
+      print_error(fmt::format("note: {}\n", note));
     write_or_print(options.output, text);
   } catch (const gen::Error& error) {
     give_up(error);
@@ -182,9 +185,7 @@ void add_choice(CLI::App& command, GenOptions& options) {
 void add_bounds(CLI::App& command, GenOptions& options) {
   const auto add = [&command](const char* name, std::optional<std::uint64_t>& value,
                               const char* help) {
-    command.add_option(name, value, help)
-        ->type_name("N")
-        ->check(CLI::Range(std::uint64_t{1}, bound_max));
+    add_number(command, name, value, help, 1, bound_max);
   };
   add("--bound-strings", options.made.bound_strings, "Bytes of strings that have no maxLength");
   add("--bound-arrays", options.made.bound_arrays, "Items of arrays that have no maxItems");

@@ -14,6 +14,7 @@
 #include "cli/output.hpp"
 #include "cli/terminal.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
 #include "inspect/snapshot.hpp"
 
 namespace shmbus::cli {
@@ -137,10 +138,8 @@ void add_heat(CLI::App& app, Context& context) {
   command.add_option("--interval", options->interval, "Time of one column")
       ->type_name("DURATION")
       ->capture_default_str();
-  command
-      .add_option("--count", options->count,
-                  "End after so many columns; 0: never, or 30 without a terminal")
-      ->capture_default_str();
+  add_number(command, "--count", options->count,
+             "End after so many columns; 0: never, or 30 without a terminal");
   command.add_option("--svg", options->svg, "Write the map to this file at the end")
       ->type_name("FILE");
 }

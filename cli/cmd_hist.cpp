@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,8 +11,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/files.hpp"
 #include "cli/heat_map.hpp"
 #include "cli/output.hpp"
+#include "cli/payload.hpp"
 #include "cli/present.hpp"
 #include "cli/units.hpp"
 #include "inspect/snapshot.hpp"
@@ -66,9 +67,14 @@ stats::Counts look(const Context& context, const Options& options) {
 
 /// What `shmbus hist --json` printed before.
 stats::Counts saved(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) unreadable(path, "cannot be read");
-  const auto json = nlohmann::json::parse(file, nullptr, false);
+  const auto bytes = read_file(path, json_bytes_max, "no saved histogram is that large");
+  constexpr int depth_max = 16;
+  const auto within_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    if (depth > depth_max) unreadable(path, "is no saved histogram");
+    return true;
+  };
+  // patterns: within a depth and a budget of bytes
+  const auto json = nlohmann::json::parse(as_chars(bytes), within_depth, false);
   if (!json.is_object() || !json.contains("buckets") || !json["buckets"].is_array()) {
     unreadable(path, "is no saved histogram");
   }

@@ -3,9 +3,8 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <climits>
 #include <csignal>
-#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -15,6 +14,8 @@
 #include "cli/host/trial.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
+#include "common/standard_output.hpp"
+#include "segment/file.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -28,6 +29,7 @@ struct Options {
   std::vector<std::string> plugins;
   std::string label = "host";
   std::string trial_limit = "5s";
+  std::vector<std::string> reload_by;
   bool keep_going = false;
 };
 
@@ -74,10 +76,11 @@ class Serving {
   std::thread thread_;
 };
 
+/// As it was given: links on the way are looked at when it is opened.
 std::string absolute(const std::string& path) {
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
-                                                         &std::free);
-  return real ? real.get() : path;
+  std::error_code error;
+  auto all = std::filesystem::absolute(path, error);
+  return error ? path : all.string();
 }
 
 void load_all(host::Host& host, const Options& options) {
@@ -85,11 +88,11 @@ void load_all(host::Host& host, const Options& options) {
     try {
       const auto done = host.install({}, absolute(path));
       fmt::print("{} {} serves\n", printable(path), printable(done.to));
-      std::fflush(stdout);
+      (void)flush_output_now();
     } catch (const host::PluginError& e) {
       const auto text = fmt::format("{} {}", path, e.what());
       if (!options.keep_going) throw Failure(ErrorKind::bus_unusable, text);
-      fmt::print(stderr, "shmbus host: {}\n", printable(text));
+      print_error(fmt::format("shmbus host: {}\n", printable(text)));
     }
   }
 }
@@ -109,6 +112,8 @@ int run_host(const Context& context, const Options& options) {
       std::chrono::duration_cast<std::chrono::milliseconds>(duration_or_fail(options.trial_limit));
   auto bus =
       value_or_fail(Bus::open(context.bus, {.trust = context.trust, .label = "shmbus host"}));
+  const auto location = value_or_fail(segment::locate(context.bus));
+  host::Permission permission(location.path, options.reload_by);
   auto server = std::make_unique<Server>(value_or_fail(bus.serve({.label = options.label})));
   host::Host host(*server, limits);
   Serving serving(*server);
@@ -124,7 +129,7 @@ int run_host(const Context& context, const Options& options) {
   try {
     load_all(host, options);
     host::Reloader reloader(host);
-    const host::ControlServer control(bus, options.label, host, reloader);
+    const host::ControlServer control(bus, options.label, host, reloader, std::move(permission));
     while (!signals.wait(std::chrono::milliseconds(200)) && !serving.ended()) {
     }
     ::alarm(ends_within_s);
@@ -149,6 +154,11 @@ void add_host(CLI::App& app, Context& context) {
   command.add_option("--trial-limit", options->trial_limit, "A plug-in must answer by then")
       ->type_name("DURATION")
       ->capture_default_str();
+  command
+      .add_option("--reload-by", options->reload_by,
+                  "Users who may have plug-ins reloaded; else the owner of a bus that nobody else "
+                  "can open, and root there")
+      ->type_name("USER");
   command.add_flag("--keep-going", options->keep_going, "Also when a plug-in fails at the start");
 }
 

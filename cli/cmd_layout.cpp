@@ -7,13 +7,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "cli/capacities.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/layout_model.hpp"
 #include "cli/output.hpp"
 #include "cli/present.hpp"
 #include "cli/units.hpp"
+#include "common/bus_options.hpp"
 #include "inspect/reader.hpp"
 #include "segment/create.hpp"
 

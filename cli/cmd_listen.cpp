@@ -12,6 +12,8 @@
 #include "cli/registered_types.hpp"
 #include "cli/terminal.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
+#include "common/standard_output.hpp"
 #include "shmbus/shmbus.hpp"
 
 namespace shmbus::cli {
@@ -59,13 +61,13 @@ void show(const Context& context, Texts& texts, const EventView& event) {
                                {"publisher", event.publisher()},
                                {"bytes", event.bytes().size()}};
     if (value) {
-      out["event"] = Json::parse(*value);
+      out["event"] = Json::parse(*value);  // patterns: written by codec/
     } else if (is_text(chars)) {
       out["text"] = chars;
     } else {
       out["hex"] = to_hex(event.bytes());
     }
-    fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", json_text(out));
   } else if (value) {
     fmt::print("{}\n", *value);
   } else if (is_text(chars)) {
@@ -77,9 +79,9 @@ void show(const Context& context, Texts& texts, const EventView& event) {
 
 void show_missed(const Context& context, std::uint64_t now, std::uint64_t all) {
   if (context.json) {
-    fmt::print("{}\n", Json{{"missed", now}, {"total", all}}.dump());
+    fmt::print("{}\n", json_text(Json{{"missed", now}, {"total", all}}));
   } else {
-    fmt::print(stderr, "... {} missed: they came faster than they were read\n", now);
+    print_error(fmt::format("... {} missed: they came faster than they were read\n", now));
   }
 }
 
@@ -100,7 +102,7 @@ int run_listen(const Context& context, const Options& options) {
     if (duration != forever && std::chrono::steady_clock::now() - began >= duration) break;
     auto event = in.next(Duration::zero());
     if (!event && event.error().kind == ErrorKind::timed_out) {
-      if (std::fflush(stdout) != 0) return exit_ok;  // its reader has gone
+      if (!flush_output_now()) return exit_ok;  // app.cpp says why
       event = in.next(patience);
       if (!event && event.error().kind == ErrorKind::timed_out) continue;
     }
@@ -112,7 +114,7 @@ int run_listen(const Context& context, const Options& options) {
     show(context, texts, *event);
     ++shown;
   }
-  if (!context.json) fmt::print(stderr, "{} shown, {} missed\n", shown, missed);
+  if (!context.json) print_error(fmt::format("{} shown, {} missed\n", shown, missed));
   return exit_ok;
 }
 
@@ -123,16 +125,14 @@ void add_listen(CLI::App& app, Context& context) {
   auto& command = add_command(app, context, "listen", "Events of a name as they are published",
                               [&context, options] { return run_listen(context, *options); });
   command.add_option("NAME", options->name, "Name of an event")->required();
-  command
-      .add_option("--from", options->from, "Begin with the next event, the latest, or the oldest")
-      ->check(CLI::IsMember({"now", "latest", "oldest"}))
-      ->capture_default_str();
+  add_choice(command, "--from", options->from,
+             "Begin with the next event (now), the latest, or the oldest",
+             {"now", "latest", "oldest"});
   command.add_flag("--hold", options->hold, "Miss nothing: publishers wait for this tool");
   command.add_option("--for", options->duration, "End after this time")
       ->type_name("DURATION")
       ->capture_default_str();
-  command.add_option("--count", options->count, "End after so many events; 0: never")
-      ->capture_default_str();
+  add_number(command, "--count", options->count, "End after so many events; 0: never");
 }
 
 }  // namespace shmbus::cli

@@ -11,6 +11,7 @@
 #include "cli/host/hosts.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
+#include "common/standard_output.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -190,8 +191,9 @@ int run_reload(const Context& context, const ReloadOptions& options) {
   show(context, place, done);
   if (done.switched) return exit_ok;
   if (!context.json) {
-    fmt::print(stderr, "shmbus: {}/{} goes on as it was: the new one {}\n", printable(place.host),
-               printable(place.plugin), printable(done.why_not.view()));
+    print_error(fmt::format("shmbus: {}/{} goes on as it was: the new one {}\n",
+                            printable(place.host), printable(place.plugin),
+                            printable(done.why_not.view())));
   }
   return static_cast<int>(ErrorKind::rejected);
 }
@@ -213,7 +215,7 @@ void add_reload(CLI::App& app, Context& context) {
   const auto options = std::make_shared<ReloadOptions>();
   auto& command = add_command(app, context, "reload", "Put another plug-in in the place of one",
                               [&context, options] { return run_reload(context, *options); });
-  command.add_option("NAME", options->name, "Of the plug-in, or HOST/NAME")->required();
+  command.add_option("PLUGIN", options->name, "Its name, or HOST/NAME")->required();
   command.add_option("FILE", options->file, "The new one; the same file again when left out");
   command.add_option("--drain", options->drain, "Wait so long for the old one to go")
       ->type_name("DURATION")

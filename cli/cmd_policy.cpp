@@ -9,6 +9,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
 #include "cli/policy_text.hpp"
+#include "common/options.hpp"
 #include "inspect/snapshot.hpp"
 #include "shmbus/shmbus.hpp"
 
@@ -152,12 +153,10 @@ void add_set(CLI::App& group, Context& context) {
       "Commands under way of one caller thread; none: no limit", "N");
   add("--rate", options->rate, "Commands of all callers, like 100/s, 10/m or 1/250ms; none",
       "RATE");
-  set.add_option("--burst", options->burst, "How many of them may come at once (1)")
-      ->type_name("N");
+  add_number(set, "--burst", options->burst, "How many of them may come at once (1)", 1);
   add("--breaker", options->breaker, "Open when so many percent of the calls fail, like 50%; none",
       "PERCENT");
-  set.add_option("--breaker-calls", options->breaker_calls, "Judge by no fewer calls (20)")
-      ->type_name("N");
+  add_number(set, "--breaker-calls", options->breaker_calls, "Judge by no fewer calls (20)", 1);
   add("--breaker-window", options->breaker_window, "Count calls for so long (10s)", "DURATION");
   add("--breaker-open", options->breaker_open, "Stay open for so long, then try one call (5s)",
       "DURATION");

@@ -10,6 +10,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
 #include "inspect/postmortem.hpp"
 
 namespace shmbus::cli {
@@ -127,7 +128,7 @@ int run_postmortem(const Context& context, const Options& options) {
   if (context.json) {
     Json all = Json::array();
     for (const auto& one : found) all.push_back(json_of(texts, one));
-    fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", json_text(all, 2));
     return exit_ok;
   }
   if (found.empty() && pid != 0) {
@@ -148,7 +149,7 @@ void add_postmortem(CLI::App& app, Context& context) {
                   [&context, options] { return run_postmortem(context, *options); });
   command.add_option("TARGET", options->target,
                      "A pid, or a copy of a bus's file; without: all that have died");
-  command.add_option("--last", options->last, "So many events of each")->capture_default_str();
+  add_number(command, "--last", options->last, "So many events of each (10)");
 }
 
 }  // namespace shmbus::cli

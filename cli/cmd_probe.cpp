@@ -21,16 +21,21 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/output.hpp"
 #include "cli/probe_notes.hpp"
 #include "cli/probe_scripts.hpp"
 #include "cli/units.hpp"
 #include "common/escape.hpp"
+#include "common/options.hpp"
+#include "common/standard_output.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/participant.hpp"
 #include "os/descriptor.hpp"
 
 namespace shmbus::cli {
 namespace {
+
+constexpr std::uint64_t pid_max = 4'194'304;  // of Linux on 64 bits
 
 struct Options {
   std::string script;
@@ -139,8 +144,8 @@ std::vector<std::string> files_that_bpftrace_takes(std::uint32_t pid) {
   auto files = files_with_probes(pid);
   std::erase_if(files, [pid](const std::string& path) {
     if (escape::bpftrace_takes_path(path)) return false;
-    fmt::print(stderr, "shmbus: process {} is left out: bpftrace takes no path like {}\n", pid,
-               escape::terminal(path));
+    print_error(fmt::format("shmbus: process {} is left out: bpftrace takes no path like {}\n", pid,
+                            escape::terminal(path)));
     return true;
   });
   return files;
@@ -171,10 +176,10 @@ Target target_of(const Context& context, const Options& options) {
     if (target.libc.empty()) target.libc = libc_of(pid);
   }
   if (target.files.empty()) {
-    throw Failure(
-        ErrorKind::invalid_argument,
-        "these processes have no probes: their shmbus was built without sys/sdt.h. Install "
-        "systemtap-sdt-dev, configure with -DSHMBUS_PROBES=ON and build again");
+    throw Failure(ErrorKind::invalid_argument,
+                  "these processes have no probes that can be used: their shmbus was built without "
+                  "sys/sdt.h. Install "
+                  "systemtap-sdt-dev, configure with -DSHMBUS_PROBES=ON and build again");
   }
   return target;
 }
@@ -192,6 +197,7 @@ std::string spread(std::string_view line, std::string_view which,
   std::string out;
   for (const auto& file : files) {
     if (!out.empty()) out += ",\n";
+    // patterns: leave_out_strange_paths() has looked at them
     out += fmt::format("{}\"{}\"{}", line.substr(0, at), file, line.substr(at + which.size()));
   }
   return out + (more_follow ? "," : "");
@@ -240,9 +246,9 @@ std::string script_for(const Target& target, const Options& options) {
 std::uint32_t confined_to(const Target& target, const Options& options) {
   if (options.script != "alloc") return 0;
   if (target.pids.size() == 1 && !options.all) return target.pids.front();
-  fmt::print(stderr,
-             "shmbus: malloc is probed in every process of this machine while this runs, and slow "
-             "there; --pid PID, one, confines it\n");
+  print_error(fmt::format(
+      "shmbus: malloc is probed in every process of this machine while this runs, and slow "
+      "there; --pid PID, one, confines it\n"));
   return 0;
 }
 
@@ -283,14 +289,21 @@ void add_probe(CLI::App& app, Context& context) {
   auto& command =
       add_command(app, context, "probe", "Trace the processes of a bus by bpftrace: needs root",
                   [&context, options] { return run_probe(context, *options); });
+  add_choice(command, "SCRIPT", options->script,
+             "heat: time of calls by process and command; alloc: what calls allocate; wake: who "
+             "sleeps, and who wakes whom",
+             {"heat", "alloc", "wake"})
+      ->required();
   command
-      .add_option(
-          "SCRIPT", options->script,
-          "heat: time of calls by process and command; alloc: what calls allocate; wake: who "
-          "sleeps, and who wakes whom")
-      ->required()
-      ->check(CLI::IsMember({"heat", "alloc", "wake"}));
-  command.add_option("--pid", options->pids, "These processes; without: all on the bus now")
+      .add_option_function<std::vector<std::string>>(
+          "--pid",
+          [options](const std::vector<std::string>& pids) {
+            for (const auto& pid : pids) {
+              options->pids.push_back(
+                  static_cast<std::uint32_t>(number_for("--pid", pid, 1, pid_max)));
+            }
+          },
+          "These processes; without: all on the bus now")
       ->type_name("PID");
   command.add_flag("--all", options->all,
                    "All processes that run the same programs, also those that start later");

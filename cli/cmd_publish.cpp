@@ -1,9 +1,11 @@
 // shmbus publish NAME: an event, or one for each line of the input.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
@@ -11,12 +13,17 @@
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
 #include "shmbus/shmbus.hpp"
 
 namespace shmbus::cli {
 namespace {
 
 constexpr std::uint32_t event_bytes_default = 4096;
+constexpr std::uint32_t most_kept = 8000;
+
+/// JSON takes up to six characters for a byte of a text, and names beside.
+constexpr std::size_t line_bytes_of(std::size_t event) noexcept { return 8 * event + 65536; }
 
 struct Options {
   std::string name;
@@ -38,6 +45,17 @@ std::uint32_t event_bytes(const Options& options, const NamedTypes& known, std::
   }
   if (known.request_bytes >= size && known.request_bytes != 0) return known.request_bytes;
   return static_cast<std::uint32_t>(std::max<std::size_t>(size, event_bytes_default));
+}
+
+/// The next line of standard input, up to its first zero byte; nothing at its end.
+std::optional<std::string> next_line(std::vector<char>& room) {
+  std::cin.getline(room.data(), static_cast<std::streamsize>(room.size()));
+  if (std::cin.eof() && std::cin.gcount() == 0) return std::nullopt;
+  if (std::cin.fail() && !std::cin.eof()) {
+    throw Failure(ErrorKind::too_large,
+                  fmt::format("a line has more than {} bytes: raise --event-bytes", room.size()));
+  }
+  return std::string(room.data());
 }
 
 /// One line of the input as an event.
@@ -65,8 +83,12 @@ int run_publish(const Context& context, const Options& options) {
     sequence = value_or_fail(out.publish(event, timeout));
     count = 1;
   }
-  for (std::string line; options.lines && std::getline(std::cin, line); ++count) {
-    sequence = value_or_fail(out.publish(event_of(line, options, known), timeout));
+  std::vector<char> room(options.lines ? line_bytes_of(event_bytes(options, known, 0)) : 0);
+  while (options.lines) {
+    const auto line = next_line(room);
+    if (!line) break;
+    sequence = value_or_fail(out.publish(event_of(*line, options, known), timeout));
+    ++count;
   }
   if (context.json) {
     print_json({{"name", options.name}, {"published", count}, {"sequence", sequence}});
@@ -78,14 +100,13 @@ int run_publish(const Context& context, const Options& options) {
 
 void add_publish(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
-  auto& command = add_command(app, context, "publish", "Publish an event to all who listen",
+  auto& command = add_command(app, context, "publish", "Publish an event to all its subscribers",
                               [&context, options] { return run_publish(context, *options); });
   command.add_option("NAME", options->name, "Name of an event")->required();
   add_payload_options(command, options->payload);
   command.add_flag("--lines", options->lines, "Each line of standard input is an event");
-  command.add_option("--keep", options->keep, "So many of the last events are left to late ones")
-      ->check(CLI::Range(1U, 8000U))
-      ->capture_default_str();
+  add_number(command, "--keep", options->keep, "So many of the last events are left to late ones",
+             1, most_kept);
   command
       .add_option("--event-bytes", options->event_bytes,
                   "The most that an event may have; that of its type, or 4K")

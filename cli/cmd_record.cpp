@@ -13,6 +13,7 @@
 #include "cli/tap_session.hpp"
 #include "cli/terminal.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -109,8 +110,7 @@ void add_record(CLI::App& app, Context& context) {
   command.add_option("--for", options->duration, "End after this time")
       ->type_name("DURATION")
       ->capture_default_str();
-  command.add_option("--count", options->count, "End after so many commands; 0: never")
-      ->capture_default_str();
+  add_number(command, "--count", options->count, "End after so many commands; 0: never");
 }
 
 }  // namespace shmbus::cli

@@ -10,6 +10,7 @@
 #include "cli/replay.hpp"
 #include "cli/terminal.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -25,6 +26,16 @@ struct Options {
 };
 
 constexpr std::uint32_t window_max = 63;  // cells of a lane by default, less one
+
+/// From one in eleven days to one a nanosecond.
+double rate_for(const std::string& text) {
+  const auto rate = parse_decimal(text);
+  if (!rate || *rate < 1e-6 || *rate > 1e9) {
+    refuse_option("--rate takes commands a second, from 0.000001 to 1000000000, not '" +
+                  printable(text) + "'");
+  }
+  return *rate;
+}
 
 std::uint64_t errors_of(const ReplayTotals& totals) {
   std::uint64_t count = 0;
@@ -147,19 +158,19 @@ void add_replay(CLI::App& app, Context& context) {
   command.add_option("FILE", options->file, "What `shmbus record` wrote")->required();
   auto* paced = command.add_flag("--as-recorded", options->as_recorded,
                                  "At the times at which it was recorded; the default");
-  auto* rate = command.add_option("--rate", options->rate, "Evenly, so many a second")
-                   ->type_name("PER_S")
-                   ->check(CLI::PositiveNumber);
+  auto* rate =
+      command
+          .add_option_function<std::string>(
+              "--rate", [options](const std::string& text) { options->rate = rate_for(text); },
+              "Evenly, so many a second")
+          ->type_name("PER_S");
   auto* flat =
       command.add_flag("--flat-out", options->flat_out, "The next as soon as there is room");
   paced->excludes(rate)->excludes(flat);
   rate->excludes(flat);
-  command.add_option("--loops", options->loops, "All of it so many times")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--window", options->window, "So many calls under way at most")
-      ->check(CLI::Range(1U, window_max))
-      ->capture_default_str();
+  add_number(command, "--loops", options->loops, "All of it so many times (1)", 1);
+  add_number(command, "--window", options->window, "So many calls under way at most (32)", 1,
+             window_max);
   command.add_option("--timeout", options->timeout, "Of each call; the bus's own by default")
       ->type_name("DURATION");
 }

@@ -80,7 +80,7 @@ int run_rm(const Context& context, bool force) {
   if (context.json) {
     print_json({{"path", report.path}, {"removed", true}, {"was_in_use", !unused}});
   } else {
-    fmt::print("{} removed{}\n", report.path,
+    fmt::print("{} removed{}\n", printable(report.path),
                unused ? "" : "; its participants keep the old one until they restart");
   }
   return exit_ok;

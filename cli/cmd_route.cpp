@@ -8,6 +8,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/members_text.hpp"
 #include "cli/present.hpp"
+#include "common/units.hpp"
 #include "inspect/snapshot.hpp"
 #include "names/route.hpp"
 #include "session/core.hpp"
@@ -33,15 +34,9 @@ struct Options {
 
 /// "10%" or "10" as a part of all 32-bit numbers; nothing for 0.
 std::optional<std::uint32_t> share_of(const std::string& text) {
-  double percent = -1;
-  std::size_t used = 0;
-  try {
-    percent = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const auto rest = std::string_view(text).substr(used);
-  if (used == 0 || (!rest.empty() && rest != "%") || !(percent >= 0 && percent <= 100)) {
+  const auto digits = std::string_view(text).substr(0, text.size() - (text.ends_with('%') ? 1 : 0));
+  const double percent = parse_decimal(digits).value_or(-1);
+  if (!(percent >= 0 && percent <= 100)) {
     throw UsageError(fmt::format("--canary takes a share from 0% to 100%, not '{}'", text));
   }
   if (percent == 0) return std::nullopt;
@@ -58,6 +53,7 @@ std::shared_ptr<detail::BusCore> open(const Context& context) {
 }
 
 void change(const Context& context, const Options& options) {
+  const auto share = options.share.empty() ? std::nullopt : share_of(options.share);
   const auto bus = open(context);
   value_or_fail(names::check(options.name));
   const auto record = names::find(bus->view(), CommandName(options.name));
@@ -75,7 +71,6 @@ void change(const Context& context, const Options& options) {
     done =
         names::give_to_canary(attachment, *record, Rule::label, names::label_hash(options.label));
   } else {
-    const auto share = share_of(options.share);
     done = names::give_to_canary(attachment, *record, share ? Rule::share : Rule::nobody,
                                  share.value_or(0));
   }

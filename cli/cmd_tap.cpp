@@ -12,6 +12,8 @@
 #include "cli/tap_session.hpp"
 #include "cli/terminal.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
+#include "common/standard_output.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -42,7 +44,7 @@ std::string line_of(TapSession& tap, const recorder::Event& event) {
 void show(const Context& context, TapSession& tap, const recorder::Event& event) {
   if (context.json) {
     const auto json = event_json(tap.texts(), event, tap.request_of(event));
-    fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", json_text(json));
   } else {
     fmt::print("{}", line_of(tap, event));
   }
@@ -50,7 +52,7 @@ void show(const Context& context, TapSession& tap, const recorder::Event& event)
 
 void show_skipped(const Context& context, std::uint64_t now, std::uint64_t all) {
   if (context.json) {
-    fmt::print("{}\n", Json{{"event", "skipped"}, {"count", now}, {"total", all}}.dump());
+    fmt::print("{}\n", json_text(Json{{"event", "skipped"}, {"count", now}, {"total", all}}));
   } else {
     fmt::print("{}\n", styled(fmt::format("... {} skipped: they came faster than they were read",
                                           format_count(now)),
@@ -87,11 +89,11 @@ int run_tap(const Context& context, Options options) {
       dirty = true;
       continue;
     }
-    if (dirty && std::fflush(stdout) != 0) return exit_ok;  // whoever read it has gone
+    if (dirty && !flush_output_now()) return exit_ok;  // app.cpp says why
     dirty = false;
     tap.rest();
   }
-  if (!context.json) fmt::print(stderr, "{} shown, {} skipped\n", shown, skipped);
+  if (!context.json) print_error(fmt::format("{} shown, {} skipped\n", shown, skipped));
   return exit_ok;
 }
 
@@ -111,8 +113,7 @@ void add_tap(CLI::App& app, Context& context) {
   command.add_option("--for", options->duration, "End after this time")
       ->type_name("DURATION")
       ->capture_default_str();
-  command.add_option("--count", options->count, "End after so many lines; 0: never")
-      ->capture_default_str();
+  add_number(command, "--count", options->count, "End after so many lines; 0: never");
 }
 
 }  // namespace shmbus::cli

@@ -15,6 +15,8 @@
 #include "cli/terminal.hpp"
 #include "cli/top_rows.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
+#include "common/standard_output.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -183,8 +185,8 @@ void show_json(const Scene& scene, const Choice& choice) {
     out["processes"].push_back(json_of(row));
   }
   // One document a line: a reader of a stream need not look for its end.
-  fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  std::fflush(stdout);
+  fmt::print("{}\n", json_text(out));
+  (void)flush_output_now();
 }
 
 void type_filter(Choice& choice, char key) {
@@ -239,7 +241,7 @@ int run_top(const Context& context, const Options& options) {
   if (terminal.live()) terminal.show("looking...\n");
   for (std::uint64_t shown = 0; options.count == 0 || shown < options.count; ++shown) {
     attend(terminal, scene, choice, Clock::now() + interval);
-    if (choice.quit || interrupted()) break;
+    if (choice.quit || interrupted() || !flush_output_now()) break;
     scene.look_again(context.bus);
     if (context.json) {
       show_json(scene, choice);
@@ -261,15 +263,13 @@ void add_top(CLI::App& app, Context& context) {
   command.add_option("--interval", options->interval, "Time between refreshes")
       ->type_name("DURATION")
       ->capture_default_str();
-  command.add_option("--count", options->count, "End after so many refreshes; 0: never")
-      ->capture_default_str();
-  command
-      .add_option("--sort", options->sort, "By rate, p50, p99, p99.9, max, depth, errors or name")
-      ->check(CLI::IsMember({"rate", "p50", "p99", "p99.9", "max", "depth", "errors", "name"}))
+  add_number(command, "--count", options->count, "End after so many refreshes; 0: never");
+  add_choice(command, "--sort", options->sort,
+             "By rate, p50, p99, p99.9, max, depth, errors or name",
+             {"rate", "p50", "p99", "p99.9", "max", "depth", "errors", "name"})
       ->capture_default_str();
   command.add_option("--filter", options->filter, "Only names and owners that hold this text");
-  command.add_option("--by", options->by, "Rows by command or by process")
-      ->check(CLI::IsMember({"command", "process"}))
+  add_choice(command, "--by", options->by, "Rows by command or by process", {"command", "process"})
       ->capture_default_str();
 }
 

@@ -15,6 +15,8 @@
 #include "cli/output.hpp"
 #include "cli/trace_tree.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
+#include "common/standard_output.hpp"
 #include "inspect/spans.hpp"
 #include "telemetry/chrome_trace.hpp"
 #include "telemetry/otlp_exporter.hpp"
@@ -65,7 +67,9 @@ class Destinations {
   void take(const std::vector<SpanInfo>& spans) {
     if (spans.empty()) return;
     count_ += spans.size();
-    if (lines_) *lines_ << telemetry::otlp_text(spans, bus_) << '\n' << std::flush;
+    if (lines_ && !(*lines_ << telemetry::otlp_text(spans, bus_) << '\n' << std::flush)) {
+      throw Failure(ErrorKind::invalid_argument, "not everything could be written");
+    }
     if (picture_) kept_.insert(kept_.end(), spans.begin(), spans.end());
     if (exporter_) exporter_->add(spans);
   }
@@ -75,9 +79,7 @@ class Destinations {
   void finish() {
     if (exporter_) complain(exporter_->flush_at_once(post_limit));
     if (picture_) {
-      *picture_ << telemetry::chrome_trace(std::move(kept_))
-                       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                << '\n';
+      *picture_ << json_text(telemetry::chrome_trace(std::move(kept_))) << '\n';
     }
     if ((lines_ && !lines_->flush()) || (picture_ && !picture_->flush())) {
       throw Failure(ErrorKind::invalid_argument, "not everything could be written");
@@ -92,7 +94,7 @@ class Destinations {
  private:
   void complain(const std::string& error) const {
     if (error.empty()) return;
-    fmt::print(stderr, "shmbus: {}: {}\n", exporter_->url(), printable(error));
+    print_error(fmt::format("shmbus: {}: {}\n", exporter_->url(), printable(error)));
   }
   std::string bus_;
   std::optional<telemetry::OtlpExporter> exporter_;
@@ -169,8 +171,7 @@ void add_trace(CLI::App& app, Context& context) {
   auto& command =
       add_command(app, context, "trace", "Show the traces of the last moments, or export them",
                   [&context, options] { return run_trace(context, *options); });
-  command.add_option("ACTION", options->action, "show or export")
-      ->check(CLI::IsMember({"show", "export"}))
+  add_choice(command, "ACTION", options->action, "show or export", {"show", "export"})
       ->capture_default_str();
   command.add_option("--otlp", options->otlp, "Export: to a collector, as OTLP/HTTP in JSON")
       ->type_name("URL");

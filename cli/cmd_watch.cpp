@@ -12,6 +12,8 @@
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
+#include "common/options.hpp"
+#include "common/standard_output.hpp"
 #include "shmbus/shmbus.hpp"
 
 namespace shmbus::cli {
@@ -39,7 +41,7 @@ void show_json(const NameChange& change) {
     out["pid"] = change.pid;
     if (change.taken_over) out["taken_over"] = true;
   }
-  fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  fmt::print("{}\n", json_text(out));
 }
 
 void show_text(const NameChange& change) {
@@ -73,7 +75,7 @@ int run_watch(const Context& context, const Options& options) {
       ++shown;
       context.json ? show_json(change) : show_text(change);
     }));
-    if (std::fflush(stdout) != 0) return exit_ok;  // whoever read it has gone
+    if (!flush_output_now()) return exit_ok;  // app.cpp says why
     if (options.count != 0 && shown == options.count) return exit_ok;
     if (!value_or_fail(watch.wait(left()))) return exit_ok;
   }
@@ -90,8 +92,7 @@ void add_watch(CLI::App& app, Context& context) {
   command.add_option("--for", options->duration, "End after this time")
       ->type_name("DURATION")
       ->capture_default_str();
-  command.add_option("--count", options->count, "End after so many lines; 0: never")
-      ->capture_default_str();
+  add_number(command, "--count", options->count, "End after so many lines; 0: never");
 }
 
 }  // namespace shmbus::cli

@@ -12,6 +12,7 @@
 
 #include "cli/output.hpp"
 #include "codec/values.hpp"
+#include "common/escape.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/status_code.hpp"
 #include "layout/text.hpp"
@@ -136,7 +137,7 @@ std::string EventTexts::request_text(std::uint16_t record, std::span<const std::
                                      std::size_t whole_bytes) {
   if (whole_bytes == 0) return {};
   if (request.size() == whole_bytes) {
-    if (auto value = request_json(record, request)) return std::move(*value);
+    if (const auto value = request_json(record, request)) return escape::json_document(*value);
   }
   constexpr std::size_t shown_max = 32;
   const auto shown = request.first(std::min(request.size(), shown_max));
@@ -241,7 +242,7 @@ Json event_json(EventTexts& texts, const Event& event, std::span<const std::byte
   out["request_hex"] = to_hex(request);
   if (request.size() == event.bytes_in && event.bytes_in != 0) {
     if (const auto value = texts.request_json(event.record, request)) {
-      out["request"] = Json::parse(*value);
+      out["request"] = Json::parse(*value);  // patterns: written by codec/
     }
   }
   return out;

@@ -14,6 +14,8 @@ namespace shmbus::cli {
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_usage = 64;
 inline constexpr int exit_findings = 70;
+inline constexpr int exit_internal = 71;  ///< the tool itself failed: memory, or a fault of it
+inline constexpr int exit_output = 74;    ///< what was printed is lost
 
 /// Ends a command from anywhere inside it. Caught in run() alone.
 class Failure : public std::exception {

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "cli/units.hpp"
+#include "common/escape.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -26,22 +27,6 @@ constexpr int label_width = 8;
 
 std::string clock_text(std::int64_t unix_ms) {
   return fmt::format("{:%H:%M:%S}", fmt::localtime(static_cast<std::time_t>(unix_ms / 1000)));
-}
-
-std::string in_xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace
@@ -139,15 +124,16 @@ std::string HeatMap::svg(std::string_view title) const {
       "font-family=\"sans-serif\" font-size=\"11\">\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
       "<text x=\"{}\" y=\"22\" font-size=\"14\">{}</text>\n",
-      width, bottom + 30, left, in_xml(title));
+      width, bottom + 30, left, escape::svg(title));
   for (std::uint32_t row = first; row <= last; ++row) {
     const int y = top + static_cast<int>(last - row) * cell_height;
+    // patterns: numbers alone, here and below
     out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", left - 6,
                        y + cell_height, format_ns(1ULL << row));
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const auto count = columns_[i].count[row];
       if (count == 0) continue;
-      out += fmt::format(
+      out += fmt::format(  // patterns: numbers alone
           "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"><title>{}: {} from {} "
           "to {}</title></rect>\n",
           left + static_cast<int>(i) * cell_width, y, cell_width, cell_height,
@@ -156,9 +142,10 @@ std::string HeatMap::svg(std::string_view title) const {
     }
   }
   if (!columns_.empty()) {
+    // patterns: numbers alone
     out += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", left, bottom + 16,
                        clock_text(columns_.front().unix_ms));
-    out += fmt::format(
+    out += fmt::format(  // patterns: numbers alone
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n",
         left + static_cast<int>(std::max<std::size_t>(columns_.size(), 14)) * cell_width,
         bottom + 16, clock_text(columns_.back().unix_ms));

@@ -11,6 +11,9 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "common/escape.hpp"
+#include "common/utf8.hpp"
+
 namespace shmbus::cli {
 namespace {
 
@@ -97,8 +100,16 @@ std::string Table::text() const {
   return out;
 }
 
-void print_json(const nlohmann::json& value) {
-  fmt::print("{}\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+std::string json_text(const nlohmann::json& value, int indent) {
+  return escape::json_document(
+      value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace));
 }
+
+std::string json_text(const nlohmann::ordered_json& value, int indent) {
+  return escape::json_document(
+      value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+void print_json(const nlohmann::json& value) { fmt::print("{}\n", json_text(value, 2)); }
 
 }  // namespace shmbus::cli

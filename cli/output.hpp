@@ -17,9 +17,9 @@ enum class Style : std::uint8_t { plain, bold, dim, good, warn, bad };
 [[nodiscard]] bool colours();
 [[nodiscard]] std::string styled(std::string_view text, Style style);
 
-/// Control characters and what is no UTF-8 become "\xNN".
+/// escape::terminal(): characters that deceive, and what is no UTF-8, become "\xNN".
 [[nodiscard]] std::string printable(std::string_view text);
-/// Valid UTF-8 without control characters other than tab and line ends.
+/// Valid UTF-8 without deceptive characters (common/utf8.hpp) other than tab and line ends.
 [[nodiscard]] bool is_text(std::string_view bytes);
 
 enum class Align : std::uint8_t { left, right };
@@ -51,6 +51,10 @@ class Table {
   std::vector<std::vector<Cell>> rows_;
 };
 
+/// JSON for a terminal or a pipe: what is no UTF-8 is replaced, what deceives is "\uNNNN". On one
+/// line with an indent of -1.
+[[nodiscard]] std::string json_text(const nlohmann::json& value, int indent = -1);
+[[nodiscard]] std::string json_text(const nlohmann::ordered_json& value, int indent = -1);
 void print_json(const nlohmann::json& value);
 
 }  // namespace shmbus::cli

@@ -3,54 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
+#include <string_view>
 
 #include "cli/exit_codes.hpp"
-#include "os/descriptor.hpp"
+#include "cli/files.hpp"
 
 namespace shmbus::cli {
 namespace {
 
 constexpr std::size_t bytes_per_line = 16;
-constexpr std::size_t read_chunk_bytes = 65536;
 
 std::vector<std::byte> bytes_of(std::string_view text) {
   const auto* first = reinterpret_cast<const std::byte*>(text.data());
   return {first, first + text.size()};
-}
-
-std::vector<std::byte> read_stream(std::FILE* stream, std::string_view name) {
-  std::vector<std::byte> bytes;
-  for (;;) {
-    const std::size_t had = bytes.size();
-    bytes.resize(had + read_chunk_bytes);
-    const std::size_t got = std::fread(bytes.data() + had, 1, read_chunk_bytes, stream);
-    bytes.resize(had + got);
-    if (got < read_chunk_bytes) break;
-  }
-  if (std::ferror(stream) != 0) {
-    throw Failure(ErrorKind::invalid_argument,
-                  fmt::format("cannot read {}: {}", name, std::strerror(errno)));
-  }
-  return bytes;
-}
-
-std::vector<std::byte> read_file(const std::string& path) {
-  if (path == "-") return read_stream(stdin, "standard input");
-  struct Close {
-    void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
-  };
-  const std::unique_ptr<std::FILE, Close> file(descriptor::stream(path.c_str(), "rb"));
-  if (!file) {
-    throw Failure(ErrorKind::invalid_argument,
-                  fmt::format("cannot open {}: {}; give a file that can be read, or - for standard "
-                              "input",
-                              path, std::strerror(errno)));
-  }
-  return read_stream(file.get(), path);
 }
 
 }  // namespace
@@ -69,14 +34,23 @@ void add_payload_options(CLI::App& command, PayloadOptions& options) {
   text->excludes(file);
 }
 
-std::vector<std::byte> read_payload(const PayloadOptions& options) {
-  if (options.file) return read_file(*options.file);
+void check_payload(const PayloadOptions& options) {
+  if (options.hex && !parse_hex(*options.hex)) {
+    throw UsageError("--hex takes pairs of hexadecimal digits, like 'de ad be ef'");
+  }
+}
+
+std::vector<std::byte> read_payload(const PayloadOptions& options, std::uint64_t most) {
+  constexpr std::string_view advice =
+      "no request that large fits the bus; create it with more --extents or larger --extent-bytes";
+  if (options.file) return read_file(*options.file, most, advice);
   if (options.text) return bytes_of(*options.text);
-  if (options.plain) return *options.plain == "-" ? read_file("-") : bytes_of(*options.plain);
+  if (options.plain) {
+    return *options.plain == "-" ? read_file("-", most, advice) : bytes_of(*options.plain);
+  }
   if (!options.hex) return {};
-  const auto parsed = parse_hex(*options.hex);
-  if (!parsed) throw UsageError("--hex takes pairs of hexadecimal digits, like 'de ad be ef'");
-  return *parsed;
+  check_payload(options);
+  return *parse_hex(*options.hex);
 }
 
 std::string hex_dump(std::span<const std::byte> bytes) {

@@ -3,12 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/files.hpp"
 #include "codec/hex.hpp"
 
 namespace shmbus::cli {
@@ -21,8 +23,13 @@ struct PayloadOptions {
 };
 void add_payload_options(CLI::App& command, PayloadOptions& options);
 
-/// No bytes when nothing was given.
-std::vector<std::byte> read_payload(const PayloadOptions& options);
+/// Throws UsageError for digits that are none, before anything is done.
+void check_payload(const PayloadOptions& options);
+
+/// No bytes when nothing was given. Throws Failure (too_large) when a file or standard input has
+/// more than `bytes_max`.
+std::vector<std::byte> read_payload(const PayloadOptions& options,
+                                    std::uint64_t bytes_max = request_bytes_max);
 
 using codec::parse_hex;
 using codec::to_hex;

@@ -132,7 +132,7 @@ std::string policy_paragraph(std::string_view name, const Policy& policy,
 nlohmann::json policy_json(std::string_view name, const Policy& policy,
                            const PolicyStatus& status) {
   return {
-      {"name", printable(name)},
+      {"name", name},
       {"deny", policy.deny},
       {"deadline_ns", policy.deadline.count()},
       {"outstanding_per_caller", policy.outstanding_per_caller},

@@ -5,12 +5,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 #include <type_traits>
 
 #include "cli/exit_codes.hpp"
+#include "cli/files.hpp"
 #include "layout/limits.hpp"
 #include "os/descriptor.hpp"
 
@@ -19,6 +18,8 @@ namespace shmbus::cli {
 using namespace recording;
 
 namespace {
+
+constexpr std::int64_t longest_ns = 3'155'760'000'000'000'000;  // a hundred years
 
 constexpr std::uint32_t padded(std::size_t bytes) noexcept {
   return static_cast<std::uint32_t>((bytes + 7) / 8 * 8);
@@ -67,6 +68,8 @@ bool read_command(Cursor body, Recording& out) {
   auto& entry = command.entry;
   if (!body.take(entry) || !body.take(entry.kept_bytes, request)) return false;
   if (entry.kept_bytes > entry.request_bytes || entry.name >= out.names.size()) return false;
+  // Times are added up later: a century is enough.
+  if (entry.at_ns < -longest_ns || entry.at_ns > longest_ns) return false;
   command.request.assign(request.begin(), request.end());
   out.commands.push_back(std::move(command));
   return true;
@@ -134,10 +137,12 @@ void RecordingWriter::finish(const EndEntry& totals) {
 }
 
 Recording read_recording(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail_with(path, "cannot be read");
-  const std::vector<char> chars{std::istreambuf_iterator<char>(file), {}};
-  Cursor cursor(std::as_bytes(std::span(chars)));
+  std::array<char, sizeof magic> start{};
+  std::memcpy(start.data(), &magic, sizeof magic);
+  const auto bytes = read_file(path, recording_bytes_max, "record less at a time, or fewer names",
+                               std::string_view(start.data(), start.size()),
+                               "is no recording; make one with `shmbus record FILE`");
+  Cursor cursor(bytes);
   FileHead head{};
   if (!cursor.take(head) || head.magic != magic) {
     fail_with(path, "is no recording; make one with `shmbus record FILE`");

@@ -40,6 +40,7 @@ NamedTypes types_of(const std::string& bus, const std::string& name) {
   NamedTypes types{registered_types(*reader, *found), found->request_bytes, found->reply_bytes};
   // Sizes that the bus has no memory for are nobody's: make no room for them.
   const std::uint64_t most = reader->view().geometry().extents.bytes();
+  types.bytes_max = most;
   if (types.request_bytes > most || types.reply_bytes > most) {
     types.request_bytes = types.reply_bytes = 0;
   }
@@ -54,8 +55,10 @@ std::string json_text(const codec::Type& type, std::span<const std::byte> bytes)
 
 std::vector<std::byte> read_request(const PayloadOptions& options, const NamedTypes& known) {
   const bool as_is = options.hex || options.text || options.file;
-  if (as_is || !known.types || known.types->hash_only) return read_payload(options);
-  const auto text = read_payload(options);
+  if (as_is || !known.types || known.types->hash_only) {
+    return read_payload(options, known.bytes_max);
+  }
+  const auto text = read_payload(options, json_bytes_max);
   const codec::Type& type = known.types->request;
   const bool object = type.root().kind == schema::Kind::structure;
   const std::string_view nothing = object ? "{}" : "null";

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/files.hpp"
 #include "cli/payload.hpp"
 #include "codec/type.hpp"
 #include "inspect/model.hpp"
@@ -34,6 +35,7 @@ struct NamedTypes {
   std::optional<RegisteredTypes> types;
   std::uint32_t request_bytes = 0;  ///< both are 0 when they are not known
   std::uint32_t reply_bytes = 0;
+  std::uint64_t bytes_max = request_bytes_max;  ///< payload memory of the bus, when it is known
 };
 NamedTypes types_of(const std::string& bus, const std::string& name);
 

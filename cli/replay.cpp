@@ -20,6 +20,12 @@ constexpr auto spin_before_due = 100us;  // a sleep may end so much late
 constexpr auto spin_for_answers = 1ms;
 constexpr auto nap = 50us;
 
+/// What a file and its loops add up to: within thirty years, whatever they say.
+Duration later(double ns) {
+  constexpr double longest = 1e18;
+  return Duration(static_cast<std::int64_t>(std::clamp(ns, -longest, longest)));
+}
+
 std::uint64_t ns_between(std::chrono::steady_clock::time_point from,
                          std::chrono::steady_clock::time_point to) {
   return to <= from ? 0 : static_cast<std::uint64_t>(Duration(to - from).count());
@@ -147,9 +153,10 @@ void Replay::run() {
       }
       auto due = began;
       if (plan_.pace == Pace::as_recorded) {
-        due += static_cast<std::int64_t>(loop) * lasted + Duration(command.entry.at_ns - first_ns);
+        due += later(static_cast<double>(loop) * static_cast<double>(lasted.count()) +
+                     static_cast<double>(command.entry.at_ns - first_ns));
       } else if (plan_.pace == Pace::evenly) {
-        due += Duration(static_cast<std::int64_t>(static_cast<double>(nth) * 1e9 / plan_.rate));
+        due += later(static_cast<double>(nth) * 1e9 / plan_.rate);
       }
       ++nth;
       if (plan_.pace != Pace::flat_out) wait_until(due);

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "cli/output.hpp"
+#include "common/standard_output.hpp"
 
 namespace shmbus::cli {
 namespace {
@@ -51,7 +52,7 @@ Terminal::Terminal(bool wanted) {
 Terminal::~Terminal() {
   if (!live_) return;
   std::fputs(give_screen, stdout);
-  std::fflush(stdout);
+  (void)flush_output_now();
   (void)::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
 }
 
@@ -66,7 +67,7 @@ ScreenSize Terminal::size() noexcept {
 void Terminal::show(std::string_view text) const {
   if (!live_) {
     fmt::print("{}", text);
-    std::fflush(stdout);
+    (void)flush_output_now();
     return;
   }
   // Line by line, each wiped to its end: clearing the whole screen first would flicker.
@@ -79,7 +80,7 @@ void Terminal::show(std::string_view text) const {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   fmt::print("{}\x1b[J", out);
-  std::fflush(stdout);
+  (void)flush_output_now();
 }
 
 char Terminal::key(std::chrono::steady_clock::time_point until) const {

@@ -4,8 +4,6 @@
 
 #include <array>
 #include <cmath>
-#include <cstdlib>
-#include <utility>
 
 #include "cli/exit_codes.hpp"
 
@@ -16,21 +14,6 @@ namespace {
 std::string scaled(double value, std::string_view unit) {
   if (value < 9.95) return fmt::format("{:.1f}{}", value, unit);
   return fmt::format("{:.0f}{}", value, unit);
-}
-
-struct Number {
-  double value;
-  std::string_view unit;
-};
-
-std::optional<Number> split_number(std::string_view text) {
-  const auto end = text.find_first_not_of("0123456789.");
-  const std::string digits(text.substr(0, end));
-  if (digits.empty() || digits.size() > 18) return std::nullopt;
-  char* stopped = nullptr;
-  const double value = std::strtod(digits.c_str(), &stopped);
-  if (*stopped != '\0') return std::nullopt;
-  return Number{value, end == std::string_view::npos ? std::string_view{} : text.substr(end)};
 }
 
 }  // namespace
@@ -77,41 +60,13 @@ std::string format_count(std::uint64_t count) {
   return scaled(static_cast<double>(count) / 1e6, "M");
 }
 
-std::optional<Duration> parse_duration(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, double>, 6> units{
-      {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
-  if (text == "forever") return forever;
-  const auto number = split_number(text);
-  if (!number) return std::nullopt;
-  if (number->value == 0 && number->unit.empty()) return Duration::zero();
-  for (const auto& [unit, ns] : units) {
-    if (unit != number->unit) continue;
-    const double total = number->value * ns;
-    if (total > 9e18) return forever;
-    return Duration(std::llround(total));
-  }
-  return std::nullopt;
-}
-
 Duration duration_or_fail(std::string_view text) {
   const auto parsed = parse_duration(text);
   if (!parsed) {
-    throw UsageError(fmt::format("'{}' is no duration; write one like 500ms, 2s or 1m", text));
+    throw UsageError(
+        fmt::format("'{}' is no duration; write one like 500ms, 2s or 1m, up to 292 years", text));
   }
   return *parsed;
-}
-
-std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-  const auto number = split_number(text);
-  if (!number) return std::nullopt;
-  double factor = 1;
-  if (number->unit == "K" || number->unit == "KiB") factor = 1024;
-  if (number->unit == "M" || number->unit == "MiB") factor = 1024.0 * 1024;
-  if (number->unit == "G" || number->unit == "GiB") factor = 1024.0 * 1024 * 1024;
-  if (factor == 1 && !number->unit.empty()) return std::nullopt;
-  const double bytes = number->value * factor;
-  if (!(bytes <= static_cast<double>(bytes_max))) return std::nullopt;
-  return static_cast<std::uint64_t>(bytes);
 }
 
 }  // namespace shmbus::cli

@@ -7,6 +7,16 @@ find_package(Threads REQUIRED)
 if(NOT TARGET tl::expected)
   find_package(tl-expected CONFIG REQUIRED)
 endif()
+# What we found is known in this folder and below; a parent that takes us in needs it too.
+foreach(target tl::expected Threads::Threads)
+  get_target_property(imported ${target} IMPORTED)
+  get_target_property(global ${target} IMPORTED_GLOBAL)
+  get_target_property(alias ${target} ALIASED_TARGET)
+  if(imported AND NOT global AND NOT alias)
+    set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+  endif()
+endforeach()
+get_target_property(SHMBUS_EXPECTED_IS_IMPORTED tl::expected IMPORTED)
 
 # Boost.Interprocess, headers only, under libshmbus/src/segment alone. Config mode, because newer
 # CMake has dropped its own FindBoost.

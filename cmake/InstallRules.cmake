@@ -10,11 +10,13 @@ install(TARGETS shmbus EXPORT shmbusTargets
 install(DIRECTORY libshmbus/include/ "${PROJECT_BINARY_DIR}/generated/include/"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/shmbus")
-install(FILES README.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs")
-# Sources that README and docs lead to.
-install(DIRECTORY examples DESTINATION "${CMAKE_INSTALL_DOCDIR}"
-  PATTERN "tests.cmake" EXCLUDE PATTERN "run_*" EXCLUDE PATTERN "*.jsonl" EXCLUDE)
+if(PROJECT_IS_TOP_LEVEL)  # the documents of another project are its own
+  install(FILES README.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+  install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs")
+  # Sources that README and docs lead to.
+  install(DIRECTORY examples DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+    PATTERN "tests.cmake" EXCLUDE PATTERN "run_*" EXCLUDE PATTERN "*.jsonl" EXCLUDE)
+endif()
 
 # find_package(shmbus)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/shmbus")
@@ -34,6 +36,9 @@ file(RELATIVE_PATH SHMBUS_PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 string(REGEX REPLACE "/$" "" SHMBUS_PC_PREFIX "${SHMBUS_PC_PREFIX}")
 configure_file(packaging/shmbus.pc.in shmbus.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/shmbus.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+# For programs that are built with ThreadSanitizer: docs/debugging.md.
+install(FILES packaging/tsan.supp DESTINATION "${CMAKE_INSTALL_DATADIR}/shmbus")
 
 # For use by hand; the tool has them in itself.
 install(DIRECTORY packaging/bpftrace/ DESTINATION "${CMAKE_INSTALL_DATADIR}/shmbus/bpftrace"

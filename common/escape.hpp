@@ -1,5 +1,6 @@
 // Text that others wrote, inside a language that something else reads: one function for each
-// language. Any bytes may be given; what comes out has the promised form whatever they are.
+// language, and no other place escapes. Any bytes may be given; what comes out has the promised
+// form whatever they are. docs/security.md says where each is used.
 //
 //   terminal     what people read: tables, errors, logs
 //   shell        a word of a POSIX shell

@@ -45,6 +45,7 @@ Utf8Character first_character(std::string_view text) noexcept {
 }
 
 bool is_deceptive(char32_t code) noexcept {
+  if (code < 0x80) return code < 0x20 || code == 0x7F;  // nearly all text
   return std::any_of(deceptive.begin(), deceptive.end(),
                      [code](const Range& r) { return code >= r.first && code <= r.last; });
 }

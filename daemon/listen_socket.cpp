@@ -13,11 +13,15 @@
 
 #include "os/descriptor.hpp"
 
+#include "common/escape.hpp"
+#include "common/units.hpp"
+
 namespace shmbus::daemon {
 namespace {
 
 constexpr std::string_view unix_prefix = "unix:";
-constexpr int backlog = 16;
+constexpr int backlog = 64;
+constexpr std::uint64_t port_max = 65'535;
 constexpr mode_t unix_mode = 0660;
 
 tl::unexpected<Error> refused(std::string_view address, int error) {
@@ -105,11 +109,18 @@ Result<ListenSocket> listen_at(std::string_view address) {
         ErrorKind::invalid_argument,
         fmt::format("'{}' is neither ADDRESS:PORT, as 127.0.0.1:9464, nor unix:PATH", address));
   }
+  const auto port = address.substr(colon + 1);
+  if (!parse_whole_number(port, port_max)) {
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("'{}' is no port: a whole number from 0 to {}, where 0 lets the system "
+                            "choose",
+                            escape::terminal(port), port_max));
+  }
   std::string host(address.substr(0, colon));
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
   }
-  return listen_at_host(address, host, std::string(address.substr(colon + 1)));
+  return listen_at_host(address, host, std::string(port));
 }
 
 }  // namespace shmbus::daemon

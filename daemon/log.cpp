@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "common/escape.hpp"
+
 namespace shmbus::daemon {
 namespace {
 
@@ -23,19 +25,19 @@ constexpr std::array<LevelName, 4> levels{{
     {"debug", '7'},
 }};
 
-bool plain(char c) noexcept { return c > ' ' && c < '\x7F' && c != '"' && c != '=' && c != '\\'; }
+bool plain(char c) noexcept { return c > ' ' && c != '"' && c != '=' && c != '\\'; }
 
+/// Values may hold what peers wrote: a line stays a line, and a value one value.
 void append_value(std::string& line, std::string_view value) {
-  if (!value.empty() && std::all_of(value.begin(), value.end(), plain)) {
+  const auto visible = escape::terminal(value);
+  if (visible == value && !value.empty() && std::all_of(value.begin(), value.end(), plain)) {
     line += value;
     return;
   }
   line += '"';
-  for (const char c : value) {
+  for (const char c : visible) {
     if (c == '"' || c == '\\') line += '\\';
-    // Bytes above 0x7F may be UTF-8; what could steer a terminal is not let through.
-    const auto byte = static_cast<unsigned char>(c);
-    line += byte < 0x20 || byte == 0x7F ? '?' : c;
+    line += c;
   }
   line += '"';
 }
@@ -57,11 +59,11 @@ std::string Log::line(Level level, std::string_view message, std::initializer_li
   const auto& named = levels[static_cast<std::size_t>(level)];
   std::string text;
   if (journal_) {
-    text = fmt::format("<{}>{}", named.syslog, message);
+    text = fmt::format("<{}>{}", named.syslog, escape::terminal(message));
   } else {
     const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
     text = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z {:<7} {}", fmt::gmtime(seconds), unix_ms % 1000,
-                       named.name, message);
+                       named.name, escape::terminal(message));
   }
   for (const Field& field : fields) {
     text.append(" ").append(field.key).append("=");

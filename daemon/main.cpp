@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 
+#include "common/escape.hpp"
 #include "daemon/log.hpp"
 #include "daemon/metrics_server.hpp"
 #include "daemon/notify.hpp"
@@ -114,7 +115,7 @@ int main(int argc, char** argv) {
     const Parsed parsed = parse_command_line(argc, argv);
     return parsed.exit ? *parsed.exit : run(parsed.options);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "shmbusd: %s\n", e.what());
+    std::fprintf(stderr, "shmbusd: %s\n", shmbus::escape::terminal(e.what()).c_str());
     return exit_code::failed;
   }
 }

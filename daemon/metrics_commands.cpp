@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "common/escape.hpp"
 #include "layout/names.hpp"
 #include "layout/policy.hpp"
 #include "policy/status.hpp"

@@ -27,6 +27,7 @@ void Page::histogram(const stats::Counts& counts, std::string_view labels) {
   for (std::uint32_t octave = octave_first; octave <= octave_last; ++octave) {
     const std::uint64_t end = 1ULL << octave;
     while (stats::bucket_low_ns(bucket) < end) add_one();
+    // patterns: a number
     put("{}_bucket{{{}{}le=\"{}\"}} {}\n", name_, labels, comma,
         static_cast<double>(end) / ns_per_s, below);
   }

@@ -3,6 +3,7 @@
 
 #include <shmbus/version.hpp>
 
+#include "common/escape.hpp"
 #include "daemon/metrics_commands.hpp"
 #include "daemon/metrics_page.hpp"
 #include "inspect/snapshot.hpp"
@@ -103,6 +104,7 @@ void write_endpoints(Page& page, const Snapshot& s) {
     page.family(name, type, help);
     for (const auto& one : s.endpoints) {
       if (one.control_bits == 0) continue;  // nobody ever sat there
+      // patterns: a number
       page.sample(value(one), fmt::format("endpoint=\"{}\"", one.index));
     }
   };

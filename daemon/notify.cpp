@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdlib>
@@ -30,7 +31,8 @@ Notifier Notifier::from_environment() {
   Notifier notifier = socket == nullptr ? Notifier() : Notifier(socket);
   const std::uint64_t pid = number_in("WATCHDOG_PID");
   if (pid == 0 || pid == static_cast<std::uint64_t>(::getpid())) {
-    notifier.watchdog_ = number_in("WATCHDOG_USEC") * microsecond;
+    const std::uint64_t day_us = 86'400'000'000;  // longer ones need no answer sooner
+    notifier.watchdog_ = std::min(number_in("WATCHDOG_USEC"), day_us) * microsecond;
   }
   return notifier;
 }

@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "gen/scalars.hpp"
+#include "shmbus/name.hpp"
 
 namespace shmbus::gen {
 namespace {
 
-constexpr std::size_t name_bytes_max = 128;
 constexpr std::uint64_t extent_bytes_default = 64U << 10U;
 
 /// Requests and replies that a bus with the default extents does not carry.
@@ -74,9 +74,8 @@ class CommandReader {
     if (!names.insert(name).second) {
       problem(fmt::format("there is a command '{}' already", printable(name)),
               "give one of them a name of its own: x-command: NAME", "{x-command: NAME}");
-    } else if (name.empty() || name.size() > name_bytes_max || printable(name) != name) {
-      problem("a command name has 1 to 128 bytes of printable text", "add x-command: NAME",
-              "{x-command: NAME}");
+    } else if (const auto why = shmbus::why_no_name(name); !why.empty()) {
+      problem(std::string(why), "add x-command: NAME", "{x-command: NAME}");
     }
   }
   Type checked(const Type& type, std::string_view what, std::string_view alias) {

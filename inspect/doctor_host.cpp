@@ -41,13 +41,15 @@ void check_kernel(const HostFacts& facts, std::vector<Finding>& out) {
 void check_memory(const HostFacts& facts, std::vector<Finding>& out) {
   const std::uint64_t total = facts.file_system_bytes;
   const std::uint64_t free = facts.file_system_free_bytes;
+  constexpr std::uint64_t of_containers = 64ULL << 20U;  // what docker gives /dev/shm
   const bool nearly_full = total != 0 && free < total / 100 * (100 - nearly_full_percent);
   if (total != 0 && (nearly_full || free < facts.segment_bytes)) {
     out.push_back({Severity::warning, "file-system-full", facts.bus_path,
                    "lies on a file system with " + mebibytes(free) + " of " + mebibytes(total) +
                        " left; one more bus like this needs " + mebibytes(facts.segment_bytes),
-                   "existing buses are safe, their pages are reserved; free some space, or enlarge "
-                   "it (mount -o remount,size=...)"});
+                   std::string("existing buses are safe, their pages are reserved; free some "
+                               "space, or enlarge it (mount -o remount,size=...") +
+                       (total <= of_containers ? ", for a container --shm-size=...)" : ")")});
   }
   if (!facts.in_memory) {
     out.push_back({Severity::warning, "on-disk", facts.bus_path,
@@ -108,6 +110,18 @@ void check_clock(const HostFacts& facts, std::vector<Finding>& out) {
                  "stop its participants; the next opener replaces it"});
 }
 
+void check_memory_group(const HostFacts& facts, std::vector<Finding>& out) {
+  const auto& group = facts.memory;
+  if (group.path.empty() || group.left_bytes >= facts.segment_bytes || facts.file) return;
+  out.push_back({Severity::warning, "limit-memory", "control group " + group.path,
+                 "allows " + mebibytes(group.limit_bytes) + " of memory and has " +
+                     mebibytes(group.left_bytes) + " left; a bus like this needs " +
+                     mebibytes(facts.segment_bytes) +
+                     ": the kernel would kill its creator, or another process of the group",
+                 "raise the limit (--memory of a container, MemoryMax= of a service), or create a "
+                 "smaller bus"});
+}
+
 void check_limits(const HostFacts& facts, std::vector<Finding>& out) {
   if (facts.open_files_limit < open_files_wanted) {
     out.push_back(
@@ -157,6 +171,7 @@ std::vector<Finding> examine_host(const HostFacts& facts) {
   check_file_system(facts, out);
   check_owner(facts, out);
   check_clock(facts, out);
+  check_memory_group(facts, out);
   check_limits(facts, out);
   check_removal(facts, out);
   sort_by_severity(out);

@@ -60,7 +60,7 @@ void check_untold(const LaneInfo& lane, const EndpointInfo& endpoint, std::vecto
   if (lane.started_unanswered == 0) return;
   const std::string commands = counted(lane.started_unanswered, "command");
   if (endpoint.active && endpoint.standing == Standing::dead) {
-    out.push_back({Severity::warning, "untold-callers", subject_of(lane),
+    out.push_back({Severity::note, "untold-callers", subject_of(lane),
                    commands + " started by a handler that has died; no caller was told yet",
                    "a waiting caller finds out by itself; `shmbus gc` tells them now"});
   } else if (!endpoint.active && endpoint.draining.nobody()) {
@@ -74,7 +74,8 @@ void check_orphan(const LaneInfo& lane, const EndpointInfo& endpoint, std::vecto
   const bool served = endpoint.active && endpoint.standing == Standing::living;
   const std::string left =
       lane.queued == 0 ? std::string() : " with " + counted(lane.queued, "command") + " in it";
-  out.push_back({Severity::warning, "orphan-lane", subject_of(lane),
+  // A handler that is there and does not get to it is worth a look.
+  out.push_back({served ? Severity::warning : Severity::note, "orphan-lane", subject_of(lane),
                  "was left by its caller" + left +
                      (served ? "; its handler has not finished it" : "; no handler serves it"),
                  served ? "its handler is busy or stopped: see `shmbus ps` and `shmbus top`"
@@ -99,7 +100,7 @@ void check_lanes(const Snapshot& snapshot, std::vector<Finding>& out) {
   if (snapshot.lanes.size() == snapshot.bus.header.capacities.lanes) {
     out.push_back({Severity::warning, "lanes-exhausted", "",
                    "every lane is in use: new callers are refused",
-                   "create the bus with more (capacities.lanes)"});
+                   "create the bus with more --lanes (OpenOptions::capacities.lanes)"});
   }
 }
 

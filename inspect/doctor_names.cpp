@@ -128,7 +128,7 @@ void check_names(const Snapshot& snapshot, std::vector<Finding>& out) {
   if (snapshot.names.size() == snapshot.bus.header.capacities.names) {
     out.push_back({Severity::warning, "names-exhausted", "",
                    "the name table is full: new names are refused",
-                   "create the bus with more (capacities.names)"});
+                   "create the bus with more --names (OpenOptions::capacities.names)"});
   }
 }
 

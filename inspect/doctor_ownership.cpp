@@ -1,7 +1,8 @@
 // Who holds what: seats, endpoints and extents. The dead whom nobody has reclaimed yet are a
-// warning, since any participant may do it at any time; a word that names a generation which has
-// already been freed is an error, since nobody would ever find it.
+// note, since any participant does it when it needs what they hold; a word that names a generation
+// which has already been freed is an error, since nobody would ever find it.
 #include "inspect/doctor_parts.hpp"
+#include "inspect/left_behind.hpp"
 #include "layout/endpoint.hpp"
 #include "layout/event_words.hpp"
 
@@ -102,6 +103,12 @@ void check_inbox(const EndpointInfo& endpoint, std::vector<Finding>& out) {
 
 }  // namespace
 
+bool left_behind(const Finding& finding) {
+  return finding.id == "untold-callers" || finding.id == "orphan-lane" ||
+         (finding.id == "dead-participant" &&
+          finding.what.find("was not reclaimed") != std::string::npos);
+}
+
 void check_seats(const Snapshot& snapshot, std::vector<Finding>& out) {
   for (const auto& info : snapshot.participants) {
     const std::string subject = party_text(layout::Party::make(info.index, info.epoch));
@@ -116,8 +123,9 @@ void check_seats(const Snapshot& snapshot, std::vector<Finding>& out) {
       const std::string held = holdings(info);
       // One that left in good order may have left the freeing of its seat to whoever comes next.
       const bool only_the_seat = state == ParticipantState::dead && held.empty();
-      out.push_back({only_the_seat ? Severity::note : Severity::warning, "dead-participant",
-                     subject, who(info) + " has gone and was not reclaimed" + held,
+      out.push_back({Severity::note, "dead-participant", subject,
+                     who(info) + (only_the_seat ? " has gone; its seat is not free yet"
+                                                : " has gone and was not reclaimed" + held),
                      std::string(mend_dead)});
     } else if (state == ParticipantState::dead) {
       // Leaving takes a moment; being called dead for longer needs somebody to write it.
@@ -156,7 +164,7 @@ void check_extents(const Snapshot& snapshot, std::vector<Finding>& out) {
         {Severity::warning, "extents-exhausted", "",
          "all " + counted(usage.total, "extent") + " are leased: large payloads must wait",
          "`shmbus ps` shows who holds them; create the bus with more "
-         "(capacities.extents)"});
+         "--extents (OpenOptions::capacities.extents)"});
   }
 }
 

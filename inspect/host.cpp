@@ -46,6 +46,7 @@ void read_kernel(HostFacts& facts) {
   facts.kernel = names.release;
   unsigned major = 0;
   unsigned minor = 0;
+  // patterns: of the kernel
   if (std::sscanf(names.release, "%u.%u", &major, &minor) == 2) {  // NOLINT: two plain numbers
     facts.kernel_major = major;
     facts.kernel_minor = minor;
@@ -166,7 +167,8 @@ std::vector<std::uint32_t> find_users_of_deleted(const std::string& bus_path) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     if (maps_deleted(entry.path() / "maps", deleted)) {
-      found.push_back(static_cast<std::uint32_t>(std::stoul(name)));
+      found.push_back(
+          static_cast<std::uint32_t>(std::stoul(name)));  // patterns: digits, by the kernel
     }
   }
   std::sort(found.begin(), found.end());
@@ -217,6 +219,7 @@ HostFacts gather_host_facts(const std::string& bus_path, std::uint32_t owner_uid
   look_at_owner(facts);
   facts.own_uid = ::geteuid();
   facts.clock_agrees = ticks_per_s == 0 || clock.agrees_with(ticks_per_s);
+  facts.memory = tightest_memory_group("/sys/fs/cgroup", read_text("/proc/self/cgroup"));
   std::error_code ignored;
   facts.systemd = fs::exists("/run/systemd/system", ignored);
   facts.removes_ipc = facts.systemd && removes_ipc_by(logind_configuration());

@@ -13,9 +13,17 @@
 
 namespace shmbus::inspect {
 
+/// The control group above this process that leaves it least memory.
+struct MemoryGroup {
+  std::string path;  ///< empty: there is no limit
+  std::uint64_t limit_bytes = ~0ULL;
+  std::uint64_t left_bytes = ~0ULL;
+};
+
 struct HostFacts {
   std::string bus_path;
   bool in_dev_shm = false;
+  MemoryGroup memory;
 
   std::string kernel;  ///< "6.1.0-18-amd64"
   std::uint32_t kernel_major = 0;
@@ -61,5 +69,8 @@ HostFacts gather_host_facts(const std::string& bus_path, std::uint32_t owner_uid
 /// logind's RemoveIPC by the text of its configuration files, the more important later. A
 /// commented line states the default that logind was built with.
 bool removes_ipc_by(const std::vector<std::string>& configuration_texts) noexcept;
+
+/// `root` is where control groups are mounted, `cgroup_text` what /proc/self/cgroup says.
+MemoryGroup tightest_memory_group(const std::string& root, const std::string& cgroup_text);
 
 }  // namespace shmbus::inspect

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <memory>
 #include <utility>
 
 #include "cli/exit_codes.hpp"
@@ -9,13 +10,21 @@
 namespace shmbus::cli::host {
 namespace {
 
-/// A typed handler behind a name that is made at run time.
-template <class C, class F>
-Result<void> on(Server& server, const std::string& name, F handler) {
-  return server.on(name, schema_of<C>, [handler = std::move(handler)](Context& context) mutable {
-    return shmbus::detail::run_typed<C, F>(&handler, context);
-  });
+/// A typed handler behind a name that is made at run time; `before` sees the context first.
+template <class C, class F, class Before>
+Result<void> on(Server& server, const std::string& name, F handler, Before before) {
+  return server.on(name, schema_of<C>,
+                   [handler = std::move(handler), before](Context& context) mutable {
+                     before(context);
+                     return shmbus::detail::run_typed<C, F>(&handler, context);
+                   });
 }
+
+/// Whether the caller of the command that runs may ask for it.
+struct Gate {
+  Permission permission;
+  std::string refusal;
+};
 
 Status list(const Host& host, const std::string& label, PluginList& out, Context& context) {
   out.pid = static_cast<std::uint32_t>(::getpid());
@@ -27,17 +36,23 @@ Status list(const Host& host, const std::string& label, PluginList& out, Context
 
 }  // namespace
 
-ControlServer::ControlServer(Bus& bus, const std::string& label, Host& host, Reloader& reloader)
+ControlServer::ControlServer(Bus& bus, const std::string& label, Host& host, Reloader& reloader,
+                             Permission permission)
     : server_(value_or_fail(bus.serve({.label = label, .wait = WaitMode::blocking}))) {
-  value_or_fail(
-      on<ListPlugins>(server_, list_name(label), [&host, label](PluginList& out, Context& context) {
-        return list(host, label, out, context);
-      }));
-  value_or_fail(
-      on<ReloadPlugin>(server_, reload_name(label),
-                       [&reloader](const ReloadRequest& request, Deferred<ReloadPlugin> answer) {
-                         reloader.ask(request, std::move(answer));
-                       }));
+  value_or_fail(on<ListPlugins>(
+      server_, list_name(label),
+      [&host, label](PluginList& out, Context& context) { return list(host, label, out, context); },
+      [](Context&) {}));
+  const auto gate = std::make_shared<Gate>(Gate{std::move(permission), {}});
+  value_or_fail(on<ReloadPlugin>(
+      server_, reload_name(label),
+      [&reloader, gate](const ReloadRequest& request, Deferred<ReloadPlugin> answer) {
+        if (gate->refusal.empty()) return reloader.ask(request, std::move(answer));
+        ReloadReply no;
+        no.why_not = String<200>::truncate("the caller may not ask for this: " + gate->refusal);
+        (void)answer.reply(no);
+      },
+      [gate](Context& context) { gate->refusal = gate->permission.refusal_of(context.caller()); }));
   thread_ = std::thread([this] { (void)server_.run(stop_.get_token()); });
 }
 

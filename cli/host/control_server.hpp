@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "cli/host/permission.hpp"
 #include "cli/host/reloader.hpp"
 #include "shmbus/shmbus.hpp"
 
@@ -12,8 +13,10 @@ namespace shmbus::cli::host {
 
 class ControlServer {
  public:
-  /// Failure when another host of that label lives.
-  ControlServer(Bus& bus, const std::string& label, Host& host, Reloader& reloader);
+  /// Anybody may ask for the list; who may reload, `permission` says. Failure when another host of
+  /// that label lives.
+  ControlServer(Bus& bus, const std::string& label, Host& host, Reloader& reloader,
+                Permission permission);
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
   ~ControlServer();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/output.hpp"
+#include "common/standard_output.hpp"
 
 namespace shmbus::cli::host {
 
@@ -133,7 +134,7 @@ void Generation::log(std::int32_t level, const char* text) {
     if (level == SHMBUS_LOG_ERROR) last_error_ = words;
     name = name_;
   }
-  fmt::print(stderr, "shmbus host: {}: {}\n", printable(name), printable(words));
+  print_error(fmt::format("shmbus host: {}: {}\n", printable(name), printable(words)));
 }
 
 }  // namespace shmbus::cli::host

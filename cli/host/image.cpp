@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cli/host/trusted_file.hpp"
 #include "os/descriptor.hpp"
 
 namespace shmbus::cli::host {
@@ -42,15 +43,10 @@ int make_memory(const std::string& path) {
   throw PluginError(fmt::format("{}: {}", path, what));
 }
 
-void check_file(const std::string& path, int fd) {
+void check_size(const std::string& path, int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) refuse(path, std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) refuse(path, "is not a file");
   if (status.st_size > image_bytes_max) refuse(path, "is too large for a plug-in");
-  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-    refuse(path, "belongs neither to the user of the host nor to root");
-  }
-  if ((status.st_mode & S_IWOTH) != 0) refuse(path, "can be written by everybody: chmod o-w");
 }
 
 void copy(const std::string& path, int from, int to) {
@@ -84,9 +80,8 @@ bool is_mapped(ElfW(Addr) base) noexcept {
 }  // namespace
 
 Image Image::copy_of(const std::string& path) {
-  const Image file(descriptor::open(path.c_str(), O_RDONLY | O_NONBLOCK));
-  if (file.fd() < 0) refuse(path, std::strerror(errno));
-  check_file(path, file.fd());
+  const Image file(open_trusted(path));
+  check_size(path, file.fd());
   Image image(make_memory(path));
   if (image.fd() < 0) refuse(path, "no memory for a private copy (memfd_create)");
   copy(path, file.fd(), image.fd());

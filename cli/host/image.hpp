@@ -20,8 +20,8 @@ class PluginError : public std::runtime_error {
 class Image {
  public:
   Image() noexcept = default;
-  /// Of a file that belongs to this user or to root, and that not everybody can write: whoever can
-  /// call on the bus can have it loaded. PluginError otherwise.
+  /// Of a file that only this user and root can change or replace: see trusted_file.hpp.
+  /// PluginError otherwise.
   static Image copy_of(const std::string& path);
   /// One that was handed over, as to a trial process.
   explicit Image(int fd) noexcept : fd_(fd) {}

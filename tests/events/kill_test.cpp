@@ -164,7 +164,7 @@ TEST_CASE("a subscriber is killed at each step: it holds up nobody", "[events]")
   }
 }
 
-TEST_CASE("who frees a lane is killed at each step: another finishes it", "[events]") {
+TEST_CASE("an eviction that is killed at each step is finished by another process", "[events]") {
   for (const char* point :
        {"broadcast.evicting", "broadcast.releasing", "broadcast.extent_freed"}) {
     INFO(point);

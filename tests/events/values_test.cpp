@@ -72,7 +72,7 @@ TEST_CASE("bytes of any size up to the one that was asked for", "[events]") {
   CHECK(refused.error().needed >= 70'000);
 }
 
-TEST_CASE("a subscriber that comes late begins where it asks to", "[events]") {
+TEST_CASE("a late subscriber begins where its options say", "[events]") {
   test::TempBus path;
   auto bus = test::open_bus(path.path());
   auto out = test::publisher_of(bus, {.keep = 8});
@@ -118,7 +118,7 @@ TEST_CASE("the last values outlive their publisher, and the next one goes on the
   CHECK(latest.missed() + oldest.missed() == 0);
 }
 
-TEST_CASE("one that skips is told exactly how many it missed", "[events]") {
+TEST_CASE("a subscriber that skips counts exactly what it missed", "[events]") {
   test::TempBus path;
   auto bus = test::open_bus(path.path());
   auto out = test::publisher_of(bus, {.keep = 16});
@@ -180,7 +180,8 @@ TEST_CASE("an event may outlive its subscriber and its bus", "[events]") {
   kept.reset();
 }
 
-TEST_CASE("one that holds loses nothing, and the publisher says whom it waits for", "[events]") {
+TEST_CASE("a subscriber that holds loses nothing, and the error of its publisher names it",
+          "[events]") {
   test::TempBus path;
   auto bus = test::open_bus(path.path(), {.label = "slow one"});
   auto out = test::publisher_of(bus);

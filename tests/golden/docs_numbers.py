@@ -48,6 +48,7 @@ def rules(root):
           ("participants", "names", "endpoints", "lanes", "inbox", "broadcasts", "extents", "extent_kib")]),
         (r"^/dev/shm/shmbus\.\w+ +([\d.]+) MiB +\d+ of (\d+) participants +\d+ of (\d+) extents",
          [size["mib"], size["participants"], size["extents"]]),
+        (r"^\w+ +\w+ +0[0-7]{3} +([\d.]+) MiB +usable", [size["mib"]]),  # shmbus buses
         (r"one of \[?(\d+) (?:errors|kinds)\b", [errors]),
     ]
 

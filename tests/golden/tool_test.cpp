@@ -1,8 +1,8 @@
-// What the tool prints about the format, and the completion scripts, are committed. A difference
-// means that something changed which other programs, or other versions, rely on:
+// What the tool prints about the format is committed. A difference means that something changed
+// which other programs, or other versions, rely on:
 //   layout       bump layout_major (or layout_minor, when an older reader may go on), then
 //                shmbus layout --defaults > tests/golden/layout.txt
-//   completions  shmbus completions SHELL > packaging/completions/shmbus.SHELL
+// The completion scripts of packaging/completions are those that the tool prints.
 #include <fstream>
 #include <regex>
 
@@ -59,7 +59,7 @@ TEST_CASE("the layout names every member of every shared struct") {
   CHECK(seen > 60);  // the expressions above still match what the headers look like
 }
 
-TEST_CASE("the committed completions are current") {
+TEST_CASE("the tool prints the completions that are installed") {
   for (const std::string shell : {"bash", "zsh", "fish"}) {
     const auto ran = run_tool({"completions", shell});
     REQUIRE(ran.code == 0);

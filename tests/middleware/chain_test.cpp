@@ -1,6 +1,7 @@
 // Middlewares without a bus: their order, what they keep off, and that a chain is a plain value.
 #include "shmbus/middleware.hpp"
 
+#include <cmath>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -145,6 +146,16 @@ TEST_CASE("a rate limit lets a burst through, then what the rate allows", "[midd
   int count = 0;
   for (int i = 0; i < 10'000; ++i, now += 100us) count += run(steady).is_ok() ? 1 : 0;
   CHECK(count == 1'000);
+
+  // What is no rate lets a burst through and nothing more; one without bounds lets all through.
+  for (const double none : {0.0, -1.0, std::nan(""), -HUGE_VAL, 1e-300}) {
+    RateLimited<HandTime> shut(none, 3, HandTime{&now});
+    int through = 0;
+    for (int i = 0; i < 10; ++i, now += 1h) through += run(shut).is_ok() ? 1 : 0;
+    CHECK(through == 3);
+  }
+  RateLimited<HandTime> open(HUGE_VAL, 0xFFFFFFFF, HandTime{&now});
+  for (int i = 0; i < 10; ++i) CHECK(run(open).is_ok());
 }
 
 TEST_CASE("exceptions become answers by type, the first match decides", "[middleware]") {

@@ -1,6 +1,11 @@
 // The circuit breaker of a name over several caller processes: it opens for all of them, lets one
 // call through on trial, and closes again.
+#include <thread>
+#include <vector>
+
+#include "policy/breaker.hpp"
 #include "policy/policy_process.hpp"
+#include "policy/rate.hpp"
 
 using namespace shmbus;
 using namespace shmbus::test;
@@ -16,6 +21,53 @@ Policy breaker(std::uint32_t percent, std::uint32_t calls, Duration open_for,
 CircuitState circuit(Bus& bus) { return bus.policy_status("work")->circuit; }
 
 }  // namespace
+
+TEST_CASE("a call that began before the circuit opened does not settle its trial", "[policy]") {
+  using layout::Circuit;
+  using layout::CircuitWord;
+  const wait::TickRate rate(wait::ticks_per_second());
+  const CircuitBreaker rules{50, 2, 60s, 1ms, false};
+  layout::Word64 circuit{0};
+  const auto state = [&] { return CircuitWord{circuit.load()}.state(); };
+  for (int i = 0; i < 2; ++i) (void)policy::tell_circuit(circuit, rules, true, 0, rate);
+  REQUIRE(state() == Circuit::open);
+  nap(3ms);
+  const auto trial = policy::ask_circuit(circuit, rules, true, rate);
+  REQUIRE(trial.allowed);
+  REQUIRE(trial.trial != 0);
+  // Late outcomes, good and bad, and that of a trial that is over.
+  for (const std::uint64_t other : {std::uint64_t{0}, std::uint64_t{trial.trial ^ (1ULL << 40U)}}) {
+    for (const bool failed : {false, true}) {
+      CHECK_FALSE(policy::tell_circuit(circuit, rules, failed, other, rate));
+      CHECK(state() == Circuit::half_open);
+    }
+  }
+  (void)policy::tell_circuit(circuit, rules, false, trial.trial, rate);
+  CHECK(state() == Circuit::closed);
+}
+
+TEST_CASE("two threads take the turns of a rate: each turn once", "[policy]") {
+  const wait::TickRate rate(wait::ticks_per_second());
+  constexpr std::uint64_t interval = 16;
+  constexpr std::uint64_t turns = 200'000;
+  const std::uint64_t burst = rate.per_second() * 3600;
+  // Ahead of the clock, so that only turns move it.
+  const std::uint64_t first = wait::ticks() + rate.per_second() * 600;
+  layout::Word64 arrival{first};
+  std::vector<std::thread> threads;
+  std::atomic<int> ready = 0;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      ++ready;
+      while (ready != 2) std::this_thread::yield();
+      for (std::uint64_t turn = 0; turn < turns; ++turn) {
+        (void)policy::take_turn(arrival, interval, burst, rate);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(arrival.load() == first + 2 * turns * interval);
+}
 
 TEST_CASE("failures in several processes open the circuit for all, a good trial closes it",
           "[policy]") {

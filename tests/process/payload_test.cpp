@@ -147,3 +147,40 @@ TEST_CASE("views of many replies are alive at once", "[payload]") {
   }
   for (std::size_t i = 0; i < 40; ++i) CHECK(inverted(views[i].bytes(), sent[i]));
 }
+
+TEST_CASE("memory of a call that timed out is its handler's until that has answered", "[payload]") {
+  constexpr std::size_t bytes = 4096;
+  static constexpr std::byte theirs{0xAA};
+  static constexpr std::byte ours{0x55};
+  test::TempBus path;
+  const auto late = [](Context& context) {
+    test::nap(50ms);
+    const auto reply = context.reply_buffer(bytes);
+    std::fill(reply.begin(), reply.end(), theirs);
+    return Status::ok();
+  };
+  const auto count_foreign = [](Context& context) {
+    const auto request = context.request();
+    const std::uint64_t foreign = static_cast<std::uint64_t>(
+        std::count_if(request.begin(), request.end(), [](std::byte b) { return b != ours; }));
+    return test::answer(context, test::raw(foreign));
+  };
+  const auto handler = test::handler_process(
+      path.path(), test::handlers({{"late", late}, {"count", count_foreign}}));
+  auto bus = test::open_when_served(path.path(), "count");
+  auto slow = test::caller_of(bus, "late");
+  auto count = test::caller_of(bus, "count");
+  for (int i = 0; i < 3; ++i) {
+    std::vector<std::byte> reply(bytes);
+    CHECK(test::kind(slow.call({}, reply, 5ms)) == ErrorKind::timed_out);
+    // The handler still writes its reply: into memory that is nobody else's.
+    const std::vector<std::byte> request(bytes, ours);
+    std::uint64_t foreign = 0;
+    CHECK_OK(count.call(request, test::raw(foreign), 20s));
+    CHECK(foreign == 0);
+    auto loan = count.loan(bytes, 0);
+    REQUIRE_OK(loan);
+    std::fill(loan->bytes().begin(), loan->bytes().end(), ours);
+    CHECK_OK(loan->call(20s));
+  }
+}

@@ -1,6 +1,8 @@
 // Doing nothing costs nothing, and being stopped is not being dead.
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 
@@ -15,29 +17,54 @@ namespace {
 
 Status echo(Context& c) { return test::answer(c, c.request()); }
 
+/// What a process has used so far, or in a while.
+struct Used {
+  std::int64_t cpu_us = 0;
+  std::int64_t wakes = 0;  ///< how often a thread of it slept
+};
+
+Used used_so_far() {
+  rusage all{};
+  ::getrusage(RUSAGE_SELF, &all);
+  return {test::cpu_time().count(), all.ru_nvcsw};
+}
+
 struct Usage {
-  std::atomic<std::int64_t> before{0};
-  std::atomic<std::int64_t> after{0};
+  Used before;
+  Used after;
   std::atomic<int> phase{0};
 };
 
-/// Notes its own processor time at each change of phase, on a thread that does nothing else.
+/// Notes what its process has used at each change of phase, on a thread that does nothing else.
 void watch_self(Usage& usage) {
   std::thread([&] {
     while (usage.phase == 0) test::nap(5ms);
-    usage.before = test::cpu_time().count();
+    usage.before = used_so_far();
     while (usage.phase == 1) test::nap(200ms);
-    usage.after = test::cpu_time().count();
+    usage.after = used_so_far();
     usage.phase = 3;
   }).detach();
 }
 
-std::int64_t used_us(Usage& usage) {
+/// In 2 s.
+Used used(Usage& usage) {
   usage.phase = 1;
   test::nap(2s);
   usage.phase = 2;
   (void)test::eventually([&] { return usage.phase == 3; });
-  return usage.after - usage.before;
+  return {usage.after.cpu_us - usage.before.cpu_us, usage.after.wakes - usage.before.wakes};
+}
+
+/// A process that only sleeps, as often as a caller looks whether its handler lives.
+int sleep_in_slices(Usage& usage) {
+  watch_self(usage);
+  for (;;) test::nap(10ms);
+}
+
+/// One per cent of a processor; or, on a virtual machine where waking up alone takes so much, a few
+/// times what a process used meanwhile that did nothing else.
+std::int64_t hardly_any_us(const Used& sleeper) {
+  return std::max<std::int64_t>(20'000, 4 * sleeper.cpu_us);
 }
 
 }  // namespace
@@ -46,6 +73,7 @@ TEST_CASE("a parked server and a parked caller use no processor", "[quiet]") {
   test::TempBus path;
   test::Shared<Usage> server_usage;
   test::Shared<Usage> caller_usage;
+  test::Shared<Usage> sleeper_usage;
   const auto handler = test::handler_process(path.path(), [&](Bus&, Server& server) {
     watch_self(*server_usage);
     static Responder never;
@@ -60,22 +88,30 @@ TEST_CASE("a parked server and a parked caller use no processor", "[quiet]") {
     (void)caller->call({}, {}, forever);
     return 0;
   });
+  const test::Child sleeper([&] { return sleep_in_slices(*sleeper_usage); });
   auto caller = test::caller_of(bus, "echo");
   for (int i = 0; i < 1000; ++i) REQUIRE_OK(caller.call({}, {}));
   test::nap(300ms);
-  std::int64_t caller_us = 0;
-  std::thread other([&] { caller_us = used_us(*caller_usage); });
-  const auto server_us = used_us(*server_usage);
-  other.join();
-  CHECK(server_us < 20'000);
-  CHECK(caller_us < 20'000);
-  WARN("2 s of doing nothing: server " << server_us << " us, caller " << caller_us << " us");
+  Used of_caller;
+  Used of_sleeper;
+  std::thread second([&] { of_caller = used(*caller_usage); });
+  std::thread third([&] { of_sleeper = used(*sleeper_usage); });
+  const Used of_server = used(*server_usage);
+  second.join();
+  third.join();
+  CHECK(of_server.cpu_us < 20'000);
+  CHECK(of_server.wakes < 40);
+  CHECK(of_caller.cpu_us < hardly_any_us(of_sleeper));
+  CHECK(of_caller.wakes < 250);  // every 10 ms, and this test's own
+  WARN("2 s of doing nothing: server " << of_server.cpu_us << " us, caller " << of_caller.cpu_us
+                                       << " us, a bare sleeper " << of_sleeper.cpu_us << " us");
 }
 
 TEST_CASE("a server without a name, and a wait for a name, use no processor", "[quiet]") {
   test::TempBus path;
   test::Shared<Usage> server_usage;
   test::Shared<Usage> waiter_usage;
+  test::Shared<Usage> sleeper_usage;
   const test::Child nameless([&] {
     watch_self(*server_usage);
     auto bus = Bus::open(path.path());
@@ -88,11 +124,17 @@ TEST_CASE("a server without a name, and a wait for a name, use no processor", "[
     return bus->wait_until_available("nobody", 1min) ? 0 : 1;
   });
   test::nap(100ms);
-  std::int64_t waiter_us = 0;
-  std::thread other([&] { waiter_us = used_us(*waiter_usage); });
-  CHECK(used_us(*server_usage) < 20'000);
-  other.join();
-  CHECK(waiter_us < 20'000);
+  const test::Child sleeper([&] { return sleep_in_slices(*sleeper_usage); });
+  Used of_waiter;
+  Used of_sleeper;
+  std::thread second([&] { of_waiter = used(*waiter_usage); });
+  std::thread third([&] { of_sleeper = used(*sleeper_usage); });
+  const Used of_server = used(*server_usage);
+  second.join();
+  third.join();
+  CHECK(of_server.cpu_us < 20'000);
+  CHECK(of_waiter.cpu_us < hardly_any_us(of_sleeper));
+  CHECK(of_waiter.wakes < 250);
 }
 
 TEST_CASE("a stopped handler is not dead: callers time out, everything resumes", "[quiet]") {

@@ -16,7 +16,6 @@ inline constexpr std::array mistakes{
     Mistake{"reply.early", "calls"},              // the answer is committed before it is written
     Mistake{"park.blind", "calls"},               // a caller sleeps without looking again
     Mistake{"bell.blind", "calls"},               // a handler sleeps without looking again
-    Mistake{"rung.late", "bell"},                 // the bell is reset after the look
     Mistake{"cancel.blind", "limit"},             // "never started" without asking
     Mistake{"recovery.unchecked", "recoverers"},  // told from a cursor that is a successor's
     Mistake{"control.early", "recoverer-death"},  // vacant before its lanes are let go
@@ -26,6 +25,14 @@ inline constexpr std::array mistakes{
     Mistake{"inbox.blind", "order"},              // a ticket overwrites another
     Mistake{"answer.uncounted", "sends-death"},   // a lost one-way command's sender does not look
     Mistake{"extent.blind", "extents"},           // memory is taken from whoever has it
+    Mistake{"refused.told", "stand-by"},          // who waits for a successor is told a refusal
+    Mistake{"era.ignored", "give-up-begun"},      // a call is sent again behind newer ones
+    Mistake{"place.given_up", "leave-ordered"},   // the same of what others rely on
+    Mistake{"order.forgotten", "order-lost"},     // tickets are not followed by a successor
+    Mistake{"bell.believed", "stale-bell"},       // a bell that another rang is taken for one's own
+    Mistake{"binding.blind", "registration"},     // a name is taken from whoever has it
+    Mistake{"cancel.early", "limit-kept"},        // the cancel bit is read before the start
+    Mistake{"quarantine.blocks", "limit-large"},  // memory comes back while it is written to
 };
 
 }  // namespace shmbus::schedule

@@ -1,85 +1,13 @@
+// Those who call, and others.
 #include "schedule/parts.hpp"
-
-#include "os/futex.hpp"
 #include "recovery/participant.hpp"
-#include "schedule/stage.hpp"
+#include "schedule/acting.hpp"
+#include "schedule/world.hpp"
+#include "words/bell.hpp"
+#include "words/directory.hpp"
 #include "words/extents.hpp"
 
 namespace shmbus::schedule::parts {
-namespace {
-
-constexpr std::uint64_t moment_ns = 2'000'000;
-
-Scheduler& here() { return Stage::the().scheduler(); }
-void nap() { wait::pause_for(moment_ns); }
-void raise(Stage::Flag flag) { Stage::the().flags[flag] = 1; }
-void await(Stage::Flag flag) {
-  while (Stage::the().flags[flag] == 0) nap();
-}
-
-constexpr CallerOptions patient{.when_vacant = WhenVacant::wait};
-
-}  // namespace
-
-// --- those who handle ------------------------------------------------------------------------
-
-static void owner_of(Order order, std::uint32_t hot_lanes = 8) {
-  Peer peer;
-  Handling server(peer, order, hot_lanes);
-  Stage::the().must(server.take_name(), "the name is taken");
-  here().ready(false);
-  server.serve();
-}
-void owner() { owner_of(Order::per_caller); }
-void ordered_owner() { owner_of(Order::global); }
-/// Has to be rung for each command.
-void cold_owner() { owner_of(Order::per_caller, 0); }
-
-/// Takes the name as soon as it can be had.
-static void successor_of(Order order) {
-  Peer peer;
-  Handling server(peer, order);
-  here().ready(true);
-  while (!server.take_name()) {
-    if (here().clients_over()) return;
-    nap();
-  }
-  server.serve();
-}
-void successor() { successor_of(Order::per_caller); }
-void ordered_successor() { successor_of(Order::global); }
-
-/// Owns the name until the caller has begun, then closes in order.
-void leaver() {
-  Peer peer;
-  Handling server(peer);
-  Stage::the().must(server.take_name(), "the name is taken");
-  here().ready(false);
-  while (!here().exploring()) server.idle(std::chrono::milliseconds(5));
-}
-
-/// Handles another name.
-void other_owner() {
-  Peer peer;
-  Handling server(peer);
-  here().ready(true);
-  while (!server.take_name("other")) {  // there are two seats, and three who want one
-    if (here().clients_over()) return;
-    nap();
-  }
-  server.serve();
-}
-
-/// Gives its name up, and stays.
-void giver() {
-  Peer peer;
-  Handling server(peer);
-  Stage::the().must(server.take_name(), "the name is taken");
-  here().ready(false);
-  while (!here().exploring()) server.idle(std::chrono::milliseconds(5));
-  server.give_up_name();
-  server.serve();
-}
 
 // --- those who call --------------------------------------------------------------------------
 
@@ -102,6 +30,16 @@ void patient_caller() {
   Calling calls(peer, patient);
   calls.warm_up();
   here().ready(true);
+  calls.call();
+}
+/// Waits for a successor, and is to hear of no refusal.
+void insistent_caller() {
+  Peer peer;
+  Calling calls(peer, patient);
+  calls.warm_up();
+  calls.insist();
+  here().ready(true);
+  calls.call();
   calls.call();
 }
 void patient_newcomer() {
@@ -147,6 +85,80 @@ void second_sender() {
   calls.call();
   calls.flush();
 }
+/// The handler dies, and then these two send, one after the other, before a successor comes.
+void first_mourner() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  await(Stage::second_is_ready);
+  raise(Stage::die_in_handler);
+  auto last = calls.start();
+  while (!here().killed(0)) nap();
+  Stage::the().flags[Stage::die_in_handler] = 0;
+  calls.send();
+  raise(Stage::first_has_sent);
+  here().ready(true);
+  calls.finish(last);
+  calls.call();
+  calls.flush();
+}
+void second_mourner() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  raise(Stage::second_is_ready);
+  await(Stage::first_has_sent);
+  calls.send();
+  here().ready(true);
+  calls.call();
+  calls.flush();
+}
+/// As the second, but sends when a successor has the name.
+void late_mourner() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  raise(Stage::second_is_ready);
+  here().ready(true);
+  await(Stage::seated);
+  calls.send();
+  calls.call();
+  calls.flush();
+}
+/// Has two calls under way, and makes another before it waits for the second.
+void pipelining_caller() {
+  Peer peer;
+  Calling calls(peer, patient);
+  calls.warm_up();
+  here().ready(true);
+  auto first = calls.start();
+  auto second = calls.start();
+  calls.finish(first);
+  calls.call();
+  calls.finish(second);
+}
+/// Under one order for all: what the first has begun comes before what the second does then.
+void first_caller() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  here().ready(true);
+  await(Stage::closing);
+  auto begun = calls.start();
+  raise(Stage::first_has_sent);
+  await(Stage::second_has_sent);
+  calls.finish(begun);
+  calls.call();
+}
+void second_caller() {
+  Peer peer;
+  Calling calls(peer, patient, true);
+  calls.warm_up();
+  here().ready(true);
+  await(Stage::first_has_sent);
+  calls.call();
+  raise(Stage::second_has_sent);
+}
 void ordered_caller() {
   Peer peer;
   Calling calls(peer, {}, true);
@@ -172,6 +184,27 @@ void impatient() {
   here().ready(true);
   calls.call(std::chrono::milliseconds(1));
   calls.call();
+}
+/// The same by the limit of the bus, which does not travel with the command.
+void impatient_by_default() {
+  World::the().set_default_timeout(1'000'000);
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up(std::chrono::seconds(5));
+  here().ready(true);
+  calls.call();
+  calls.call();
+}
+/// Its memory is its handler's while that may still write there.
+void impatient_with_large() {
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up();
+  raise(Stage::take_time);
+  here().ready(true);
+  calls.call_large(std::chrono::milliseconds(1));
+  calls.call_large();
+  calls.call_large();
 }
 void caller_of_large() {
   Peer peer;
@@ -223,6 +256,25 @@ void late_newcomer() {
   nap();
   Calling calls(peer);
   calls.call();
+}
+/// Has a lane that was another's before, and is served before the handler sweeps.
+void prompt_newcomer() {
+  Peer peer;
+  Calling calls(peer);
+  calls.warm_up();
+  calls.expect_prompt();
+  here().ready(true);
+  for (int i = 0; i < 3; ++i) calls.call();
+}
+/// Comes late to ring for a caller that had a lane before its present one.
+void stale_ringer() {
+  Peer peer;
+  here().ready(true);
+  const auto& view = peer.attachment().view;
+  for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
+    const auto word = lane::load_word(view, lane);
+    if (word.in_use()) endpoint::ring(view, word.endpoint(), lane);
+  }
 }
 /// Comes into the lane of one who has left, just before those who were stopped go on.
 void heir() {

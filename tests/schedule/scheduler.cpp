@@ -61,6 +61,8 @@ void Scheduler::switch_to(std::size_t index) {
   running_ = index;
   Fiber& fiber = fibers_[index];
   detail::this_thread.running = fiber.handling;
+  detail::this_thread.serving = fiber.serving;
+  detail::this_thread.server_number = fiber.server_number;
   inside_ = true;
   {
     const arena::Use participant;
@@ -68,6 +70,8 @@ void Scheduler::switch_to(std::size_t index) {
   }
   inside_ = false;
   fiber.handling = std::exchange(detail::this_thread.running, nullptr);
+  fiber.serving = std::exchange(detail::this_thread.serving, nullptr);
+  fiber.server_number = std::exchange(detail::this_thread.server_number, 0);
 }
 
 /// Returns when the fiber has given way.

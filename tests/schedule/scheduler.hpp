@@ -99,6 +99,10 @@ class Scheduler {
     return fibers_[fiber].state == State::over || killed(fiber);
   }
   [[nodiscard]] bool killed(std::size_t fiber) const noexcept;
+  /// It was stopped, or another went on in its place.
+  [[nodiscard]] bool was_held_up(std::size_t fiber) const noexcept {
+    return fibers_[fiber].was_held_up;
+  }
   [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
   /// Something was done that others can tell, outside of the segment.
   void effect() noexcept { fibers_[running_].wrote = true; }
@@ -133,12 +137,15 @@ class Scheduler {
     bool ready = false;
     bool wrote = false;    ///< since a kill was last considered
     bool pausing = false;  ///< asleep where nobody is expected to wake it
+    bool was_held_up = false;
     std::uint64_t until = 0;
     std::array<std::uint32_t, wait::futex_waiters_max> on{};
     std::size_t on_count = 0;
     std::array<Glance, 4> glances{};
     std::size_t next_glance = 0;
     const detail::Invocation* handling = nullptr;
+    const detail::Serving* serving = nullptr;
+    std::uint32_t server_number = 0;
     bool begun = false;
     ucontext_t context{};                ///< where it begins
     std::jmp_buf place{};                ///< where it goes on: a switch is no system call this way

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t large_bytes = 200;  // more than a line holds, both ways
 constexpr std::uint64_t handler_ns = 5'000'000;
+constexpr std::uint64_t prompt_ns = 50'000'000;  // handlers sweep each 100 ms, or later
 
 Stage* only = nullptr;
 
@@ -57,10 +58,14 @@ Stage& Stage::the() noexcept { return *only; }
 
 void Stage::clear() noexcept {
   only = this;
-  scheduler_->on_kill([this](std::size_t who) { ledger.died(who); });
+  scheduler_->on_kill([this](std::size_t who) {
+    ledger.died(who);
+    has_name &= ~(1U << who);
+  });
   ledger.clear();
   held = {};
   flags = {};
+  has_name = 0;
 }
 
 Peer::Peer() {
@@ -71,15 +76,42 @@ Peer::Peer() {
 
 // --- handling --------------------------------------------------------------------------------
 
-Handling::Handling(Peer& peer, Order order, std::uint32_t hot_lanes)
-    : core_(peer.bus(), {.label = "handler",
+Handling::Handling(Peer& peer, Order order, std::uint32_t hot_lanes, bool stand_by)
+    : self_(Stage::the().scheduler().running()),
+      core_(peer.bus(), {.label = "handler",
                          .wait = WaitMode::blocking,
                          .order = order,
-                         .hot_lanes = hot_lanes}) {}
+                         .hot_lanes = hot_lanes,
+                         .stand_by = stand_by}) {}
+
+Handling::~Handling() { note_name(false); }
+
+/// Of those who were told that the name is theirs, and who live, there is one.
+void Handling::note_name(bool has) {
+  Stage& stage = Stage::the();
+  const std::uint32_t mine = 1U << self_;
+  if (!has) {
+    stage.has_name &= ~mine;
+    return;
+  }
+  for (std::size_t other = 0; other < views; ++other) {
+    const bool too = other != self_ && (stage.has_name >> other & 1U) != 0;
+    stage.must(!too, "a name has two owners");
+  }
+  stage.has_name |= mine;
+}
+
+bool Handling::stand_by() {
+  const auto seated = core_.stand_by(std::chrono::milliseconds(5));
+  Stage::the().must(seated.has_value(), "a server that stands by gets an error");
+  if (*seated) note_name(true);
+  return *seated;
+}
 
 bool Handling::take_name(std::string_view name) {
   auto handler = detail::Handler::make(&handle, &detail::run_raw<Status (*)(Context&)>);
   const auto added = core_.add(CommandName(name), std::move(handler), {}, {});
+  if (added && name == the_name && !core_.standing_by()) note_name(true);
   if (added) return true;
   Stage& stage = Stage::the();
   if (added.error().kind == ErrorKind::limit_reached) {
@@ -92,6 +124,7 @@ bool Handling::take_name(std::string_view name) {
 }
 
 void Handling::give_up_name() {
+  note_name(false);
   Stage::the().must(core_.remove(CommandName(the_name)).has_value(), "a name cannot be given up");
 }
 
@@ -120,7 +153,12 @@ Calling::Calling(Peer& peer, CallerOptions options, bool ordered)
 void Calling::settle(std::uint64_t command, const Result<std::uint64_t>& reply) {
   Stage& stage = Stage::the();
   stage.scheduler().say(reply ? "has its reply" : "is told an error");
-  if (!reply) return stage.must(stage.ledger.told(command, told_by(reply.error())));
+  if (!reply) {
+    const Told told = told_by(reply.error());
+    stage.must(!insists_ || told != Told::never_ran,
+               "a caller that waits for a successor is refused");
+    return stage.must(stage.ledger.told(command, told));
+  }
   stage.must(*reply == Ledger::answer(command), "a caller was given a wrong reply");
   stage.must(stage.ledger.told(command, Told::reply));
 }
@@ -129,7 +167,12 @@ std::uint64_t Calling::call(Duration timeout) {
   Stage& stage = Stage::the();
   const std::uint64_t command = stage.ledger.send(self_, false, ordered_);
   std::uint64_t reply = 0;
+  const std::uint64_t began = stage.scheduler().now();
   const auto size = raw_.call(bytes_of(command), room_of(reply), timeout);
+  const auto held_up = [&](std::size_t who) { return stage.scheduler().was_held_up(who); };
+  stage.must(
+      !prompt_ || held_up(self_) || held_up(0) || stage.scheduler().now() - began < prompt_ns,
+      "a command waited for a sweep");
   stage.ledger.sent(command);
   if (!size) {
     settle(command, tl::unexpected<Error>(size.error()));
@@ -140,18 +183,18 @@ std::uint64_t Calling::call(Duration timeout) {
   return command;
 }
 
-void Calling::warm_up() {
-  const bool answered = Stage::the().ledger.answered(call());
+void Calling::warm_up(Duration timeout) {
+  const bool answered = Stage::the().ledger.answered(call(timeout));
   Stage::the().must(answered, "the scene does not even begin");
 }
 
-void Calling::call_large() {
+void Calling::call_large(Duration timeout) {
   Stage& stage = Stage::the();
   const std::uint64_t command = stage.ledger.send(self_, false, ordered_);
   auto loan = raw_.loan(large_bytes, large_bytes);
   if (!loan) return stage.ledger.not_sent(command);
   spread(loan->bytes(), command);
-  auto view = loan->call();
+  auto view = loan->call(timeout);
   stage.ledger.sent(command);
   if (!view) return settle(command, tl::unexpected<Error>(view.error()));
   std::uint64_t reply = 0;

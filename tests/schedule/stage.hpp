@@ -42,9 +42,14 @@ class Stage {
     second_has_sent,
     die_in_handler,
     take_time,
-    caller_has_left
+    caller_has_left,
+    second_is_ready,
+    seated,
+    closing
   };
-  std::array<std::uint32_t, 5> flags{};
+  std::array<std::uint32_t, 8> flags{};
+  /// Who has the name, as it was told: bit i is participant i.
+  std::uint32_t has_name = 0;
 
   void clear() noexcept;
   [[nodiscard]] Scheduler& scheduler() noexcept { return *scheduler_; }
@@ -74,10 +79,16 @@ class Peer {
 
 class Handling {
  public:
-  explicit Handling(Peer& peer, Order order = Order::per_caller, std::uint32_t hot_lanes = 8);
+  explicit Handling(Peer& peer, Order order = Order::per_caller, std::uint32_t hot_lanes = 8,
+                    bool stand_by = false);
+  Handling(const Handling&) = delete;
+  Handling& operator=(const Handling&) = delete;
+  ~Handling();
   /// False while the name belongs to somebody else.
   bool take_name(std::string_view name = the_name);
   void give_up_name();
+  /// Waits a little for the name to be free; true when it is ours now.
+  bool stand_by();
   /// Serves until all clients are through.
   void serve();
   /// Serves for a while, and looks at everything.
@@ -85,6 +96,8 @@ class Handling {
   void poll();
 
  private:
+  void note_name(bool has);
+  std::size_t self_;
   detail::ServerCore core_;
 };
 
@@ -97,10 +110,14 @@ class Calling {
  public:
   explicit Calling(Peer& peer, CallerOptions options = {}, bool ordered = false);
   /// Calls once, and expects that it works.
-  void warm_up();
+  void warm_up(Duration timeout = default_timeout);
+  /// From now on a call has to be run: whoever waits for a successor is told no refusal.
+  void insist() noexcept { insists_ = true; }
+  /// From now on a call takes less than a handler's sweep, unless it or the handler is held up.
+  void expect_prompt() noexcept { prompt_ = true; }
   std::uint64_t call(Duration timeout = default_timeout);
   /// With a request and a reply that need payload memory.
-  void call_large();
+  void call_large(Duration timeout = default_timeout);
   Pended start();
   /// The answer is not waited for.
   static void drop(Pended call);
@@ -115,6 +132,8 @@ class Calling {
 
   std::size_t self_;
   bool ordered_;
+  bool insists_ = false;
+  bool prompt_ = false;
   RawCaller raw_;
 };
 

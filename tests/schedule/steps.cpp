@@ -115,6 +115,7 @@ void Scheduler::follow(const Decision& decision) {
   if (decision.kind == Decision::Kind::kill) return kill_running();
   const std::size_t to = decision.to;
   Fiber& running = fibers_[running_];
+  running.was_held_up = true;  // time may pass before it goes on
   if (decision.kind == Decision::Kind::stop) {
     running.state = State::asleep;
     running.until = now_ + stop_ns;

@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "inspect/doctor.hpp"
+#include "inspect/left_behind.hpp"
 #include "layout/participant.hpp"
 #include "schedule/arena.hpp"
 #include "segment/view.hpp"
@@ -32,6 +33,8 @@ constexpr layout::Capacities tiny{.participants = 6,
                                   .extent_bytes = 4096,
                                   .broadcasts = 1,
                                   .spare = 0};
+
+constexpr std::uint64_t usual_timeout_ns = 5'000'000'000;
 
 [[noreturn]] void give_up(const char* what) {
   std::perror(what);
@@ -55,7 +58,7 @@ World::World() {
   header_.capacities = tiny;
   header_.bus_id = 1;
   header_.ticks_per_s = 1'000'000'000;
-  header_.default_timeout_ns = 5'000'000'000;
+  header_.default_timeout_ns = usual_timeout_ns;
   header_.magic = layout::magic;
   stride_ = geometry_.segment_bytes;
   fd_ = ::memfd_create("shmbus-schedule", MFD_CLOEXEC);
@@ -88,6 +91,7 @@ void World::reset() noexcept {
   std::memset(view(0) + layout::header_bytes, 0, stride_ - layout::header_bytes);
   locks_.clear();
   descriptions_ = 0;
+  header_.default_timeout_ns = usual_timeout_ns;
 }
 
 int World::open_description(std::size_t owner) noexcept {
@@ -212,7 +216,7 @@ std::string World::leftovers() const {
   }
   if (!locks_.empty()) note("lock", lock_word(locks_.front().offset));
   for (const auto& finding : inspect::examine(*reader_)) {
-    if (finding.severity == inspect::Severity::note) continue;
+    if (finding.severity == inspect::Severity::note && !inspect::left_behind(finding)) continue;
     found += (found.empty() ? "" : ", ") + finding.id + " " + finding.subject;
   }
   return found;

@@ -1,4 +1,6 @@
 // A server that stands by, and sits down when the seat is free.
+#include <thread>
+
 #include "support/census.hpp"
 #include "takeover/world.hpp"
 
@@ -158,6 +160,83 @@ TEST_CASE("who loses the race for a name runs nothing of what waits at its seat"
   CHECK(test::served_by(*ledger, 2));
 }
 
+TEST_CASE("what callers wait for at the seat of who loses the race is run by the winner",
+          "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  auto blue = test::handler(path.path(), *ledger, {});
+  REQUIRE(test::served_by(*ledger, 1));
+  auto bus = test::open_when_served(path.path(), "work");
+  const CallerOptions patient{.when_vacant = WhenVacant::wait};
+  auto work = test::caller_of(bus, "work", patient);
+  std::uint64_t back = 0;
+  CHECK_OK(work.call(test::raw(test::Command{0, 0, 1}), test::raw(back)));
+  blue.signal(SIGSTOP);
+  // By every way to call: pending, with a large reply, asked again and again, in the cell, on loan.
+  std::vector<std::byte> padded(200);
+  const test::Command large{0, 0, 3};
+  std::memcpy(padded.data(), &large, sizeof large);
+  auto waited_for = work.start(test::raw(test::Command{0, 0, 2}), 8, 20s);
+  auto with_blocks = work.start(padded, 300, 20s);
+  auto asked = work.start(test::raw(test::Command{0, 0, 4}), 8, 20s);
+  REQUIRE_OK(waited_for);
+  REQUIRE_OK(with_blocks);
+  REQUIRE_OK(asked);
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> others;
+  for (std::uint64_t id = 5; id <= 6; ++id) {
+    others.emplace_back([&, id] {
+      auto own = test::caller_of(bus, "work", patient);
+      const test::Command command{0, 0, id};
+      std::uint64_t reply = 0;
+      if (id == 5 && own.call(test::raw(command), test::raw(reply), 20s)) ++answered;
+      if (id == 6) {
+        auto loan = own.loan(sizeof command, 300);
+        std::memcpy(loan->bytes().data(), &command, sizeof command);
+        if (loan->call(20s)) ++answered;
+      }
+    });
+  }
+  test::nap(100ms);  // for the two to be queued; if they are not, they are no test, and no failure
+  blue.kill();
+  test::Child green([&] { return wait_and_serve(path.path(), *ledger, 2, "name.schema"); });
+  REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
+  auto red = test::handler(path.path(), *ledger, {.generation = 3});
+  REQUIRE(test::served_by(*ledger, 3));
+  green.signal(SIGCONT);
+  CHECK_OK(waited_for->wait());
+  CHECK_OK(with_blocks->wait());
+  CHECK(test::eventually([&] { return asked->ready(); }, 20s));
+  CHECK_OK(asked->wait());
+  for (auto& thread : others) thread.join();
+  CHECK(answered == 2);
+  for (int id = 2; id <= 6; ++id) CHECK(ledger->run_count[id] == 1);
+}
+
+TEST_CASE("a call does not go on behind what its caller sent after it", "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  auto blue = test::handler(path.path(), *ledger, {});
+  REQUIRE(test::served_by(*ledger, 1));
+  auto bus = test::open_when_served(path.path(), "work");
+  auto work = test::caller_of(bus, "work", {.when_vacant = WhenVacant::wait});
+  std::uint64_t back = 0;
+  CHECK_OK(work.call(test::raw(test::Command{0, 0, 1}), test::raw(back)));
+  blue.signal(SIGSTOP);
+  auto older = work.start(test::raw(test::Command{0, 0, 2}), 8, 20s);
+  REQUIRE_OK(older);
+  blue.kill();
+  test::Child green([&] { return wait_and_serve(path.path(), *ledger, 2, "name.schema"); });
+  REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
+  auto red = test::handler(path.path(), *ledger, {.generation = 3});
+  REQUIRE(test::served_by(*ledger, 3));
+  green.signal(SIGCONT);
+  CHECK_OK(work.call(test::raw(test::Command{0, 0, 3}), test::raw(back), 20s));
+  CHECK(test::kind(older->wait()) != ErrorKind::none);
+  CHECK(ledger->run_count[2] == 0);
+  CHECK(ledger->run_count[3] == 1);
+}
+
 TEST_CASE("who loses the race for a name keeps no seat", "[takeover]") {
   test::TempBus path;
   test::Shared<test::Ledger> ledger;
@@ -177,6 +256,30 @@ TEST_CASE("who loses the race for a name keeps no seat", "[takeover]") {
   CHECK(test::census(watcher->view()).endpoints == 2);
   green.signal(SIGCONT);
   CHECK(test::eventually([&] { return test::census(watcher->view()).endpoints == 1; }));
+}
+
+TEST_CASE("who is asked for a seat before it has moved in gives it away", "[takeover]") {
+  test::TempBus path;
+  test::Shared<test::Ledger> ledger;
+  auto blue = test::handler(path.path(), *ledger, {.generation = 1});
+  REQUIRE(test::served_by(*ledger, 1));
+  auto green = test::handler(path.path(), *ledger,
+                             {.generation = 2, .take_over = true, .stop_at = "take_over.given"});
+  REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
+  auto red = test::handler(path.path(), *ledger, {.generation = 3, .take_over = true});
+  const auto watcher = test::join(path.path());
+  const auto somebody_asks = [&] {
+    const auto& view = watcher->view();
+    for (std::uint32_t i = 0; i < view.capacities().endpoints; ++i) {
+      const layout::ControlWord control{view.endpoint(i).control.control.load()};
+      if (!control.standby().nobody()) return true;
+    }
+    return false;
+  };
+  REQUIRE(test::eventually(somebody_asks));
+  green.signal(SIGCONT);
+  CHECK(test::eventually([&] { return ledger->serving == 3; }, 10s));
+  CHECK(green.wait(10s) == 0);
 }
 
 TEST_CASE("a server that is replaced in a loop of poll() and fd()", "[takeover]") {

@@ -117,6 +117,49 @@ TEST_CASE("a handler killed inside a command") {
   CHECK(from_copy.out.find("its caller was told: handler-died") != std::string::npos);
 }
 
+TEST_CASE("what a crash left outlives those who left in good order") {
+  const TempBus place;
+  { CHECK_OK(Bus::open(place.path(), small_bus())); }  // 8 seats
+  const Shared<Marks> marks;
+  auto handler = handler_process(place.path(), hangs(*marks), {.label = "works"});
+  const pid_t pid = handler.pid();
+  {
+    auto bus = open_when_served(place.path(), "hang");
+    auto quick = caller_of(bus, "quick");
+    std::uint64_t reply = 0;
+    for (int i = 0; i < 5; ++i) {
+      CHECK(quick.call(raw(reply), raw(reply)));
+      nap(5ms);
+    }
+    auto pending = caller_of(bus, "hang").start(bytes_of("the last words"), 0);
+    REQUIRE(eventually([&] { return marks->inside.load(); }));
+    handler.kill();
+    REQUIRE_OK(pending);
+    CHECK(kind(pending->wait()) == ErrorKind::handler_died_after_start);
+    CHECK_OK(bus.reclaim());
+  }
+  for (int i = 0; i < 40; ++i) {  // each seat has room for 32 events
+    auto bus = Bus::open(place.path());
+    REQUIRE_OK(bus);
+    CHECK(kind(caller_of(*bus, "quick").call({}, {})) == ErrorKind::not_registered);
+  }
+  // When all seats are those of the dead, the oldest story goes first.
+  const auto one = postmortem_of(place.path(), pid);
+  REQUIRE(one["told"].size() == 1);
+  CHECK(one["told"][0]["name"] == "hang");
+  CHECK(served(one, "quick"));
+  for (int i = 0; i < 7; ++i) {
+    Child crash([&] {
+      auto bus = Bus::open(place.path());
+      ::raise(SIGKILL);
+      return 0;
+    });
+    CHECK(crash.wait() == ended_by(SIGKILL));
+    CHECK_OK(Bus::open(place.path())->reclaim());
+  }
+  CHECK_OK(Bus::open(place.path()));  // there is always a seat
+}
+
 TEST_CASE("a pid that nobody knows, and a bus where nobody has died") {
   const TempBus place;
   const auto core = join(place.path());

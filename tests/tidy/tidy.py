@@ -16,6 +16,9 @@
 9. A folder of libshmbus/src includes only folders below it: LADDER, from the bottom up.
 10. What makes a file descriptor is called in libshmbus/src/os/descriptor.cpp alone: no descriptor of
    the library or of a program is ever below 3.
+11. Whoever says that it sleeps, withdraws a command or no longer polls a lane (SAYS below) fences
+    before it looks once more (LOOKS): the other side stores first and then reads what was said. No
+    test on x86-64 sees a fence that is missing there.
 """
 import pathlib
 import re
@@ -33,15 +36,15 @@ ROOTS = ("libshmbus", "codec", "gen", "inspect", "common", "daemon", "cli", "tel
 INCLUDES = (
     (r"boost/", ("libshmbus/src/segment/", "bench/peers/"), "Boost maps memory and does no more"),
     (r"CLI/", ("common/", "daemon/", "cli/", "bench/"), "only programs have command lines"),
-    (r"fmt/", ("gen/", "daemon/", "cli/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
+    (r"fmt/", ("gen/", "common/", "daemon/", "cli/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
     (r"(concurrentqueue/)?(blocking)?concurrentqueue\.h", ("daemon/", "bench/"),
      "the bus has its own queues"),
     (r"microhttpd\.h", ("daemon/",), "only the daemon serves anything over HTTP"),
     (r"curl/", ("telemetry/",), "one part posts over HTTP"),
     (r"nlohmann/", ("gen/", "cli/", "telemetry/", "examples/", "tests/", "bench/"), "the library knows no JSON"),
     (r"yaml-cpp/", ("gen/",), "one part reads OpenAPI documents"),
-    (r"(codec|gen|inspect|daemon|cli|telemetry|tests|bench)/",
-     ("codec/", "gen/", "inspect/", "daemon/", "cli/", "telemetry/", "tests/", "bench/"),
+    (r"(codec|gen|inspect|common|daemon|cli|telemetry|tests|bench)/",
+     ("codec/", "gen/", "inspect/", "common/", "daemon/", "cli/", "telemetry/", "tests/", "bench/"),
      "the library knows nothing of its users"),
 )
 
@@ -147,6 +150,30 @@ def check_ladder(root, name, lines):
                 yield f"{name}:{number}: {folder[1]}/ is not above {other}/ in the ladder of folders"
 
 
+SAYS = re.compile(r"\bsay_asleep\((?!layout)|\bannounce_sleep\(\);|\bset_cancel\(ticket\.cell\);"
+                  r"|\bcancel_all\(command\);|\.set_mode\(LaneMode::cold\);|^\s+moving_in_ = false;"
+                  r"|\bticketless_below = 1;")
+FENCES = re.compile(r"\bsleeper_fence\(\)")
+LOOKS = re.compile(r"\breplied\(|\bpoll_all\(|\bcollect\(|\bmaybe_started\(|\bqueue_again\("
+                   r"|\bawait_turn\(|\bis_waiting\(")
+
+
+def check_fences(name, lines):
+    """The first of a fence and a look after each place where something is said is a fence."""
+    if not name.startswith("libshmbus/src/"):
+        return
+    said = 0
+    for number, line in enumerate(lines, 1):
+        code = line.split("//")[0]
+        if said and FENCES.search(code):
+            said = 0
+        elif said and (LOOKS.search(code) or code.startswith("}")):
+            yield f"{name}:{said}: no sleeper_fence() between this and the look of line {number}"
+            said = 0
+        if SAYS.search(code):
+            said = number
+
+
 def named_by_tests(root, points):
     """Test points at which the tests of a family kill or stop somebody themselves."""
     texts = (p.read_text(encoding="utf-8") for p in sorted(root.glob("tests/*/*.?pp")))
@@ -199,6 +226,7 @@ def check(root):
         problems += check_descriptors(name, lines)
         problems += check_includes(root, path, name, lines)
         problems += check_ladder(root, name, lines)
+        problems += check_fences(name, lines)
         if name.startswith(("libshmbus/", "inspect/")):
             for number, line in enumerate(lines, 1):
                 for sync in SYNC.findall(line):
@@ -239,6 +267,9 @@ def self_test():
         "libshmbus/src/lane/cli.cpp": ("#include <CLI/CLI.hpp>", "CLI/"),
         "libshmbus/src/words/climb.cpp": ('#include "lane/l.hpp"', "not above lane/"),
         "libshmbus/src/attic/a.cpp": ("int a;", "has no step"),
+        "libshmbus/src/call/blind.cpp": (
+            "  const auto seen = say_asleep(head);\n  if (!lane.replied(ticket)) sleep();",
+            "no sleeper_fence()"),
         "examples/fmt.cpp": ("#include <fmt/format.h>", "fmt/"),
         "libshmbus/src/lane/up.cpp": ('#include "daemon/a.hpp"', "knows nothing"),
         "libshmbus/src/lane/rel.cpp": ('#include "../../../daemon/a.hpp"', "outside the library"),
@@ -253,6 +284,8 @@ def self_test():
     clean = {
         "libshmbus/src/segment/a.cpp": "#include <boost/x.hpp>\n// SYNC c.d: one\n// SYNC c.d: two",
         "libshmbus/src/lane/l.hpp": '#include "lane/m.hpp"',
+        "libshmbus/src/call/seeing.cpp":
+            "  say_asleep(head);\n  const bool exact = sleeper_fence();\n  lane.replied(ticket);",
         "libshmbus/src/lane/p.cpp": 'SHMBUS_TESTPOINT("i.j");',
         "daemon/opens_well.cpp": "Bus::open(n);\ndescriptor::open(n, 0);\n// ::open(n)",
         "daemon/a.hpp": "#include <fmt/format.h>\n#include <CLI/CLI.hpp>",

@@ -4,6 +4,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/complete.hpp"
+#include "cli/help.hpp"
 #include "common/command_line.hpp"
 #include "support/catch.hpp"
 
@@ -18,8 +19,8 @@ struct Tool {
   Context context;
   std::unique_ptr<CLI::App> app;
   Tool() {
-    constexpr std::array commands{add_ls,    add_call,   add_create, add_policy,
-                                  add_trace, add_record, add_bench,  add_completions};
+    constexpr std::array commands{add_ls,     add_call,  add_create, add_policy,     add_trace,
+                                  add_record, add_bench, add_help,   add_completions};
     app = make_app(context, commands);
   }
 };
@@ -57,6 +58,7 @@ TEST_CASE("completion: commands, options, choices, files") {
   CHECK(next({"call", "x", "--file"}, "").files);
   CHECK(next({"record"}, "").files);
   CHECK_FALSE(next({"record", "file"}, "").files);
+  CHECK(has(next({"help"}, ""), "record"));
   CHECK(next({"frobnicate"}, "").all.empty());
   CHECK(next({"ls"}, "").all.empty());
 }

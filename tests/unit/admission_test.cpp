@@ -163,7 +163,7 @@ TEST_CASE("a link that leads nowhere is reported as such, at once", "[admission]
 }
 
 TEST_CASE("a kernel without locks of descriptions is reported as such", "[admission]") {
-  for (const int error_number : {EINVAL, ENOLCK, EPERM}) {
+  for (const int error_number : {EINVAL, ENOLCK, EPERM, EACCES}) {
     test::TempBus bus;
     test::Child child([&] {
       if (!test::forbid_ofd_locks(error_number)) return 77;

@@ -19,7 +19,7 @@ TEST_CASE("daemon log: values cannot forge lines or steer a terminal") {
   CHECK(journal.line(Level::error, "x", {{"label", "a b"}, {"other", ""}}, 0) ==
         "<3>x label=\"a b\" other=\"\"");
   CHECK(journal.line(Level::error, "x", {{"label", "a\n<0>b\x1B[2J\"\\"}}, 0) ==
-        "<3>x label=\"a?<0>b?[2J\\\"\\\\\"");
+        "<3>x label=\"a\\\\x0a<0>b\\\\x1b[2J\\\"\\\\\"");
 }
 
 TEST_CASE("daemon log: levels by name") {

@@ -92,6 +92,29 @@ TEST_CASE("lane words round-trip and change one field at a time", "[words]") {
   CHECK(LaneWord{}.state() == LaneState::free);
 }
 
+TEST_CASE("a binding that was changed 65,536 times is another word", "[words]") {
+  const auto first = BindingWord::make(3, 7, 9, BindingWord::group).with_news();
+  BindingWord bumped = first;
+  BindingWord moved = first;
+  BindingWord cleared = first;
+  for (std::uint32_t i = 0; i < 65'536; ++i) {
+    bumped = bumped.bumped();
+    moved = moved.followed_by(first.owner(), first.endpoint(), first.flags());
+    cleared = cleared.cleared();
+    REQUIRE(bumped.bits != first.bits);
+    REQUIRE(moved.bits != first.bits);
+  }
+  CHECK(bumped.same_seat(first));
+  CHECK(bumped.flags() == first.flags());
+  CHECK(moved.bits == bumped.bits);
+  CHECK_FALSE(cleared.bound());
+  CHECK(first.bumped().gen() == first.gen() + 1);
+  // News alone is no other registration, however much of it there is.
+  BindingWord told = first;
+  for (int i = 0; i < 100; ++i) told = told.with_news();
+  CHECK(told.registration() == first.registration());
+}
+
 TEST_CASE("participant, extent, binding, slot and ticket words round-trip", "[words]") {
   SHMBUS_RANDOM(random);
   for (int i = 0; i < 10'000; ++i) {

@@ -19,6 +19,8 @@
 //           does, and tells overloaded or not_registered instead.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>

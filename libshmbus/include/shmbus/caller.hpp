@@ -30,6 +30,7 @@
 #include "shmbus/options.hpp"
 #include "shmbus/schema/check.hpp"
 #include "shmbus/schema/growth.hpp"
+#include "shmbus/tsan.hpp"
 #include "shmbus/types/in_message.hpp"
 
 namespace shmbus {
@@ -96,6 +97,7 @@ template <class T>
 class TypedReply {
  public:
   explicit TypedReply(ReplyView view) noexcept : view_(std::move(view)) {
+    detail::tsan_observe();
     if constexpr (detail::grows<T>) {
       if (view_.bytes().size() < sizeof(T)) {
         std::memcpy(static_cast<void*>(&earlier_), view_.bytes().data(), view_.bytes().size());
@@ -109,7 +111,7 @@ class TypedReply {
       // What a handler that was built before T grew does not know of is absent.
       if (view_.bytes().size() < sizeof(T)) return earlier_;
     }
-    return *reinterpret_cast<const T*>(view_.bytes().data());
+    return *static_cast<const T*>(static_cast<const void*>(view_.bytes().data()));
   }
   [[nodiscard]] const T* operator->() const noexcept { return &**this; }
   /// All of it: what Text and Array<T> are read with.
@@ -195,7 +197,7 @@ class TypedLoan {
 
   explicit TypedLoan(Loan loan) noexcept : loan_(std::move(loan)) {}
   [[nodiscard]] Request& operator*() noexcept {
-    return *reinterpret_cast<Request*>(loan_.bytes().data());
+    return *static_cast<Request*>(static_cast<void*>(loan_.bytes().data()));
   }
   [[nodiscard]] Request* operator->() noexcept { return &**this; }
   /// Places what Text and Array<T> of the request name; what is not used is not sent.
@@ -222,6 +224,7 @@ class TypedLoan {
  private:
   void cut() noexcept {
     if constexpr (detail::has_tail<Request>()) loan_.shrink(tail().used());
+    detail::tsan_publish();
   }
   Loan loan_;
   Tail tail_;
@@ -241,7 +244,9 @@ class Caller {
                                    Duration timeout = default_timeout) noexcept {
     require_fixed_size();
     detail::ReplySlot<Reply> room;
+    detail::tsan_publish();
     const auto size = raw_.call(detail::bytes_of(request), room.memory(), timeout);
+    detail::tsan_observe();
     if (!size) return tl::unexpected<Error>(size.error());
     if (*size != detail::wire_bytes<Reply>) [[unlikely]] {
       if (const auto fits = detail::check_reply_size<Reply>(*size); !fits) {
@@ -257,6 +262,7 @@ class Caller {
                                                   Duration timeout = default_timeout,
                                                   Notify notify = Notify::now) noexcept {
     require_fixed_size();
+    detail::tsan_publish();
     auto pending =
         raw_.start(detail::bytes_of(request), detail::wire_bytes<Reply>, timeout, notify);
     if (!pending) return tl::unexpected<Error>(pending.error());
@@ -284,10 +290,12 @@ class Caller {
                                               Duration timeout = default_timeout) noexcept {
     static_assert(detail::wire_bytes<Request> == sizeof(Request) && !detail::has_tail<Request>(),
                   "send_many() takes requests of a fixed size that is not 0");
+    detail::tsan_publish();
     return raw_.send_many(std::as_bytes(requests), sizeof(Request), notify, timeout);
   }
   [[nodiscard]] Result<std::uint64_t> send(const Request& request, Notify notify = Notify::now,
                                            Duration timeout = default_timeout) noexcept {
+    detail::tsan_publish();
     return raw_.send(detail::bytes_of(request), notify, timeout);
   }
   /// Zero copy: the request is default-constructed in the segment. `tail_bytes` more lie behind it,
@@ -297,6 +305,7 @@ class Caller {
     auto loan = raw_.loan(detail::wire_bytes<Request> + tail_bytes,
                           detail::wire_bytes<Reply> + reply_tail_bytes);
     if (!loan) return tl::unexpected<Error>(loan.error());
+    detail::tsan_observe();
     ::new (static_cast<void*>(loan->bytes().data())) Request;
     return TypedLoan<C>(std::move(*loan));
   }

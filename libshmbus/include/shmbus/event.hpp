@@ -11,8 +11,8 @@
 //
 // An event is written once and read in place by all. Each subscriber gets the events of one
 // publisher in their order, each once; between publishers there is no order. A subscriber that is
-// slower than a publisher misses some and is told how many (WhenSlow::skip), or holds the publisher
-// up (WhenSlow::hold). A subscriber that is killed holds up nobody. Of a publisher that is killed,
+// slower than a publisher misses some and counts them (WhenSlow::skip), or holds the publisher up
+// (WhenSlow::hold). A subscriber that is killed holds up nobody. Of a publisher that is killed,
 // everything it published before is there.
 //
 // A name is a command's or an event's, decided by its first registration, for the life of the bus.
@@ -39,6 +39,7 @@
 #include "shmbus/schema/check.hpp"
 #include "shmbus/schema/growth.hpp"
 #include "shmbus/subscriber.hpp"
+#include "shmbus/tsan.hpp"
 #include "shmbus/types/in_message.hpp"
 
 namespace shmbus {
@@ -106,6 +107,7 @@ template <class T>
 Result<Received<T>> typed_event(Result<EventView> view) noexcept {
   if (!view) [[unlikely]]
     return tl::unexpected<Error>(view.error());
+  tsan_observe();
   const std::size_t bytes = view->bytes().size();
   bool fits = bytes == wire_bytes<T>;
   if constexpr (wire_bytes<T> != 0) fits = fits || fits_message<T>(bytes);
@@ -138,6 +140,7 @@ class TypedEventLoan {
   }
   Result<std::uint64_t> publish() noexcept {
     if constexpr (detail::has_tail<Value>()) loan_.shrink(tail().used());
+    detail::tsan_publish();
     return loan_.publish();
   }
 
@@ -158,6 +161,7 @@ class Publisher {
   Result<std::uint64_t> publish(const Value& value, Duration timeout = default_timeout) noexcept {
     static_assert(!detail::has_tail<Value>(),
                   "Text and Array<T> lie behind their struct: publish such events with loan()");
+    detail::tsan_publish();
     return raw_.publish(detail::bytes_of(value), timeout);
   }
   /// The event is default-constructed in the segment. `tail_bytes` more lie behind it, for its Text

@@ -17,7 +17,7 @@ enum class From : std::uint8_t {
 
 /// What happens when a subscriber is slower than a publisher.
 enum class WhenSlow : std::uint8_t {
-  skip,  ///< it misses events, and is told how many
+  skip,  ///< it misses events; RawSubscriber::missed() counts them
   hold,  ///< the publisher waits for it, up to its own deadline
 };
 

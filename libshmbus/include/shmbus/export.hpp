@@ -3,4 +3,6 @@
 // of the same objects and need no further macro from their users.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #define SHMBUS_API __attribute__((visibility("default")))

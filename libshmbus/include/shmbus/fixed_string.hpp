@@ -1,6 +1,8 @@
 // FixedString: a literal as a template argument. FixedText: a short text that never allocates.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -17,6 +19,8 @@ struct FixedString {
   consteval FixedString(const char (&literal)[N]) noexcept { std::copy_n(literal, N, text); }
   [[nodiscard]] constexpr std::string_view view() const noexcept { return {text, N - 1}; }
 };
+template <std::size_t N>
+FixedString(const char (&)[N]) -> FixedString<N>;  // NOLINT: what a literal is
 
 /// At most N bytes of text, cut when longer; no allocation, trivially copyable.
 template <std::size_t N>

@@ -81,8 +81,9 @@ template <class Time = detail::MonotonicTime>
 class RateLimited {
  public:
   RateLimited(double per_second, std::uint32_t burst, Time time = {}) noexcept
-      : interval_(static_cast<std::int64_t>(1e9 / std::max(per_second, 1e-9))),
-        ahead_(interval_ * (std::max(burst, 1U) - 1)),
+      : interval_(interval_of(per_second)),
+        ahead_(static_cast<std::int64_t>(
+            std::min(static_cast<double>(interval_.count()) * (std::max(burst, 1U) - 1.0), far))),
         time_(time) {}
 
   template <class Where, class Next>
@@ -98,6 +99,13 @@ class RateLimited {
   }
 
  private:
+  static constexpr double far = 4e18;  // ns, 126 years: still no overflow when it is added to now
+  /// No rate, as 0, -1 and NaN are none: one command in 31 years.
+  static Duration interval_of(double per_second) noexcept {
+    const double interval = per_second > 0 ? 1e9 / per_second : 1e18;
+    return Duration(static_cast<std::int64_t>(std::min(interval, 1e18)));
+  }
+
   Duration interval_;
   Duration ahead_;
   Time time_;

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "shmbus/context.hpp"
 #include "shmbus/error.hpp"
+#include "shmbus/tsan.hpp"
+#include "shmbus/unwind.hpp"
 
 namespace shmbus {
 
@@ -18,14 +21,26 @@ class Handler {
   using Run = Status (*)(void* object, Context& context);
 
   Handler() noexcept = default;
+  /// Empty when there is no memory, or when moving `function` throws: see move_threw().
   template <class F>
-  static Handler make(F function, Run run) noexcept {
+  static Handler make(F&& function, Run run) noexcept {
+    using Object = std::decay_t<F>;
     Handler handler;
-    handler.object_ = new (std::nothrow) F(std::move(function));
+#if defined(__cpp_exceptions)
+    try {
+      handler.object_ = new (std::nothrow) Object(std::forward<F>(function));
+      handler.run_ = run;
+    } catch (...) {  // NOLINT: an empty handler without `run_` says so
+    }
+#else
+    handler.object_ = new (std::nothrow) Object(std::forward<F>(function));
     handler.run_ = run;
-    handler.destroy_ = [](void* object) { delete static_cast<F*>(object); };
+#endif
+    handler.destroy_ = [](void* object) { delete static_cast<Object*>(object); };
     return handler;
   }
+  /// REQUIRES: it is empty, and was made by make().
+  [[nodiscard]] bool move_threw() const noexcept { return run_ == nullptr; }
   Handler(Handler&& other) noexcept { swap(other); }
   Handler& operator=(Handler&& other) noexcept {
     swap(other);
@@ -53,11 +68,22 @@ class Handler {
 /// The code a caller sees when a handler threw.
 inline constexpr std::int32_t handler_threw = -1;
 
+/// Lets nothing through but the end of the thread itself (pthread_exit, pthread_cancel), which is
+/// no exception and must not be stopped.
 template <class F>
-Status guarded(F&& body) noexcept {
+Status guarded(F&& body) {
+  tsan_observe();
+  struct Publish {
+    ~Publish() { tsan_publish(); }
+  };
+  [[maybe_unused]] const Publish at_the_end;
 #if defined(__cpp_exceptions)
   try {
     return std::forward<F>(body)();
+#if defined(SHMBUS_FORCED_UNWIND)
+  } catch (abi::__forced_unwind&) {
+    throw;
+#endif
   } catch (...) {
     return Status::reject(handler_threw, "the handler threw an exception");
   }

@@ -2,12 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <new>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "shmbus/export.hpp"
+#include "shmbus/fixed_string.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/unwind.hpp"
 
 namespace shmbus {
 
@@ -17,15 +22,29 @@ class SwapState;
 /// A function without its type, called once: no RTTI, no exceptions needed on either side.
 class Task {
  public:
+  using What = FixedText<96>;
+
   Task() noexcept = default;
+  /// Empty when there is no memory, or when moving `function` throws: see move_threw().
   template <class F>
-  static Task make(F function) noexcept {
+  static Task make(F&& function) noexcept {
+    using Object = std::decay_t<F>;
     Task task;
-    task.object_ = new (std::nothrow) F(std::move(function));
-    task.run_ = [](void* object) { (*static_cast<F*>(object))(); };
-    task.destroy_ = [](void* object) { delete static_cast<F*>(object); };
+#if defined(__cpp_exceptions)
+    try {
+      task.object_ = new (std::nothrow) Object(std::forward<F>(function));
+      task.run_ = &run_object<Object>;
+    } catch (...) {  // NOLINT: an empty task without `run_` says so
+    }
+#else
+    task.object_ = new (std::nothrow) Object(std::forward<F>(function));
+    task.run_ = &run_object<Object>;
+#endif
+    task.destroy_ = [](void* object) { delete static_cast<Object*>(object); };
     return task;
   }
+  /// REQUIRES: it is empty, and was made by make().
+  [[nodiscard]] bool move_threw() const noexcept { return run_ == nullptr; }
   Task(Task&& other) noexcept { swap(other); }
   Task& operator=(Task&& other) noexcept {
     swap(other);
@@ -36,20 +55,34 @@ class Task {
   ~Task() {
     if (object_ != nullptr) destroy_(object_);
   }
-  /// What it throws is dropped: it has nobody to tell.
-  void operator()() const noexcept {
+  /// False when it threw, with what the exception said.
+  bool operator()(What& what) const {
 #if defined(__cpp_exceptions)
     try {
       run_(object_);
-    } catch (...) {  // NOLINT: see above
+#if defined(SHMBUS_FORCED_UNWIND)
+    } catch (abi::__forced_unwind&) {
+      throw;  // the thread ends
+#endif
+    } catch (const std::exception& thrown) {
+      what = std::string_view(thrown.what());
+      return false;
+    } catch (...) {
+      what = "of a type of its own";
+      return false;
     }
 #else
     run_(object_);
 #endif
+    return true;
   }
   explicit operator bool() const noexcept { return object_ != nullptr; }
 
  private:
+  template <class F>
+  static void run_object(void* object) {
+    (*static_cast<F*>(object))();
+  }
   void swap(Task& other) noexcept {
     std::swap(object_, other.object_);
     std::swap(run_, other.run_);

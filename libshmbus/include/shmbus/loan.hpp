@@ -114,7 +114,13 @@ class SHMBUS_API Pending {
         deadline_ticks_(other.deadline_ticks_),
         made_for_(other.made_for_),
         cell_(other.cell_),
+        bytes_(other.bytes_),
+        era_(other.era_),
+        first_seq_(other.first_seq_),
         traced_(other.traced_),
+        with_context_(other.with_context_),
+        cancel_asked_(other.cancel_asked_),
+        has_place_(other.has_place_),
         reply_(std::exchange(other.reply_, {})) {}
   Pending& operator=(Pending&& other) noexcept {
     detail::replace(*this, other);
@@ -141,12 +147,20 @@ class SHMBUS_API Pending {
   void give_up() noexcept;
 
   detail::CallerRef core_;
-  void* lane_ = nullptr;  // none: waited for already
-  std::uint64_t seq_ = 0;
+  // Where the call lies. Mutable: ready() sends it again when its name has moved to another
+  // handler.
+  mutable void* lane_ = nullptr;  // none: waited for already
+  mutable std::uint64_t seq_ = 0;
   std::uint64_t deadline_ticks_ = 0;  // 0: the default, counted from the first wait
   std::uint64_t made_for_ = 0;        // the command in whose handler it was made
-  std::uint32_t cell_ = 0;
-  bool traced_ = false;
+  mutable std::uint32_t cell_ = 0;
+  std::uint32_t bytes_ = 0;              // of the request
+  std::uint32_t era_ = 0;                // of its caller, when it was published
+  mutable std::uint64_t first_seq_ = 0;  // before it was sent again; 0: it was not
+  mutable bool traced_ = false;
+  bool with_context_ = false;  // it carries a trace context
+  bool cancel_asked_ = false;  // by cancel()
+  bool has_place_ = false;     // in the order of all commands, as its caller may rely on by now
   detail::Block reply_;
 };
 

@@ -9,6 +9,8 @@
 // shown.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -33,7 +33,7 @@ struct CallTimes {
     failed += ok ? 0 : 1;
     total += took;
     longest = std::max(longest, took);
-    ++by_bits[static_cast<std::size_t>(std::bit_width(ns)) & 63U];
+    ++by_bits[static_cast<unsigned>(std::bit_width(ns)) & 63U];
   }
   /// At least this share of all took no longer: within a factor of two, never less than the truth.
   [[nodiscard]] Duration quantile(double share) const noexcept {

@@ -1,6 +1,8 @@
 // What a bus, a caller and a server can be told. A 0 means "the default".
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string_view>

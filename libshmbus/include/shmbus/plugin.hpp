@@ -211,7 +211,8 @@ Status run_bytes(F& function, Call& call) {
       return Status::reject(shmbus::detail::request_size_differs,
                             "request size differs from the type");
     }
-    return run_request<C>(function, call, *reinterpret_cast<const Request*>(in.data()));
+    return run_request<C>(function, call,
+                          *static_cast<const Request*>(static_cast<const void*>(in.data())));
   }
 }
 

@@ -50,9 +50,9 @@ class SHMBUS_API RawPublisher {
   RawPublisher() noexcept = default;
 
   /// Publishes an event and returns its sequence number, counted from 1. Makes no system call while
-  /// no subscriber sleeps. Waits only for living subscribers that hold (WhenSlow::hold): overloaded
-  /// names the one that did not read on in time. too_large: more than
-  /// PublisherOptions::event_bytes.
+  /// no subscriber sleeps, but one for each half of its memory while a subscriber skips. Waits only
+  /// for living subscribers that hold (WhenSlow::hold): overloaded names the one that did not read
+  /// on in time. too_large: more than PublisherOptions::event_bytes.
   Result<std::uint64_t> publish(std::span<const std::byte> event,
                                 Duration timeout = default_timeout) noexcept;
   [[nodiscard]] Result<EventLoan> loan(std::size_t bytes,

@@ -10,6 +10,12 @@
 //           copy what you validate.
 //           One that was replaced keeps answering what its handlers had deferred; destroy it when
 //           that is done.
+// User code An exception that leaves a handler becomes a rejection (handler_threw); one that leaves
+//           a task of post() ends run(), run_for() or poll() with an error, and the next call of it
+//           goes on. A handler may destroy its own Server, or its Bus: it is finished, commands
+//           behind it end with not_registered, and run() returns. A thread that ends in a handler
+//           (pthread_exit, pthread_cancel) unwinds run(): the command ends with `abandoned`,
+//           another thread may serve on. What throws when it is moved or copied is not registered.
 // Fork      A forked child gets `forked` from every operation.
 #pragma once
 
@@ -125,19 +131,20 @@ class SHMBUS_API Server {
   }
 
   /// Runs `task()` once on the thread that serves, between two commands; any thread may ask. There
-  /// it may use this server, but not poll it. Never run when the server is destroyed first.
+  /// it may use this server, but not poll it. Never run when the server is destroyed first. What it
+  /// throws is what run() returns: `rejected`, with the code handler_threw.
   template <class F>
   requires std::is_invocable_v<F&> Result<void> post(F task)
   noexcept { return post_task(detail::Task::make(std::move(task))); }
 
   /// Runs what is ready, at most `budget` commands; returns how many. Never blocks.
-  Result<std::size_t> poll(std::size_t budget = 256) noexcept;
+  Result<std::size_t> poll(std::size_t budget = 256);
   /// Runs commands until a stop is requested, sleeping when there is nothing to do. What was
   /// committed before the stop is run before it returns. Also returns when another server has taken
   /// over everything, once its own deferred answers are given.
-  Result<void> run(const std::stop_token& stop) noexcept;
+  Result<void> run(const std::stop_token& stop);
   /// Runs what is ready or arrives before `timeout`; returns how many commands ran.
-  Result<std::size_t> run_for(Duration timeout) noexcept;
+  Result<std::size_t> run_for(Duration timeout);
   /// Readable when poll() has something to do. Coalesces; call poll() until it returns 0.
   /// Starts one helper thread the first time.
   Result<int> fd() noexcept;

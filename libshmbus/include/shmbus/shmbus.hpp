@@ -1,6 +1,8 @@
 // Everything a user of the library needs.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include "shmbus/bus.hpp"
 #include "shmbus/caller.hpp"
 #include "shmbus/command.hpp"

@@ -28,6 +28,7 @@
 #include "shmbus/schema/check.hpp"
 #include "shmbus/schema/growth.hpp"
 #include "shmbus/schema/safe.hpp"
+#include "shmbus/tsan.hpp"
 
 namespace shmbus {
 
@@ -71,6 +72,7 @@ class Deferred {
       }
       std::memcpy(room.data(), &reply, room.size());
     }
+    detail::tsan_publish();
     return responder_.reply();
   }
   Result<void> reject(std::int32_t code, std::string_view message = {}) noexcept {
@@ -314,7 +316,8 @@ Status run_typed(void* object, Context& context) {
     } else {
       if (in.size() == sizeof(Request) ||
           (in.size() > sizeof(Request) && fits_message<Request>(in.size()))) [[likely]] {
-        return run_request<C>(function, context, *reinterpret_cast<const Request*>(in.data()));
+        return run_request<C>(function, context,
+                              *static_cast<const Request*>(static_cast<const void*>(in.data())));
       }
       if constexpr (grows<Request>) {
         if (is_earlier_size<Request>(in.size())) {

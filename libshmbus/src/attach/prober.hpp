@@ -38,6 +38,7 @@ class Prober {
   }
   /// Where this process has marked its own seat; before it meets others.
   void set_mark(const void* page) noexcept { mark_ = page; }
+  [[nodiscard]] bool same_file(const Prober& other) const noexcept { return id_ == other.id_; }
   [[nodiscard]] bool valid() const noexcept { return fd_.load(std::memory_order_relaxed) >= 0; }
 
  private:

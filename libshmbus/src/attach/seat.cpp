@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/testpoint.hpp"
@@ -27,6 +28,7 @@ void describe_self(layout::Participant& slot, const SeatOptions& options) noexce
   slot.uid.store(::getuid(), std::memory_order_relaxed);
   slot.pid_namespace.store(own_pid_namespace(), std::memory_order_relaxed);
   slot.start_ticks.store(wait::ticks(), std::memory_order_relaxed);
+  slot.died_at.store(0, std::memory_order_relaxed);
   slot.role.store(options.role, std::memory_order_relaxed);
   layout::store_text(slot.label, options.label);
 }
@@ -41,34 +43,60 @@ bool a_seat_is_free(const segment::View& view) noexcept {
   return false;
 }
 
+namespace {
+
+/// Seat `i`, if it is free. `refused`: what the kernel says when it gives no locks.
+std::optional<layout::Party> try_seat(const segment::View& view, int fd, std::uint32_t i,
+                                      const SeatOptions& options, int& refused) noexcept {
+  auto& slot = view.participant(i);
+  if (ParticipantWord{slot.state.load(std::memory_order_relaxed)}.state() !=
+      ParticipantState::free) {
+    return std::nullopt;
+  }
+  if (!try_lock(fd, layout::token_lock_offset + i, 1)) {
+    if (!held_by_another(errno)) refused = errno;
+    return std::nullopt;
+  }
+  SHMBUS_TESTPOINT("seat.locked");
+  // Only the holder of the lock moves a free slot, so this load is final if it says free.
+  ParticipantWord seen{slot.state.load(std::memory_order_acquire)};  // SYNC seat.free
+  if (seen.state() == ParticipantState::free) {
+    const std::uint32_t epoch = seen.epoch() == 0 ? 1 : seen.epoch();
+    describe_self(slot, options);
+    const auto mine = ParticipantWord::make(epoch, ParticipantState::alive);
+    // SYNC seat.alive: pairs with the scans of reclaim and of inspection.
+    if (slot.state.compare_exchange_strong(seen.bits, mine.bits, std::memory_order_acq_rel,
+                                           std::memory_order_relaxed)) {
+      SHMBUS_TESTPOINT("seat.alive");
+      return layout::Party::make(i, epoch);
+    }
+  }
+  unlock(fd, layout::token_lock_offset + i, 1);
+  return std::nullopt;
+}
+
+}  // namespace
+
+/// A seat keeps the last events of whoever sat there: those of the dead are overwritten when there
+/// is no other seat, the oldest first.
 std::optional<layout::Party> take_seat(const segment::View& view, int fd,
                                        const SeatOptions& options) noexcept {
   int refused = 0;
-  for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
-    auto& slot = view.participant(i);
-    if (ParticipantWord{slot.state.load(std::memory_order_relaxed)}.state() !=
-        ParticipantState::free) {
-      continue;
+  const std::uint32_t seats = view.capacities().participants;
+  const auto died_at = [&](std::uint32_t i) {
+    return view.participant(i).died_at.load(std::memory_order_relaxed);
+  };
+  std::uint64_t tried = 0;  // all that died up to then, and all who left in order
+  for (std::uint32_t round = 0; round <= seats; ++round) {
+    std::uint64_t next = ~std::uint64_t{0};
+    for (std::uint32_t i = 0; i < seats; ++i) {
+      const std::uint64_t died = died_at(i);
+      if (died > tried) next = std::min(next, died);
+      if (died != tried) continue;
+      if (const auto seat = try_seat(view, fd, i, options, refused)) return seat;
     }
-    if (!try_lock(fd, layout::token_lock_offset + i, 1)) {
-      if (!held_by_another(errno)) refused = errno;
-      continue;
-    }
-    SHMBUS_TESTPOINT("seat.locked");
-    // Only the holder of the lock moves a free slot, so this load is final if it says free.
-    ParticipantWord seen{slot.state.load(std::memory_order_acquire)};  // SYNC seat.free
-    if (seen.state() == ParticipantState::free) {
-      const std::uint32_t epoch = seen.epoch() == 0 ? 1 : seen.epoch();
-      describe_self(slot, options);
-      const auto mine = ParticipantWord::make(epoch, ParticipantState::alive);
-      // SYNC seat.alive: pairs with the scans of reclaim and of inspection.
-      if (slot.state.compare_exchange_strong(seen.bits, mine.bits, std::memory_order_acq_rel,
-                                             std::memory_order_relaxed)) {
-        SHMBUS_TESTPOINT("seat.alive");
-        return layout::Party::make(i, epoch);
-      }
-    }
-    unlock(fd, layout::token_lock_offset + i, 1);
+    if (next == ~std::uint64_t{0}) break;
+    tried = next;
   }
   errno = refused;
   return std::nullopt;

@@ -1,16 +1,50 @@
 // The public classes of the caller's side: thin handles on CallerCore.
 #include "shmbus/caller.hpp"
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "call/caller_core.hpp"
+#include "lane/reporting.hpp"
+#include "session/core.hpp"
 #include "session/empty_handle.hpp"
 
 namespace shmbus {
 
 namespace detail {
 
-void destroy(CallerCore* core) noexcept { delete core; }
+namespace {
+
+/// Callers that were destroyed by their own OnLost callback, until nothing of them is on the stack.
+struct Doomed {
+  Doomed() noexcept = default;
+  Doomed(const Doomed&) = delete;
+  Doomed& operator=(const Doomed&) = delete;
+  ~Doomed() { clear(); }
+  void clear() noexcept {
+    while (!cores.empty()) {
+      const std::unique_ptr<CallerCore> last(cores.back());
+      cores.pop_back();
+    }
+  }
+  std::vector<CallerCore*> cores;
+};
+thread_local Doomed doomed;
+
+}  // namespace
+
+void destroy(CallerCore* core) noexcept {
+  if (reports_under_way == 0) [[likely]] {
+    doomed.clear();
+    delete core;
+    return;
+  }
+  (void)without_throwing([core]() -> Result<void> {
+    doomed.cores.push_back(core);
+    return {};
+  });
+}
 
 void give_back(CallerCore& core, Block& block) noexcept { core.give_back(block); }
 

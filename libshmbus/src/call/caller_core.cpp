@@ -14,12 +14,6 @@ namespace shmbus::detail {
 using lane::Outgoing;
 using lane::Ticket;
 
-namespace {
-
-constexpr std::uint64_t memory_slice_ns = 200'000;
-
-}  // namespace
-
 CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
                        const CallerOptions& options, const Schema& schema)
     : thread_(&this_thread),
@@ -42,25 +36,6 @@ tl::unexpected<Error> CallerCore::misuse() const noexcept {
   if (!bus().intact()) return port_->bus().not_intact();
   return fail(ErrorKind::wrong_thread,
               "a caller belongs to the thread that made it: make one in this thread");
-}
-
-/// Does so only when this caller waits for room.
-Result<Block> CallerCore::wait_for_memory(std::uint64_t bytes, Deadline& deadline) noexcept {
-  for (;;) {
-    auto block = port_->allocate(bytes);
-    if (block || (block.error().kind != ErrorKind::overloaded &&
-                  block.error().kind != ErrorKind::limit_reached)) {
-      return block;
-    }
-    if (!bus().intact()) return misuse();
-    if (options_.when_full == WhenFull::fail || deadline.over(wait::ticks())) return block;
-    if (lane_ != nullptr) {  // what holds the memory may wait where nobody runs it
-      check_owner(*lane_);
-      withdraw_if_moved();
-    }
-    // Nobody tells us when a handler is done with a one-way command's memory: look again soon.
-    wait::pause_for(memory_slice_ns);
-  }
 }
 
 /// Publishes, and under global order does not return before the command has its place. Its memory
@@ -102,11 +77,8 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
     out.inline_bytes = request;
     out.paired = pair;
   } else {
-    auto block = allocate(request.size(), deadline);
-    if (!block) {
-      port_->release(out.reply);
-      return tl::unexpected<Error>(block.error());
-    }
+    auto block = allocate_second(request.size(), out.reply, reply_capacity, deadline);
+    if (!block) return tl::unexpected<Error>(block.error());
     std::memcpy(block->data, request.data(), request.size());
     out.request = *block;
     out.request_bytes = static_cast<std::uint32_t>(request.size());
@@ -115,33 +87,48 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
   return commit(lane, out, deadline);
 }
 
+/// `again`: its handler went before it started it, and this caller waits for the next one.
+Result<std::size_t> CallerCore::call_once(PortLane& lane, std::span<const std::byte> request,
+                                          std::span<std::byte> reply, Deadline& deadline,
+                                          trace::CallSpan& span, bool& again) noexcept {
+  Outgoing out;
+  out.stamp = stamp_if_due(lane);
+  const auto ticket = publish(lane, out, request, reply.size(), deadline, span);
+  if (!ticket) {
+    again = goes_on(ticket.error(), deadline);
+    return tl::unexpected<Error>(ticket.error());
+  }
+  lane.lane.notify();
+  auto& counters = lane.lane.head().counters;
+  stats::add(counters.calls, 1);
+  stats::add(counters.bytes_out, request.size());
+  gate_.sent(lane.lane, *ticket);
+  const auto waited = await(lane, *ticket, deadline);
+  if (waited == Waited::answered && out.stamp != 0) record_round_trip(lane, *ticket, out.stamp);
+  Result<std::size_t> result =
+      waited == Waited::answered
+          ? finish_call(lane, *ticket, out.request, out.reply, reply)
+          : Result<std::size_t>(tl::unexpected<Error>(give_up_waiting(lane, *ticket, waited)));
+  again = !result && lane.lane.newest() == ticket->seq && goes_on(result.error(), deadline);
+  if (again) {
+    gate_.again(lane.lane, *ticket);
+    return result;
+  }
+  if (span.travels) end_span(span, lane, *ticket, result ? nullptr : &result.error());
+  gate_.ended(lane.lane, *ticket, result ? ErrorKind::none : result.error().kind);
+  return result;
+}
+
 Result<std::size_t> CallerCore::call_in_span(std::span<const std::byte> request,
                                              std::span<std::byte> reply, Duration timeout,
                                              trace::CallSpan span) noexcept {
   Deadline deadline = deadline_for(timeout);
   const auto ready = lane_for(deadline, timeout, policy::Kind::call);
   if (!ready) return tl::unexpected<Error>(ready.error());
-  PortLane& lane = **ready;
-  Outgoing out;
-  out.stamp = stamp_if_due(lane);
-  const auto ticket = publish(lane, out, request, reply.size(), deadline, span);
-  if (!ticket) return tl::unexpected<Error>(ticket.error());
-  lane.lane.notify();
-  auto& counters = lane.lane.head().counters;
-  stats::add(counters.calls, 1);
-  stats::add(counters.bytes_out, request.size());
-  gate_.sent(lane.lane, *ticket);
-  if (const auto waited = await(lane, *ticket, deadline); waited != Waited::answered) {
-    const Error error = give_up_waiting(lane, *ticket, waited);
-    end_span(span, lane, *ticket, &error);
-    gate_.ended(lane.lane, *ticket, error.kind);
-    return tl::unexpected<Error>(error);
-  }
-  if (out.stamp != 0) record_round_trip(lane, *ticket, out.stamp);
-  auto result = finish_call(lane, *ticket, out.request, out.reply, reply);
-  const ErrorKind kind = result ? ErrorKind::none : result.error().kind;
-  if (span.travels) end_span(span, lane, *ticket, result ? nullptr : &result.error());
-  gate_.ended(lane.lane, *ticket, kind);
+  bool again = false;
+  auto result = call_once(**ready, request, reply, deadline, span, again);
+  if (again) [[unlikely]]
+    result = call_on(request, reply, deadline, span);
   return result;
 }
 
@@ -181,7 +168,7 @@ Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const
   return result;
 }
 
-Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& reply,
+Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Outgoing& out,
                                  const Deadline& deadline, const trace::CallSpan& span) noexcept {
   Pending pending;
   pending.core_ = self();
@@ -189,7 +176,13 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Block& rep
   pending.seq_ = ticket.seq;
   pending.cell_ = ticket.cell;
   pending.deadline_ticks_ = deadline.at();
-  pending.reply_ = reply;
+  pending.reply_ = out.reply;
+  pending.bytes_ = out.request.data != nullptr
+                       ? out.request_bytes
+                       : static_cast<std::uint32_t>(out.inline_bytes.size());
+  pending.era_ = era_;
+  pending.with_context_ = out.context != nullptr;
+  pending.has_place_ = lane.lane.ordered();
   if (this_thread.running != nullptr) [[unlikely]]
     pending.made_for_ = Outer::of_this_thread().id();
   gate_.sent(lane.lane, ticket);
@@ -214,7 +207,7 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
   if (notify == Notify::now) (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.calls, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, request.size());
-  return make_pending(**lane, *ticket, out.reply, deadline, span);
+  return make_pending(**lane, *ticket, out, deadline, span);
 }
 
 Result<std::uint64_t> CallerCore::send_in_span(std::span<const std::byte> request, Notify notify,

@@ -53,7 +53,7 @@ class CallerCore {
   Result<void> send(Loan& loan, Duration timeout) noexcept;
 
   Result<ReplyView> wait(Pending& pending) noexcept;
-  [[nodiscard]] bool ready(const Pending& pending) const noexcept;
+  [[nodiscard]] bool ready(const Pending& pending) noexcept;
   void cancel(Pending& pending) noexcept;
   void give_up(Pending& pending) noexcept;
   void give_back(Block& block) noexcept;
@@ -103,8 +103,12 @@ class CallerCore {
   };
   [[nodiscard]] std::optional<Destination> destination() noexcept;
   Result<PortLane*> resolve(Deadline& deadline) noexcept;
+  Result<PortLane*> look_up(Deadline& deadline) noexcept;
   Result<void> check_types(const Destination& to) const noexcept;
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
+  Result<std::shared_ptr<PortLane>> lane_to(std::uint32_t endpoint, Deadline& deadline) noexcept;
+  [[nodiscard]] static tl::unexpected<Error> only_unread(const PortLane& lane) noexcept;
+  [[nodiscard]] static tl::unexpected<Error> no_room(const PortLane& lane) noexcept;
   Result<void> settle_into(std::shared_ptr<PortLane> lane, bool routed,
                            Deadline& deadline) noexcept;
   /// Of this caller's name, whether or not somebody sits there.
@@ -130,13 +134,13 @@ class CallerCore {
   [[nodiscard]] layout::BindingWord pick_member(const names::Members& members) noexcept;
   bool make_balance() noexcept;
   Result<void> check_routed_types() const noexcept;
-  Result<PortLane*> spread_over(const Destination& to) noexcept;
-  Result<PortLane*> least_busy() noexcept;
+  Result<PortLane*> spread_over(Deadline& deadline) noexcept;
+  Result<PortLane*> least_busy(Deadline& deadline) noexcept;
   Result<void> drain(PortLane& old, Deadline& deadline) noexcept;
   [[nodiscard]] bool nobody_takes_over(const PortLane& lane) const noexcept;
 
   // Waiting (caller_wait.cpp)
-  enum class Waited : std::uint8_t { answered, timed_out, stranded, cancelled, lost };
+  enum class Waited : std::uint8_t { answered, timed_out, stranded, cancelled, circle, lost };
   Waited await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
   [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket,
                                         Deadline& deadline) noexcept;
@@ -148,14 +152,60 @@ class CallerCore {
   bool check_owner(const PortLane& lane) noexcept;
   [[nodiscard]] bool daemon_tells_of(const PortLane& lane) const noexcept;
   Result<ReplyView> wait_for(Pending& pending) noexcept;
-  Result<ReplyView> wait_and_judge(Pending& pending) noexcept;
-  /// Of an answered call. `reply`: the block that was sent along for it, or none.
-  Result<ReplyView> view_answer(PortLane& lane, lane::Ticket ticket, const Block& reply) noexcept;
+  /// A call that was published: all that it takes to wait for it, or to send it again.
+  struct Published {
+    PortLane* lane = nullptr;
+    lane::Ticket ticket;
+    Block reply;  ///< the block that was sent along for the reply, or none
+    std::uint32_t bytes = 0;
+    Deadline* deadline = nullptr;
+    Pending* pending = nullptr;  ///< whose wait() loops
+    bool again = false;          ///< the handler went before it started this: nothing is released
+  };
+  /// Of an answered call.
+  Result<ReplyView> view_answer(Published& call) noexcept;
+  [[gnu::cold, gnu::noinline]] Result<ReplyView> view_refusal(Published& call) noexcept;
   [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
   void record_given_up(const PortLane& lane) noexcept;
+  [[nodiscard]] tl::unexpected<Error> stranded() const noexcept;
+  [[nodiscard]] static tl::unexpected<Error> in_circle() noexcept;
   [[nodiscard]] bool owed_by_replaced(const PortLane& lane, std::uint64_t seq) const noexcept;
   [[gnu::cold, gnu::noinline]] Error give_up_waiting(PortLane& lane, lane::Ticket ticket,
                                                      Waited why) noexcept;
+
+  struct FastCall {
+    std::uint64_t began;  ///< when, if it is timed, or 0
+    bool ordered;         ///< it needs a ticket
+    std::span<const std::byte> request;
+    std::span<std::byte> reply;
+  };
+
+  // Sent again, since its handler went before it started (caller_again.cpp)
+  [[nodiscard]] bool goes_on(const Error& error, Deadline& deadline) const noexcept;
+  [[nodiscard]] bool goes_on(const Published& call, StatusCode status) const noexcept;
+  [[nodiscard]] bool may_go_on(const Pending& pending) const noexcept;
+  [[nodiscard]] bool leads_where_it_led() const noexcept;
+  void begin_era() noexcept;
+  Result<PortLane*> lane_again(Deadline& deadline) noexcept;
+  Result<std::size_t> call_on(std::span<const std::byte> request, std::span<std::byte> reply,
+                              Deadline& deadline, trace::CallSpan& span) noexcept;
+  /// What became of a call by the fast path; if it goes on, what becomes of it then.
+  [[gnu::cold, gnu::noinline]] Result<std::size_t> after_fast(const Result<std::size_t>& ended,
+                                                              bool newest, const FastCall& call,
+                                                              Deadline& deadline) noexcept;
+  Result<ReplyView> wait_on(Published& call) noexcept;
+  enum class Going : std::uint8_t {
+    now,
+    undecided,  ///< what was sent after it may still be started
+    full,       ///< there is no room
+    unread,     ///< nor will there be before this thread reads other replies
+    nowhere,    ///< it would overtake, or come after, what it must not
+  };
+  [[nodiscard]] Going going(const Pending& pending, const PortLane& to) const noexcept;
+  Result<void> send_again(const Pending& pending, const Error& why, Deadline& deadline) noexcept;
+  void publish_again(const Pending& pending, PortLane& lane) noexcept;
+  bool move_on(const Pending& pending) noexcept;
+  tl::unexpected<Error> let_go(Pending& pending, const Error& why) noexcept;
 
   // Inside a handler (caller_nested.cpp)
   /// The command that calls of this caller are made for.
@@ -185,8 +235,21 @@ class CallerCore {
       return *block;
     return wait_for_memory(bytes, deadline);
   }
+  /// Beside a first block. Whoever waits for the second holds the first no longer: others may wait
+  /// for that. On an error `first` is gone.
+  Result<Block> allocate_second(std::uint64_t bytes, Block& first, std::uint64_t first_bytes,
+                                Deadline& deadline) noexcept {
+    if (auto block = port_->allocate_at_once(bytes)) [[likely]]
+      return *block;
+    return wait_for_second(bytes, first, first_bytes, deadline);
+  }
+  // caller_memory.cpp
   [[gnu::cold, gnu::noinline]] Result<Block> wait_for_memory(std::uint64_t bytes,
                                                              Deadline& deadline) noexcept;
+  [[gnu::cold, gnu::noinline]] Result<Block> wait_for_second(std::uint64_t bytes, Block& first,
+                                                             std::uint64_t first_bytes,
+                                                             Deadline& deadline) noexcept;
+  Result<void> wait_a_moment(const Error& why, std::uint64_t began, Deadline& deadline) noexcept;
   Result<lane::Ticket> commit(PortLane& lane, const lane::Outgoing& out,
                               Deadline& deadline) noexcept;
   Result<lane::Ticket> commit(PortLane& lane, Loan& loan, lane::Outgoing& out,
@@ -198,7 +261,7 @@ class CallerCore {
   [[gnu::noinline]] Result<std::size_t> finish_call(PortLane& lane, lane::Ticket ticket,
                                                     const Block& request, const Block& reply,
                                                     std::span<std::byte> into) noexcept;
-  Pending make_pending(PortLane& lane, lane::Ticket ticket, const Block& reply,
+  Pending make_pending(PortLane& lane, lane::Ticket ticket, const lane::Outgoing& out,
                        const Deadline& deadline, const trace::CallSpan& span) noexcept;
   [[nodiscard]] const Attachment& bus() const noexcept { return *bus_; }
   /// Cold: its text must not weigh on the frames of the fast paths.
@@ -214,15 +277,9 @@ class CallerCore {
   [[nodiscard]] bool fast_call(const PortLane* lane, Duration timeout) const noexcept {
     return fast(lane, timeout) && thread_->running == nullptr;
   }
-  struct FastCall {
-    std::uint64_t began;  ///< when, if it is timed, or 0
-    std::size_t bytes;    ///< of the request
-    bool ordered;         ///< it needs a ticket
-  };
   template <class Load>
   Result<std::size_t> end_fast_call(PortLane& lane, lane::Ticket ticket, const FastCall& call,
-                                    const Block& block, std::span<std::byte> reply,
-                                    Load load) noexcept;
+                                    const Block& block, Load load) noexcept;
   Result<std::size_t> call_fast(PortLane& lane, std::span<const std::byte> request,
                                 std::span<std::byte> reply) noexcept;
   [[gnu::noinline]] Result<std::size_t> call_by_block(PortLane& lane,
@@ -244,6 +301,9 @@ class CallerCore {
                                                                      std::uint64_t seq) noexcept;
   [[nodiscard]] std::size_t send_run(PortLane& lane, const std::byte* requests, std::size_t each,
                                      std::size_t wanted) noexcept;
+  Result<std::size_t> call_once(PortLane& lane, std::span<const std::byte> request,
+                                std::span<std::byte> reply, Deadline& deadline,
+                                trace::CallSpan& span, bool& again) noexcept;
   [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request,
                                                     Notify notify, Duration timeout) noexcept;
   Result<std::uint64_t> send_in_span(std::span<const std::byte> request, Notify notify,
@@ -271,8 +331,14 @@ class CallerCore {
   Schema schema_;  ///< of the types that this caller was made for; without text: bytes
   std::optional<std::uint32_t> record_;
   std::shared_ptr<PortLane> lane_;
-  bool routed_ = false;    ///< the name has members
-  bool balanced_ = false;  ///< every command looks for the least busy of them
+  // Which calls may be sent again: see caller_again.cpp.
+  bool sends_again_ = false;      ///< what it looks for a lane for is no new command
+  bool left_ = false;             ///< a call was sent again to another lane than those of this era
+  std::uint32_t era_ = 0;         ///< all new commands of an era go to one lane
+  std::uint64_t sent_again_ = 0;  ///< in this era, up to that command; by its first number
+  std::uint64_t led_to_ = 0;      ///< the binding of the last look-up
+  bool routed_ = false;           ///< the name has members
+  bool balanced_ = false;         ///< every command looks for the least busy of them
   std::unique_ptr<Balance> balance_;
   wait::SpinBudget spin_;
   std::unique_ptr<wait::FdBridge> bridge_;

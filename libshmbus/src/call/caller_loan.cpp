@@ -19,11 +19,8 @@ Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noe
   if (!request) return tl::unexpected<Error>(request.error());
   Loan loan;
   if (reply_capacity > layout::inline_reply_bytes) {
-    auto reply = allocate(reply_capacity, deadline);
-    if (!reply) {
-      port_->release(*request);
-      return tl::unexpected<Error>(reply.error());
-    }
+    auto reply = allocate_second(reply_capacity, *request, bytes, deadline);
+    if (!reply) return tl::unexpected<Error>(reply.error());
     loan.reply_ = *reply;
     loan.reply_.capacity = static_cast<std::uint32_t>(reply_capacity);
   }
@@ -65,7 +62,7 @@ Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   (*lane)->lane.notify();
   stats::add((*lane)->lane.head().counters.calls, 1);
   stats::add((*lane)->lane.head().counters.bytes_out, loan.size_);
-  return make_pending(**lane, *ticket, out.reply, deadline, span);
+  return make_pending(**lane, *ticket, out, deadline, span);
 }
 
 Result<ReplyView> CallerCore::call(Loan& loan, Duration timeout) noexcept {
@@ -73,6 +70,7 @@ Result<ReplyView> CallerCore::call(Loan& loan, Duration timeout) noexcept {
     return call_fast(loan);
   auto pending = start(loan, timeout);
   if (!pending) return tl::unexpected<Error>(pending.error());
+  pending->has_place_ = false;  // nobody has heard of it yet
   return pending->wait();
 }
 
@@ -88,12 +86,14 @@ Result<ReplyView> CallerCore::call_fast(Loan& loan) noexcept {
   auto& counters = lane.lane.head().counters;
   stats::add(counters.calls, 1);
   stats::add(counters.bytes_out, out.request_bytes);
+  Published published{&lane, *ticket, out.reply, out.request_bytes, &deadline};
   if (const auto waited = await(lane, *ticket, deadline); waited != Waited::answered) {
+    if (waited == Waited::stranded) return wait_on(published);
     return tl::unexpected<Error>(give_up_waiting(lane, *ticket, waited));
   }
   if (out.stamp != 0) [[unlikely]]
     record_round_trip(lane, *ticket, out.stamp);
-  return view_answer(lane, *ticket, out.reply);
+  return view_answer(published);
 }
 
 Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {

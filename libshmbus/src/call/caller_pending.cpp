@@ -14,6 +14,7 @@
 
 namespace shmbus::detail {
 
+using lane::CallerLane;
 using lane::Ticket;
 
 Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
@@ -23,41 +24,69 @@ Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
   if (this_thread.running != nullptr && pending.made_for_ != Outer::of_this_thread().id())
       [[unlikely]] {
     const Running none(nullptr);
-    return wait_and_judge(pending);
+    return wait_for(pending);
   }
-  return wait_and_judge(pending);
+  return wait_for(pending);
 }
+
+namespace {
+
+/// Of a command that had its place in the order of all callers' commands.
+std::string_view lost_place(const Error& error) noexcept {
+  if (error.kind != ErrorKind::handler_died_before_start) return error.message.view();
+  return "its handler is gone, and another could not run it in its place in the order of all: it "
+         "was not run and will not be; send it again";
+}
+
+}  // namespace
 
 Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
-  PortLane& lane = *static_cast<PortLane*>(pending.lane_);
-  const Ticket ticket{pending.cell_, pending.seq_};
   Deadline deadline(bus(), pending.deadline_ticks_);
-  const Block reply = std::exchange(pending.reply_, {});
-  pending.lane_ = nullptr;
-  if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) {
-    const Error error = give_up_waiting(lane, ticket, waited);
-    if (pending.traced_) end_kept(lane, ticket.cell, error.kind, error.code);
-    return tl::unexpected<Error>(error);
+  for (;;) {
+    PortLane& lane = *static_cast<PortLane*>(pending.lane_);
+    const Ticket ticket{pending.cell_, pending.seq_};
+    const auto waited = await(lane, ticket, deadline);
+    Published call{&lane, ticket, pending.reply_, pending.bytes_, &deadline, &pending};
+    if (waited == Waited::stranded && goes_on(call, StatusCode::not_registered)) {
+      const auto sent = send_again(pending, stranded().value(), deadline);
+      if (!sent) return let_go(pending, sent.error());
+      continue;
+    }
+    if (waited != Waited::answered) {
+      Error error = give_up_waiting(lane, ticket, waited);
+      if (pending.has_place_ && waited == Waited::stranded) error.message = lost_place(error);
+      pending.lane_ = nullptr;
+      pending.reply_ = {};
+      if (pending.traced_) end_kept(lane, ticket.cell, error.kind, error.code);
+      gate_.ended(lane.lane, ticket, error.kind);
+      return tl::unexpected<Error>(error);
+    }
+    auto view = view_answer(call);
+    if (!call.again) {
+      pending.lane_ = nullptr;
+      pending.reply_ = {};
+      gate_.ended(lane.lane, ticket, view ? ErrorKind::none : view.error().kind);
+      return view;
+    }
+    const auto sent = send_again(pending, view.error(), deadline);
+    if (!sent) return let_go(pending, sent.error());
   }
-
-  if (pending.traced_) [[unlikely]] {
-    const auto words = lane.lane.take_reply(ticket);
-    const Error error = is_ok(words) ? Error{} : error_of_reply(words);
-    end_kept(lane, ticket.cell, error.kind, error.code);
-  }
-  return view_answer(lane, ticket, reply);
 }
 
-Result<ReplyView> CallerCore::view_answer(PortLane& lane, Ticket ticket,
-                                          const Block& reply) noexcept {
+Result<ReplyView> CallerCore::view_answer(Published& call) noexcept {
+  PortLane& lane = *call.lane;
+  const Ticket ticket = call.ticket;
+  const Block& reply = call.reply;
   const auto answer = lane.lane.answer(ticket);
+  if (!answer.ok()) [[unlikely]]
+    return view_refusal(call);
+  if (call.pending != nullptr && call.pending->traced_) [[unlikely]]
+    end_kept(lane, ticket.cell, ErrorKind::none, 0);
   const bool in_cells = lane.lane.answer_in_cells(ticket, answer.bytes);
   std::optional<Error> error;
   ReplyView view;
   view.size_ = answer.bytes;
-  if (!answer.ok()) [[unlikely]] {
-    error = error_of_reply(lane.lane.take_reply(ticket));
-  } else if (in_cells) {
+  if (in_cells) {
     lane.lane.load_answer(ticket, {view.inline_, answer.bytes});
   } else if (reply.data == nullptr || answer.bytes > reply.capacity) [[unlikely]] {
     error = reply_out_of_bounds().value();
@@ -69,10 +98,8 @@ Result<ReplyView> CallerCore::view_answer(PortLane& lane, Ticket ticket,
   if (!bus().guard->was_intact()) [[unlikely]]
     error = misuse().value();
   if (error || in_cells) port_->release(reply);
-  if (error) [[unlikely]] {
-    if (!answer.ok()) stats::add(lane.lane.head().counters.errors, 1);
+  if (error) [[unlikely]]
     return tl::unexpected<Error>(*error);
-  }
   stats::add(lane.lane.head().counters.bytes_in, answer.bytes);
   if (!in_cells) {
     view.core_ = self();
@@ -81,17 +108,41 @@ Result<ReplyView> CallerCore::view_answer(PortLane& lane, Ticket ticket,
   return view;
 }
 
-bool CallerCore::ready(const Pending& pending) const noexcept {
+Result<ReplyView> CallerCore::view_refusal(Published& call) noexcept {
+  const auto words = call.lane->lane.take_reply(call.ticket);
+  const Error error = bus().guard->was_intact() ? error_of_reply(words) : misuse().value();
+  if (goes_on(call, status_in(words))) {
+    call.again = true;
+    return call.pending == nullptr ? wait_on(call) : tl::unexpected<Error>(error);
+  }
+  CallerLane& lane = call.lane->lane;
+  if (call.pending != nullptr && call.pending->traced_) {
+    end_kept(*call.lane, call.ticket.cell, error.kind, error.code);
+  }
+  // The reply's block is the cell's too.
+  lane.release_blocks(call.ticket, ~0U,
+                      [this](std::uint32_t offset64) { port_->release_offset(offset64); });
+  lane.release(call.ticket);
+  lane.probe_answer(*record_, call.ticket, lane::ReplyHead::unpack(words[1]).bytes, error.kind);
+  stats::add(lane.head().counters.errors, 1);
+  return tl::unexpected<Error>(error);
+}
+
+bool CallerCore::ready(const Pending& pending) noexcept {
   if (!usable() || pending.lane_ == nullptr) return true;
   const auto& lane = *static_cast<PortLane*>(pending.lane_);
-  if (lane.lane.replied({pending.cell_, pending.seq_})) return true;
-  if (nobody_will_serve(lane) && !owed_by_replaced(lane, pending.seq_)) return true;
+  const Ticket ticket{pending.cell_, pending.seq_};
+  if (lane.lane.replied(ticket)) {
+    return lane.lane.answer(ticket).ok() || !move_on(pending);
+  }
+  if (nobody_will_serve(lane) && !owed_by_replaced(lane, pending.seq_)) return !move_on(pending);
   // Only an explicit deadline: the default one starts when wait() does.
   return pending.deadline_ticks_ != 0 && wait::ticks() >= pending.deadline_ticks_;
 }
 
 void CallerCore::cancel(Pending& pending) noexcept {
   if (!usable() || pending.lane_ == nullptr) return;
+  pending.cancel_asked_ = true;
   static_cast<PortLane*>(pending.lane_)->lane.ask_to_cancel({pending.cell_, pending.seq_});
 }
 

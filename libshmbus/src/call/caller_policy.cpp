@@ -39,15 +39,4 @@ Result<PortLane*> CallerCore::lane_for(Deadline& deadline, Duration timeout,
   return *lane;
 }
 
-/// The breaker learns what became of the call.
-Result<ReplyView> CallerCore::wait_and_judge(Pending& pending) noexcept {
-  if (!gate_.judges() || pending.lane_ == nullptr) [[likely]]
-    return wait_for(pending);
-  const lane::CallerLane& lane = static_cast<PortLane*>(pending.lane_)->lane;
-  const lane::Ticket ticket{pending.cell_, pending.seq_};
-  auto reply = wait_for(pending);
-  gate_.ended(lane, ticket, reply ? ErrorKind::none : reply.error().kind);
-  return reply;
-}
-
 }  // namespace shmbus::detail

@@ -8,6 +8,7 @@
 #include "recovery/endpoint.hpp"
 #include "schema/check.hpp"
 #include "session/core.hpp"
+#include "trace/serving.hpp"
 #include "words/table.hpp"
 
 namespace shmbus::detail {
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t registration_slice_ns = 50'000'000;
 constexpr std::uint64_t room_slice_ns = 1'000'000;
+constexpr std::uint64_t lane_slice_ns = 500'000;
 // A full lane that has one free cell will have more in a moment. To look for each of them takes the
 // handler's line away from it each time, which slows down both.
 constexpr std::uint64_t gather_ns = 2'000;
@@ -65,8 +67,22 @@ std::optional<CallerCore::Destination> CallerCore::destination() noexcept {
 }
 
 Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
+  const PortLane* const before = lane_.get();
+  auto lane = look_up(deadline);
+  const bool moved = lane_.get() != before;
+  if (sends_again_) {
+    left_ = left_ || moved;
+  } else if (left_ || moved) {
+    begin_era();
+  }
+  // Of a new era, should the next command be a new one.
+  if (left_) binding_ = ~std::uint64_t{0};
+  return lane;
+}
+
+Result<PortLane*> CallerCore::look_up(Deadline& deadline) noexcept {
   if (balanced_ && binding_word_->load(std::memory_order_acquire) == balance_->seen()) {
-    const auto lane = least_busy();  // SYNC names.binding
+    const auto lane = least_busy(deadline);  // SYNC names.binding
     if (!lane || *lane != nullptr) return lane;
   }
   for (;;) {
@@ -75,16 +91,18 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
       routed_ = to->routed;
       balanced_ = false;
       binding_word_ = &bus().view.name(*record_).binding;
+      led_to_ = to->seen;
       read_policy();
       if (auto same = check_types(*to); !same) return tl::unexpected<Error>(same.error());
       if (to->balanced) {
         binding_ = ~std::uint64_t{0};  // no binding: every command comes here
-        const auto lane = spread_over(*to);
+        const auto lane = spread_over(deadline);
         if (!lane || *lane != nullptr) return lane;
         continue;
       }
-      auto lane = port_->lane_to(to->word.endpoint());
+      auto lane = lane_to(to->word.endpoint(), deadline);
       if (!lane) return tl::unexpected<Error>(lane.error());
+      if (*lane == nullptr) continue;
       if (auto settled = settle_into(std::move(*lane), to->routed, deadline); !settled) {
         return tl::unexpected<Error>(settled.error());
       }
@@ -118,6 +136,19 @@ Result<void> CallerCore::check_types(const Destination& to) const noexcept {
   schema::Registered theirs;
   schema::read(bus().view, *record_, binding, theirs);
   return schema::check(name_.text, theirs, schema_);
+}
+
+/// Waits for one when there is none and this caller waits for room. Null: look again where the name
+/// leads, since it may have moved meanwhile.
+Result<std::shared_ptr<PortLane>> CallerCore::lane_to(std::uint32_t endpoint,
+                                                      Deadline& deadline) noexcept {
+  auto lane = port_->lane_to(endpoint);
+  if (lane || lane.error().kind != ErrorKind::limit_reached) return lane;
+  if (options_.when_full == WhenFull::fail || deadline.over(wait::ticks())) return lane;
+  if (!still_wanted()) return not_wanted();
+  // Nobody tells when another thread lets go of one, or an owner has finished with it.
+  wait::pause_for(std::min(deadline.left_ns(wait::ticks()), lane_slice_ns));
+  return std::shared_ptr<PortLane>();
 }
 
 /// What was asked of the old lane is asked of the new one.
@@ -175,9 +206,15 @@ tl::unexpected<Error> CallerCore::not_registered() const noexcept {
     error.message.append("'").append(name_.text).append("' is an event: subscribe to it");
     return tl::unexpected<Error>(error);
   }
-  error.message.append("no live handler is registered for '").append(name_.text).append("' on ");
-  error.message.append(port_->bus().path());
-  error.message.append("; start it, or ask to wait (WhenVacant::wait, wait_until_available)");
+  if (options_.when_vacant == WhenVacant::wait) {
+    error.message.append("no handler came for '").append(name_.text).append("' on ");
+    error.message.append(port_->bus().path());
+    error.message.append(" in time: it was not run; start one, or wait longer");
+  } else {
+    error.message.append("no live handler is registered for '").append(name_.text).append("' on ");
+    error.message.append(port_->bus().path());
+    error.message.append("; start it, or ask to wait (WhenVacant::wait, wait_until_available)");
+  }
   return tl::unexpected<Error>(error);
 }
 
@@ -190,6 +227,38 @@ Result<void> CallerCore::wait_for_owner(Deadline& deadline) noexcept {
   if (left == 0) return not_registered();
   wait::futex_wait(registrations, seen, std::min(left, registration_slice_ns));
   return {};
+}
+
+/// Every cell holds a call whose end this thread has not read: whatever the handler does, none of
+/// them comes back while we wait.
+tl::unexpected<Error> CallerCore::only_unread(const PortLane& lane) noexcept {
+  Error error{ErrorKind::overloaded, 0, 0, {}};
+  error.message.append("this thread has ")
+      .append(lane.lane.calls())
+      .append(" calls under way to this handler, as many as there are cells for, ")
+      .append(lane.lane.unread())
+      .append(
+          " of them answered: wait() for some of them first, or create the bus with larger "
+          "capacities.cells_per_lane");
+  return tl::unexpected<Error>(error);
+}
+
+tl::unexpected<Error> CallerCore::no_room(const PortLane& lane) noexcept {
+  Error error{ErrorKind::overloaded, 0, 0, {}};
+  if (lane.lane.free_cells() != 0) {
+    error.message =
+        "the handler is behind: its inbox is full (capacities.inbox_slots), with commands of all "
+        "its callers; send more slowly, or wait longer";
+  } else {
+    error.message.append(
+        "the handler is behind: all cells of this lane hold commands that it has "
+        "not finished, or replies that nobody read (");
+    error.message.append(lane.lane.unread())
+        .append(" of ")
+        .append(lane.lane.cells())
+        .append("; capacities.cells_per_lane)");
+  }
+  return tl::unexpected<Error>(error);
 }
 
 /// The lane is full: take back what is finished, wait for more when the caller may wait. Ok also
@@ -207,12 +276,10 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
     const bool enough =
         lane.lane.free_cells() >= lane.lane.cells() / 4 || now - began >= gather_for;
     if (lane.lane.has_room() && (enough || options_.when_full == WhenFull::fail)) return {};
-    if (options_.when_full == WhenFull::fail || deadline.over(now)) {
-      return fail(ErrorKind::overloaded,
-                  "the handler is behind: every cell of this lane is in use (cells_per_lane), or "
-                  "its inbox is full (inbox_slots)");
-    }
+    if (lane.lane.free_cells() == 0 && !lane.lane.has_uncollected()) return only_unread(lane);
+    if (options_.when_full == WhenFull::fail || deadline.over(now)) return no_room(lane);
     if (!still_wanted()) return not_wanted();
+    if (serves_now(bus(), lane.lane.endpoint_index())) return in_circle();
     if (now - began < spin_for) {
       const std::uint64_t look_at = now + look_again_in;
       while (wait::ticks() < look_at) wait::cpu_relax();

@@ -3,8 +3,10 @@
 // lives, and recovers the endpoint itself when not; it never waits for anybody else to do so.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/probes.hpp"
+#include "base/testpoint.hpp"
 #include "call/caller_core.hpp"
 #include "os/fence.hpp"
 #include "os/futex.hpp"
@@ -12,6 +14,7 @@
 #include "recovery/endpoint.hpp"
 #include "session/core.hpp"
 #include "stats/histogram.hpp"
+#include "trace/serving.hpp"
 #include "words/draining.hpp"
 #include "words/journal.hpp"
 
@@ -57,6 +60,8 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
   std::uint64_t next_probe = began + probe_interval;
   std::uint64_t slice = first_slice_ns;
   Outer made_for = outer();
+  const WaitNote note({bus_, lane.lane.index(), lane.lane.endpoint_index(), ticket.seq});
+  std::uint64_t next_look = began;
   bool slept = false;
   std::uint64_t now = began;
   while (!lane.lane.replied(ticket)) {
@@ -65,6 +70,12 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
     if (made_for && made_for.cancelled()) {
       made_for = {};  // passed on; if it was started, its answer says what became of it
       if (lane.lane.ask_to_cancel(ticket)) return Waited::cancelled;
+    }
+    if (now >= next_look) {
+      next_look = now + probe_interval;
+      if (note.in_circle(bus().rate.to_ns(now - began)) && lane.lane.ask_to_cancel(ticket)) {
+        return lane.lane.replied(ticket) ? Waited::answered : Waited::circle;
+      }
     }
     if (now < spin_until) {
       for (int i = 0; i < spins_between_clocks && !lane.lane.replied(ticket); ++i) {
@@ -76,7 +87,7 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
       sleep(lane, ticket, std::min(deadline.left_ns(now), slice), made_for);
       if (lane.lane.replied(ticket)) break;
       slice = daemon_tells_of(lane) ? slice_under_daemon_ns : first_slice_ns;
-      next_probe = 0;
+      next_probe = next_look = 0;
     }
     now = wait::ticks();
     if (now < next_probe || lane.lane.replied(ticket)) continue;
@@ -149,7 +160,7 @@ bool CallerCore::owed_by_replaced(const PortLane& lane, std::uint64_t seq) const
 bool CallerCore::daemon_tells_of(const PortLane& lane) const noexcept {
   // SYNC endpoint.control
   const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
-  return bus().prober->daemon_present() && !bus().prober->knows(control.holder());
+  return !bus().prober->knows(control.holder()) && bus().prober->daemon_present();
 }
 
 bool CallerCore::check_owner(const PortLane& lane) noexcept {
@@ -178,18 +189,46 @@ void CallerCore::record_given_up(const PortLane& lane) noexcept {
   recorder::record_now(bus(), event);
 }
 
+/// Found by the wait-for words of the endpoints: trace/serving.hpp.
+tl::unexpected<Error> CallerCore::in_circle() noexcept {
+  return tl::unexpected<Error>(
+      Error{ErrorKind::invalid_argument,
+            EDEADLK,
+            0,
+            "this call would wait for itself: only the thread that waits here could run it, or "
+            "lets others wait that could; it was not run. Serve the two names from different "
+            "threads, or answer later (defer())",
+            {},
+            true});
+}
+
+tl::unexpected<Error> CallerCore::stranded() const noexcept {
+  return fail(ErrorKind::handler_died_before_start,
+              options_.when_vacant == WhenVacant::wait
+                  ? "its handler is gone and no other came in time: it was not run and will not be"
+                  : "its handler is gone: it was not run and will not be; send it again when there "
+                    "is another, or ask to wait for the next one (WhenVacant::wait)");
+}
+
 /// Leaves the cell to the owner and says what is known.
 Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept {
   if (why == Waited::lost) return misuse().value();
-  const bool withdrawn = why == Waited::stranded || why == Waited::cancelled;
+  const bool withdrawn =
+      why == Waited::stranded || why == Waited::cancelled || why == Waited::circle;
   const bool never_started = withdrawn || lane.lane.ask_to_cancel(ticket);
   lane.lane.quarantine(ticket);
+  if (SHMBUS_MISTAKE("quarantine.blocks")) {
+    lane.lane.release_blocks(ticket, ~0U,
+                             [this](std::uint32_t block) { port_->release_offset(block); });
+  }
   lane.lane.probe_answer(*record_, ticket, 0,
                          why == Waited::cancelled  ? ErrorKind::cancelled
+                         : why == Waited::circle   ? ErrorKind::invalid_argument
                          : why == Waited::stranded ? ErrorKind::handler_died_before_start
                                                    : ErrorKind::timed_out);
   stats::add(lane.lane.head().counters.errors, 1);
   if (why == Waited::cancelled) return not_wanted().value();
+  if (why == Waited::circle) return in_circle().value();
   if (why == Waited::timed_out) stats::add(lane.lane.head().counters.timeouts, 1);
   record_given_up(lane);
   const layout::BindingWord binding{
@@ -201,8 +240,7 @@ Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited wh
   // SYNC endpoint.control
   const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
   if (why == Waited::stranded || (never_started && !control.active())) {
-    return Error{ErrorKind::handler_died_before_start, 0, 0,
-                 "its handler is gone and no other came in time: it was not run and will not be"};
+    return stranded().value();
   }
   if (never_started) {
     return Error{ErrorKind::timed_out,

@@ -33,26 +33,27 @@ constexpr std::size_t whole_lines(std::size_t bytes) noexcept {
 /// copies an answer of that size, which the reply has room for, out of where it lies.
 template <class Load>
 [[gnu::always_inline]] inline Result<std::size_t> CallerCore::end_fast_call(
-    PortLane& lane, Ticket ticket, const FastCall& call, const Block& block,
-    std::span<std::byte> reply, Load load) noexcept {
+    PortLane& lane, Ticket ticket, const FastCall& call, const Block& block, Load load) noexcept {
   CallerLane& to = lane.lane;
+  Deadline deadline(*bus_, std::uint64_t{0});
   if (call.ordered && !take_turn(lane, ticket)) [[unlikely]]
-    return not_registered();
+    return after_fast(not_registered(), to.newest() == ticket.seq, call, deadline);
   wait::light_publisher_fence();  // SYNC lane.notice
   if (to.notice_is_due()) [[unlikely]]
     to.ring();
   auto& counters = to.head().counters;
   stats::add(counters.calls, 1);
-  stats::add(counters.bytes_out, call.bytes);
-  Deadline deadline(*bus_, std::uint64_t{0});
+  stats::add(counters.bytes_out, call.request.size());
   if (const auto waited = await(lane, ticket, deadline); waited != Waited::answered) [[unlikely]] {
-    return tl::unexpected<Error>(give_up_waiting(lane, ticket, waited));
+    return after_fast(tl::unexpected<Error>(give_up_waiting(lane, ticket, waited)),
+                      to.newest() == ticket.seq, call, deadline);
   }
   if (call.began != 0) [[unlikely]]
     record_round_trip(lane, ticket, call.began);
   const auto answer = to.answer(ticket);
-  if (!answer.ok() || answer.bytes > reply.size()) [[unlikely]] {
-    return finish_call(lane, ticket, block, {}, reply);
+  if (!answer.ok() || answer.bytes > call.reply.size()) [[unlikely]] {
+    return after_fast(finish_call(lane, ticket, block, {}, call.reply), to.newest() == ticket.seq,
+                      call, deadline);
   }
   load(answer.bytes);
   if (!guard_->was_intact()) [[unlikely]]
@@ -74,10 +75,10 @@ template <class Load>
   const bool ordered = to.ordered();
   if (ordered && !to.inbox_has_room()) [[unlikely]]
     return call_in_span(request, reply, default_timeout, {});
-  const FastCall call{stamp_if_due(lane), request.size(), ordered};
+  const FastCall call{stamp_if_due(lane), ordered, request, reply};
   const Ticket ticket = one_cell ? to.publish_cell(*record_, Phase::request, request, call.began)
                                  : to.publish_pair(*record_, Phase::request, request, call.began);
-  return end_fast_call(lane, ticket, call, {}, reply,
+  return end_fast_call(lane, ticket, call, {},
                        [&](std::size_t bytes) { to.load_answer(ticket, reply.first(bytes)); });
 }
 
@@ -99,14 +100,14 @@ Result<std::size_t> CallerCore::call_by_block(PortLane& lane, std::span<const st
   std::byte* const reply_at = block->data + (upper_half_ ? 0 : half);
   const auto half64 = static_cast<std::uint32_t>(half / payload::block_unit);
   std::copy(request.begin(), request.end(), block->data + (upper_half_ ? half : 0));
-  const FastCall call{stamp_if_due(lane), request.size(), ordered};
+  const FastCall call{stamp_if_due(lane), ordered, request, reply};
   const Ticket ticket = to.publish_block(
       *record_,
       {block->offset64, block->offset64 + (upper_half_ ? half64 : 0),
        static_cast<std::uint32_t>(request.size()), block->offset64 + (upper_half_ ? 0 : half64),
        far_reply ? static_cast<std::uint32_t>(reply.size()) : 0},
       call.began);
-  return end_fast_call(lane, ticket, call, *block, reply, [&](std::size_t bytes) {
+  return end_fast_call(lane, ticket, call, *block, [&](std::size_t bytes) {
     if (bytes <= layout::inline_reply_bytes) {
       to.load_answer(ticket, reply.first(bytes));
     } else {

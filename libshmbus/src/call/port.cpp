@@ -7,7 +7,7 @@
 #include "recovery/participant.hpp"
 #include "session/core.hpp"
 #include "words/directory.hpp"
-#include "words/quota.hpp"
+#include "words/extents.hpp"
 
 namespace shmbus::detail {
 namespace {
@@ -68,6 +68,13 @@ void Port::retire_idle_lanes() noexcept {
   });
 }
 
+/// The user whose abandoned lanes may be dropped to get more of it: at its own quota a user frees
+/// nothing of others.
+std::uint32_t Port::whose(quota::Of what, std::uint32_t more) const noexcept {
+  return quota::exceeded(bus_->attachment(), what, more) ? quota::own_user()
+                                                         : recovery::of_any_user;
+}
+
 Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept {
   auto& lanes = resources_->lanes;
   for (const auto& lane : lanes) {
@@ -79,10 +86,10 @@ Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept
   if (!attached) {
     bus_->settle_left_behind();
     recovery::reclaim_all(bus);
-    // A user who has all that it may have is no reason to drop what others left behind.
-    const bool over_quota = quota::exceeded(bus, quota::Of::lanes, 1);
-    recovery::drop_stranded_lanes(bus, over_quota ? quota::own_user() : recovery::of_any_user);
     attached = lane::attach(bus, endpoint);
+    while (!attached && recovery::drop_one_stranded(bus, whose(quota::Of::lanes, 1), false)) {
+      attached = lane::attach(bus, endpoint);
+    }
   }
   if (!attached && quota::exceeded(bus, quota::Of::lanes, 1)) {
     return quota::reached(bus, quota::Of::lanes);
@@ -117,17 +124,27 @@ Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
   if (auto block = pool.allocate(bytes)) return *block;
   // Others may have died, or ended, with memory in their hands.
   bus_->settle_left_behind();
-  recovery::reclaim_all(bus_->attachment());
-  if (auto block = pool.allocate(bytes)) return *block;
   const auto& bus = bus_->attachment();
+  recovery::reclaim_all(bus);
+  if (auto block = pool.allocate(bytes)) return *block;
   const auto extent_bytes = std::uint64_t{bus.view.capacities().extent_bytes};
   const auto extents = static_cast<std::uint32_t>((bytes + extent_bytes - 1) / extent_bytes);
+  // What they left for a handler that may come: the living come first.
+  while (recovery::drop_one_stranded(bus, whose(quota::Of::extents, extents), true)) {
+    if (auto block = pool.allocate(bytes)) return *block;
+  }
   if (quota::exceeded(bus, quota::Of::extents, extents)) {
     return quota::reached(bus, quota::Of::extents);
   }
-  return fail(ErrorKind::overloaded,
-              "no payload memory left: wait for replies, or create the bus with more "
-              "capacities.extents");
+  const std::uint32_t free = payload::free_count(bus.view);
+  Error error{ErrorKind::overloaded, 0, 0, "no payload memory left: "};
+  error.message.append(bytes).append(" bytes need ").append(extents);
+  error.message.append(extents == 1 ? " free extent, " : " free extents in a row, ").append(free);
+  error.message.append(" of ").append(bus.view.capacities().extents).append(" are free");
+  error.message.append(
+      ": wait for replies and drop them, or create the bus with more "
+      "capacities.extents");
+  return tl::unexpected<Error>(error);
 }
 
 }  // namespace shmbus::detail

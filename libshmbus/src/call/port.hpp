@@ -13,6 +13,7 @@
 #include "shmbus/caller.hpp"
 #include "shmbus/error.hpp"
 #include "trace/outer.hpp"
+#include "words/quota.hpp"
 
 namespace shmbus::detail {
 
@@ -49,6 +50,13 @@ class Port {
   }
   void release_offset(std::uint32_t offset64) noexcept { resources_->pool.release(offset64); }
 
+  /// Answered calls of this thread whose answers nobody has read. Looks at every cell.
+  [[nodiscard]] std::uint32_t unread() const noexcept {
+    std::uint32_t count = 0;
+    for (const auto& lane : resources_->lanes) count += lane->lane.unread();
+    return count;
+  }
+
   [[nodiscard]] bool of_calling_thread() const noexcept { return thread_ == &this_thread; }
   /// The same, and nothing stands between its callers and their fast paths.
   [[nodiscard]] bool plain_calling_thread() const noexcept { return thread_ == this_thread.plain; }
@@ -66,6 +74,7 @@ class Port {
   [[nodiscard]] BusCore& bus() const noexcept { return *bus_; }
 
  private:
+  [[nodiscard]] std::uint32_t whose(quota::Of what, std::uint32_t more) const noexcept;
   /// Lets go of lanes to endpoints that nobody owns any more.
   void retire_idle_lanes() noexcept;
 

@@ -12,6 +12,7 @@
 #include "recovery/live_place.hpp"
 #include "schema/check.hpp"
 #include "session/core.hpp"
+#include "trace/serving.hpp"
 
 namespace shmbus::detail {
 
@@ -113,7 +114,7 @@ Result<void> CallerCore::check_routed_types() const noexcept {
 
 /// The seats of the group, loaded anew. Nobody comes back to those that are gone: what waits there
 /// and was not taken over is withdrawn.
-Result<PortLane*> CallerCore::spread_over(const Destination& to) noexcept {
+Result<PortLane*> CallerCore::spread_over(Deadline& deadline) noexcept {
   if (!make_balance()) return fail(ErrorKind::overloaded, "out of memory for a group's seats");
   const Members members = names::load_members(bus().view, *record_);
   balance_->load(members, [&](PortLane& gone) {
@@ -123,16 +124,16 @@ Result<PortLane*> CallerCore::spread_over(const Destination& to) noexcept {
   });
   if (balance_->empty()) return nullptr;
   balanced_ = true;
-  (void)to;
-  return least_busy();
+  return least_busy(deadline);
 }
 
 /// The lane of the seat that has least to do; null when the seats must be loaded anew.
-Result<PortLane*> CallerCore::least_busy() noexcept {
+Result<PortLane*> CallerCore::least_busy(Deadline& deadline) noexcept {
   auto& seat = balance_->choose(*port_);
   if (!seat.lane || seat.lane->retired) {
-    auto lane = port_->lane_to(seat.word.endpoint());
+    auto lane = lane_to(seat.word.endpoint(), deadline);
     if (!lane) return tl::unexpected<Error>(lane.error());
+    if (*lane == nullptr) return nullptr;
     seat.lane = std::move(*lane);
   }
   if (seat.lane->lane.endpoint().attention.attention.load(std::memory_order_relaxed) ==
@@ -178,6 +179,7 @@ Result<void> CallerCore::drain(PortLane& old, Deadline& deadline) noexcept {
                 true});
     }
     if (!still_wanted()) return not_wanted();
+    if (serves_now(bus(), endpoint)) return in_circle();
     if (now - began < spin_for) {
       wait::cpu_relax();
       continue;

@@ -24,17 +24,29 @@ std::uint32_t payload_bytes(const PublisherOptions& options, const Schema& types
   return types.request_bytes != 0 ? types.request_bytes : default_event_bytes;
 }
 
+/// Of an attached lane of ours, which is retired when it has no writer.
+std::optional<events::Writer> write_to(const Attachment& bus, std::uint32_t lane,
+                                       const broadcast::Wanted& wanted, bool adopted) {
+  std::optional<events::Writer> writer;
+  try {
+    writer = events::Writer::open(bus, lane, wanted, adopted);
+  } catch (...) {
+    broadcast::retire(bus, lane);
+    throw;
+  }
+  if (!writer) broadcast::retire(bus, lane);
+  return writer;
+}
+
 Result<events::Writer> open_writer(const Attachment& bus, const broadcast::Wanted& wanted) {
   if (const auto lane = broadcast::adopt(bus, wanted)) {
-    if (auto writer = events::Writer::open(bus, *lane, wanted, true)) return std::move(*writer);
-    broadcast::retire(bus, *lane);  // what is left there makes no sense: begin anew
+    if (auto writer = write_to(bus, *lane, wanted, true)) return std::move(*writer);
+    // What is left there contradicts itself: begin anew.
   }
   const auto lane = broadcast::allocate(bus, wanted);
   if (!lane) return tl::unexpected<Error>(lane.error());
-  auto writer = events::Writer::open(bus, *lane, wanted, false);
   broadcast::attach(bus, *lane);
-  if (writer) return std::move(*writer);
-  broadcast::retire(bus, *lane);
+  if (auto writer = write_to(bus, *lane, wanted, false)) return std::move(*writer);
   return fail(ErrorKind::corrupted, "the shape of a broadcast lane was changed while it was made");
 }
 

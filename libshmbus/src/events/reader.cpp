@@ -30,6 +30,7 @@ std::optional<Reader> Reader::start(const Attachment& bus, std::uint32_t lane, s
   if (!memory) return std::nullopt;
   Reader reader(bus, lane, place, *memory, mode);
   const std::uint64_t newest = reader.newest();
+  if (newest >= layout::CellWord::seq_max) return std::nullopt;
   // SYNC broadcast.oldest
   const std::uint64_t oldest = reader.shared_->bounds.oldest.load(std::memory_order_acquire);
   std::uint64_t first = newest + 1;
@@ -56,34 +57,32 @@ std::uint64_t Reader::newest() const noexcept {
   return seq;
 }
 
-/// The word of the slot that holds an event, if it is there.
-std::optional<EventWord> Reader::locate(std::uint64_t seq) const noexcept {
+/// Where an event lies, if it is there.
+std::optional<Reader::Found> Reader::locate(std::uint64_t seq) const noexcept {
   const EventWord entry{memory_.index(seq).load(std::memory_order_relaxed)};
   if (entry.seq() != seq || entry.slot() >= memory_.slots()) return std::nullopt;
   // SYNC event.slot
   const EventWord word{memory_.slot(entry.slot()).word.load(std::memory_order_acquire)};
   if (word.seq() != seq || word.slot() >= memory_.slots()) return std::nullopt;
-  return EventWord::make(seq, entry.slot());
+  return Found{entry.slot(), word};
 }
 
 bool Reader::begin_at(std::uint64_t seq) noexcept {
   if (const auto found = locate(seq)) {
-    slot_ = found->slot();
+    slot_ = found->slot;
   } else if (seq == 1) {
     slot_ = 0;  // the first event is to come
   } else {
     const auto before = locate(seq - 1);
     if (!before) return false;
-    // SYNC event.slot
-    slot_ = EventWord{memory_.slot(before->slot()).word.load(std::memory_order_acquire)}.slot();
-    if (slot_ >= memory_.slots()) return false;
+    slot_ = before->word.slot();
   }
   seq_ = seq;
   move_to(seq);
   return true;
 }
 
-/// The publisher has given up what we wanted: goes on with the oldest that is left.
+/// The publisher has given up the event at our position: goes on with the oldest that is left.
 Reader::Poll Reader::catch_up() noexcept {
   for (int i = 0; i < catch_up_tries; ++i) {
     // SYNC broadcast.oldest
@@ -98,9 +97,8 @@ Reader::Poll Reader::catch_up() noexcept {
     missed_ += oldest - seq_;
     own_->missed.store(missed_, std::memory_order_relaxed);
     seq_ = oldest;
-    slot_ = found->slot();
-    // SYNC event.slot
-    return take({memory_.slot(slot_).word.load(std::memory_order_acquire)});
+    slot_ = found->slot;
+    return take(found->word);
   }
   return Poll::nothing;  // another time
 }

@@ -72,7 +72,11 @@ class Reader {
          const broadcast::Memory& memory, WhenSlow mode) noexcept;
   bool begin_at(std::uint64_t seq) noexcept;
   [[nodiscard]] std::uint64_t newest() const noexcept;
-  [[nodiscard]] std::optional<layout::EventWord> locate(std::uint64_t seq) const noexcept;
+  struct Found {
+    std::uint32_t slot = 0;
+    layout::EventWord word;  ///< of the slot; names the next one
+  };
+  [[nodiscard]] std::optional<Found> locate(std::uint64_t seq) const noexcept;
   Poll catch_up() noexcept;
   Poll take(layout::EventWord word) noexcept;
 

@@ -87,7 +87,7 @@ bool SubscriberCore::reads(std::uint32_t lane) const noexcept {
 }
 
 /// Lanes that have come since. There is room for all: see begin().
-Result<void> SubscriberCore::find_lanes() noexcept {
+void SubscriberCore::find_lanes() noexcept {
   lanes_seen_ = topic_->hints.lanes.load(std::memory_order_acquire);  // SYNC topic.lanes
   for (std::uint32_t lane = 0; lane < bus_->view().capacities().broadcasts; ++lane) {
     const auto word = broadcast::load_word(bus_->view(), lane);
@@ -98,13 +98,12 @@ Result<void> SubscriberCore::find_lanes() noexcept {
                       : Reader::follow(attachment(), lane, place_, options_.when_slow);
     if (reader) readers_.push_back(*reader);
   }
-  return {};
 }
 
 /// At each publisher in turn. When there is an event, `turn_` is the reader that has it.
 Reader::Poll SubscriberCore::look() noexcept {
   if (lanes_changed()) [[unlikely]]
-    (void)find_lanes();
+    find_lanes();
   const std::size_t count = readers_.size();
   for (std::size_t i = 0; i < count; ++i) {
     const auto found = readers_[turn_].poll();

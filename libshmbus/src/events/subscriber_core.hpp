@@ -46,7 +46,7 @@ class SubscriberCore {
     // SYNC topic.lanes
     return topic_->hints.lanes.load(std::memory_order_acquire) != lanes_seen_;
   }
-  Result<void> find_lanes() noexcept;
+  void find_lanes() noexcept;
   [[nodiscard]] bool reads(std::uint32_t lane) const noexcept;
   [[nodiscard]] events::Reader::Poll look() noexcept;
   Result<events::Reader::Poll> wait(Duration timeout) noexcept;

@@ -132,8 +132,8 @@ bool Writer::make_room() noexcept {
     shared_->bounds.oldest.store(oldest_, std::memory_order_release);  // SYNC broadcast.oldest
   }
   SHMBUS_TESTPOINT("event.oldest");
-  // The membarrier takes microseconds. Without one that skips nobody relies on it: who joins uses a
-  // full fence, and what holds only goes forward.
+  // The membarrier takes microseconds, and is for subscribers that skip: one that joins uses a full
+  // fence, and the position of one that holds only grows.
   bool seen = false;
   if (position_count_ == 0) {
     wait::detail::full_fence();  // SYNC topic.join

@@ -17,6 +17,16 @@ using layout::CellWord;
 using layout::LaneMode;
 using layout::Phase;
 
+namespace {
+
+/// Answers to commands that were not started: no handler can give them.
+bool never_ran(StatusCode status) noexcept {
+  return status == StatusCode::not_registered || status == StatusCode::cancelled ||
+         status == StatusCode::expired;
+}
+
+}  // namespace
+
 CallerLane::CallerLane(const Attachment& bus, Attached attached, std::uint32_t endpoint) noexcept
     : view_(bus.view),
       head_(&bus.view.lane(attached.lane)),
@@ -38,6 +48,7 @@ void CallerLane::start_at(std::uint64_t first_seq) noexcept {
   // SYNC lane.send_answers
   seen_send_answers_ = head_->events.send_answers.load(std::memory_order_acquire);
   read_sends_below_ = 0;
+  rang_for_ = 0;
   // In order, so that a stream of commands walks the cells one after the other.
   for (std::uint32_t cell = 1; cell < cells_.size(); ++cell) push_free(cell);
 }
@@ -150,8 +161,10 @@ void CallerLane::ring() noexcept {
   if (head_->owner.mode.load(std::memory_order_relaxed) ==
       static_cast<std::uint32_t>(LaneMode::cold)) {
     // SYNC lane.rung: whoever sets it puts the ticket; the owner clears it before it looks.
-    if (head_->events.rung.exchange(1, std::memory_order_acq_rel) == 0) {
+    const bool rung = head_->events.rung.exchange(1, std::memory_order_acq_rel) != 0;
+    if (!rung || !my_ticket_waits()) {
       SHMBUS_TESTPOINT("lane.rung");
+      rang_for_ = next_.seq() - 1;
       if (!inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_, inbox::any_command)) {
         head_->events.rung.store(0, std::memory_order_relaxed);  // the next command rings again
       }
@@ -163,6 +176,13 @@ void CallerLane::ring() noexcept {
   endpoint::wake_owner(*target_);
 }
 
+/// Of a bell that was found rung: by us, and nobody has come yet. Otherwise somebody rang for a
+/// former caller of this lane, was stopped before it put its ticket, and the lane was leased again.
+bool CallerLane::my_ticket_waits() const noexcept {
+  if (SHMBUS_MISTAKE("bell.believed")) return true;
+  return rang_for_ != 0 && effective_cursor(*head_).seq() <= rang_for_;
+}
+
 bool CallerLane::maybe_started(Ticket ticket) const noexcept {
   return effective_cursor(*head_).seq() > ticket.seq;
 }
@@ -170,6 +190,89 @@ bool CallerLane::maybe_started(Ticket ticket) const noexcept {
 void CallerLane::quarantine(Ticket ticket) noexcept {
   --calls_;
   quarantined_[quarantined_count_++] = Place::make(ticket.seq, ticket.cell);
+}
+
+/// Neither a refusal nor a withdrawal touches what the request is made of: words 2 to 7 of its
+/// cell, its second cell, its block.
+void CallerLane::take_request(Ticket ticket, std::uint32_t bytes, bool with_context,
+                              RequestCopy& room, Outgoing& out) noexcept {
+  CellUse& use = use_[ticket.cell];
+  const LentBlocks blocks = std::exchange(use.blocks, {});
+  CellWords words;
+  copy_cell(words, cells_[ticket.cell], 0);
+  const auto* cell = reinterpret_cast<const std::byte*>(words.data());
+  if (with_context) {
+    std::memcpy(&room.context, cell + inline_beside_block_offset, sizeof room.context);
+    out.context = &room.context;
+  }
+  if (blocks.request != none) {
+    out.request = {view_.extents() + std::uint64_t{blocks.request} * layout::line_bytes, bytes,
+                   blocks.request};
+    out.request_bytes = bytes;
+    return;
+  }
+  out.paired = use.second != no_cell;
+  const std::size_t at = blocks.reply != none ? inline_beside_block_offset : inline_offset;
+  const std::size_t here = std::min<std::size_t>(bytes, layout::line_bytes - at);
+  const std::size_t rest = std::min(bytes - here, room.bytes.size() - here);
+  std::memcpy(room.bytes.data(), cell + at, here);
+  if (rest != 0 && out.paired) {
+    copy_cell(words, cells_[use.second], 0);
+    std::memcpy(room.bytes.data() + here, cell + second_offset,
+                std::min(rest, layout::line_bytes - second_offset));
+  }
+  out.inline_bytes = std::span(room.bytes).first(here + rest);
+}
+
+template <class F>
+void CallerLane::for_each_command(F f) const noexcept {
+  std::array<bool, layout::cells_per_lane_max> other{};  // free, or the second of a pair
+  for (std::uint32_t i = free_head_; i != free_tail_; ++i) other[free_[i & mask_]] = true;
+  other[next_.cell() & mask_] = true;
+  for (const CellUse& use : use_) {
+    if (use.second != no_cell) other[use.second & mask_] = true;
+  }
+  for (std::uint32_t cell = 0; cell <= mask_; ++cell) {
+    if (!other[cell]) f(cell);
+  }
+}
+
+std::uint32_t CallerLane::unread() const noexcept {
+  if (calls_ == 0) return 0;
+  std::array<bool, layout::cells_per_lane_max> no_call{};
+  for (std::uint32_t i = sends_head_; i != sends_tail_; ++i) {
+    no_call[sends_[i & mask_].cell() & mask_] = true;
+  }
+  for (std::uint32_t i = 0; i < quarantined_count_; ++i) {
+    no_call[quarantined_[i].cell() & mask_] = true;
+  }
+  std::uint32_t count = 0;
+  for_each_command([&](std::uint32_t cell) {
+    if (!no_call[cell] && CellWord{word(cell)}.phase() == Phase::reply) ++count;
+  });
+  return std::min(count, calls_);
+}
+
+CallerLane::Behind CallerLane::behind(Ticket ticket) const noexcept {
+  std::uint64_t left = newest() - ticket.seq;
+  if (left == 0) return Behind::nothing;
+  // As in ask_to_cancel(): what was withdrawn and lies at the cursor or beyond is never started.
+  const bool exact = wait::sleeper_fence();
+  const std::uint64_t cursor = effective_cursor(*head_).seq();
+  bool ran = false;
+  bool undecided = false;
+  for_each_command([&](std::uint32_t cell) {
+    const CellWord seen{word(cell)};
+    if (seen.seq() <= ticket.seq || seen.seq() > newest()) return;
+    --left;
+    if (seen.phase() == Phase::reply) {
+      ran = ran || !never_ran(static_cast<StatusCode>(seen.code()));
+    } else if (!exact || !use_[cell].cancel_asked || seen.seq() < cursor) {
+      undecided = true;
+    }
+  });
+  if (ran || left != 0) return Behind::commands;
+  return undecided ? Behind::undecided : Behind::nothing;
 }
 
 void CallerLane::set_cancel(std::uint32_t cell) noexcept {

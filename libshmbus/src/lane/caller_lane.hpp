@@ -50,6 +50,12 @@ struct Ticket {
   std::uint64_t seq = 0;
 };
 
+/// Where the request of a command that is sent again is kept meanwhile.
+struct RequestCopy {
+  alignas(8) std::array<std::byte, layout::paired_request_bytes> bytes;
+  layout::CellContext context;
+};
+
 /// A one-way command that was not done, reported when its cell is taken back.
 struct LostSend {
   std::uint64_t seq = 0;
@@ -212,6 +218,22 @@ class CallerLane {
   /// Nobody waits any more, but the owner may still write to the cell and its blocks: keep both
   /// until it has answered.
   void quarantine(Ticket ticket) noexcept;
+  /// The request of a call that never ran and never will, to be sent again: copied into `room`, or
+  /// its block, which leaves the cell. `bytes` is its size, as the caller of this knows.
+  void take_request(Ticket ticket, std::uint32_t bytes, bool with_context, RequestCopy& room,
+                    Outgoing& out) noexcept;
+  /// What became of the commands that were published after this one, which never ran. Looks at
+  /// every cell.
+  enum class Behind : std::uint8_t {
+    nothing,    ///< none of them ran or ever will
+    undecided,  ///< some may still be started
+    commands,   ///< some have run, or their ends were read
+  };
+  [[nodiscard]] Behind behind(Ticket ticket) const noexcept;
+  /// How many cells it has.
+  [[nodiscard]] std::uint32_t cells_of(Ticket ticket) const noexcept {
+    return use_[ticket.cell].second == no_cell ? 1 : 2;
+  }
   /// Not to be started any more. True when it is certain that it was not and never will be. If it
   /// may have been started, wakes those who watch the bit for its handler.
   bool ask_to_cancel(Ticket ticket) noexcept;
@@ -239,8 +261,14 @@ class CallerLane {
   [[nodiscard]] std::uint32_t outstanding() const noexcept {
     return calls_ + (sends_tail_ - sends_head_) + quarantined_count_;
   }
+  /// The command that was published last.
+  [[nodiscard]] std::uint64_t newest() const noexcept { return next_.seq() - 1; }
   [[nodiscard]] std::uint32_t free_cells() const noexcept { return free_tail_ - free_head_; }
   [[nodiscard]] std::uint32_t cells() const noexcept { return mask_ + 1; }
+  /// Calls that are answered, and whose answers nobody has read. Looks at every cell.
+  [[nodiscard]] std::uint32_t unread() const noexcept;
+  /// Calls that this thread has not read the end of: their cells come back by its own doing alone.
+  [[nodiscard]] std::uint32_t calls() const noexcept { return calls_; }
   /// Something waits for collect().
   [[nodiscard]] bool has_uncollected() const noexcept {
     return sends_tail_ != sends_head_ || quarantined_count_ != 0;
@@ -273,6 +301,10 @@ class CallerLane {
   void collect_sends(OnLost& on_lost, OnBlock& on_block) noexcept;
   void note_outstanding(Place place, layout::Phase phase) noexcept;
   static std::uint32_t fill(layout::Cell& cell, const Outgoing& out) noexcept;
+  [[nodiscard]] bool my_ticket_waits() const noexcept;
+  /// Calls `f(cell)` for each first cell of a command that this thread has not seen the end of.
+  template <class F>
+  void for_each_command(F f) const noexcept;
   static std::uint32_t fill_beside(layout::Cell& cell, const Outgoing& out, bool named) noexcept;
   void remember(std::uint32_t cell, const Outgoing& out) noexcept;
   void push_free(std::uint32_t cell) noexcept {
@@ -329,6 +361,7 @@ class CallerLane {
   std::uint32_t seen_send_answers_ = 0;
   std::uint64_t read_sends_below_ = 0;  ///< one-way commands that may have been answered
   bool owes_ticket_ = false;
+  std::uint64_t rang_for_ = 0;  ///< the newest command when we put the last ticket; 0: none yet
   std::array<std::uint16_t, layout::cells_per_lane_max> free_{};
   std::array<Place, layout::cells_per_lane_max> sends_{};  ///< one-way, not yet taken back
   std::array<Place, layout::cells_per_lane_max> quarantined_{};

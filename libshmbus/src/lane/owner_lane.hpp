@@ -115,14 +115,23 @@ class OwnerLane {
   }
 
   [[nodiscard]] bool cancel_asked(std::uint32_t cell) const noexcept {
+    if (SHMBUS_MISTAKE("cancel.early")) return cancelled_early_;
+    return cancel_bit(cell);
+  }
+  [[nodiscard]] bool cancel_bit(std::uint32_t cell) const noexcept {
     // SYNC lane.cancel
     return ((head_->caller.cancel[cell / 64].load(std::memory_order_acquire) >> (cell % 64)) &
             1U) != 0;
   }
   /// False: cancel_asked() would say no. Of many cells at once, since hardly any is ever cancelled.
   [[nodiscard]] bool cancels_near(std::uint32_t cell) const noexcept {
+    if (SHMBUS_MISTAKE("cancel.early")) return cancelled_early_;
     // SYNC lane.cancel
     return head_->caller.cancel[cell / 64].load(std::memory_order_acquire) != 0;
+  }
+  [[nodiscard]] bool ordered() const noexcept {
+    return head_->owner.mode.load(std::memory_order_relaxed) ==
+           static_cast<std::uint32_t>(layout::LaneMode::ordered);
   }
   void set_mode(layout::LaneMode mode) noexcept {
     head_->owner.mode.store(static_cast<std::uint32_t>(mode), std::memory_order_relaxed);
@@ -157,6 +166,10 @@ class OwnerLane {
   std::uint64_t published_at_sweep = 0;
   std::uint64_t tickets_at_sweep = 0;
   std::uint64_t empties_at_sweep = 0;
+  /// Global order: what lies below was published when its caller put no tickets yet.
+  std::uint64_t ticketless_below = 0;
+  /// In ticks: look again until then, since a caller may still have read the former mode. 0: none.
+  std::uint64_t look_until = 0;
 
  private:
   /// For the stream behind it: see base/line.hpp. The cell is of a one-way command that was copied
@@ -199,6 +212,7 @@ class OwnerLane {
   layout::LaneWord word_;
   bool poisoned_ = false;
   bool one_by_one_ = false;
+  bool cancelled_early_ = false;  ///< for the mistake of that name
   std::uint32_t last_cell_ = ~0U;
 };
 
@@ -224,6 +238,7 @@ class OwnerLane {
   const std::uint32_t next = expected(head.next, neighbour);
   if (poisoned_ || next > mask_) [[unlikely]]
     return poison();
+  if (SHMBUS_MISTAKE("cancel.early")) cancelled_early_ = cancel_bit(next_cell_);
   ++next_seq_;
   one_by_one_ = next == last_cell_;
   last_cell_ = next_cell_;
@@ -268,6 +283,7 @@ template <layout::Phase Wanted, bool Paired>
     lane::copy_second(out.words, *out.second);
   }
   out.cell = at;
+  if (SHMBUS_MISTAKE("cancel.early")) cancelled_early_ = cancel_bit(at);
   next_seq_ = seq + 1;
   one_by_one_ = next == last_cell_;
   last_cell_ = at;

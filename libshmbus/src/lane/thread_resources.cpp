@@ -1,5 +1,6 @@
 #include "lane/thread_resources.hpp"
 
+#include "lane/reporting.hpp"
 #include "lane/status_kind.hpp"
 #include "words/directory.hpp"
 
@@ -10,7 +11,10 @@ void report(PortLane& lane, const lane::LostSend& lost) noexcept {
   ++lane.lost;
   auto& counter = lane.lane.head().counters.lost;
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (lane.on_lost != nullptr) lane.on_lost(lane.on_lost_user, lost.seq, kind_of(lost.why));
+  if (lane.on_lost == nullptr) return;
+  ++reports_under_way;
+  lane.on_lost(lane.on_lost_user, lost.seq, kind_of(lost.why));
+  --reports_under_way;
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ struct alignas(line_bytes) BroadcastShape {  // B2
   Word32 extents;
   Word32 slot_bytes;
   Word32 slots;
-  Word32 keep;        ///< this many events are left to who comes late
+  Word32 keep;        ///< so many of the last events are left to later subscribers
   Word32 uid;         ///< whose quota it counts against
   Word32 fence_each;  ///< 1: its publisher has no membarrier, subscribers fence themselves
   std::array<std::uint8_t, 36> pad;

@@ -38,12 +38,13 @@ struct alignas(line_bytes) Participant {
   Word64 start_ticks;    ///< clock of the bus at joining
   Word32 role;
   Word32 pad0;
-  std::array<std::uint8_t, 24> pad1;
+  Word64 died_at;  ///< clock ticks when the last holder was found dead; 0: it left in order
+  std::array<std::uint8_t, 16> pad1;
   std::array<Word64, 8> label;  ///< NUL-padded text
 };
 
 static_assert(sizeof(Participant) == 128);
 static_assert(offsetof(Participant, pid) == 8 && offsetof(Participant, pid_namespace) == 16);
-static_assert(offsetof(Participant, label) == 64);
+static_assert(offsetof(Participant, died_at) == 40 && offsetof(Participant, label) == 64);
 
 }  // namespace shmbus::layout

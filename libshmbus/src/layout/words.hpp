@@ -5,6 +5,7 @@
 //   Party         epoch 12 | index 12                     (24 bits)      -
 //   CellWord      seq 48 | phase 2 | code 14                             caller, then the owner
 //   CursorWord    seq 48 | cell 16                                       owner of the endpoint
+//   WaitWord      seq 48 | lane + 1                                      owner of the endpoint
 //   ControlWord   holder 24 | standby 24 | gen 12 | slot 1 | state 3     CAS
 //   DrainingWord  slot 1 | party 24 (low 25 bits)                        CAS, by its party or after
 //                                                                        proof of its death
@@ -84,6 +85,20 @@ struct CursorWord {
   [[nodiscard]] constexpr std::uint32_t cell() const noexcept {
     return static_cast<std::uint32_t>(bits & 0xFFFFU);
   }
+};
+
+/// A command that somebody waits for, by its lane. The zero value: none.
+struct WaitWord {
+  std::uint64_t bits = 0;
+
+  static constexpr WaitWord make(std::uint32_t lane, std::uint64_t seq) noexcept {
+    return {(seq << 16U) | ((lane + 1ULL) & 0xFFFFU)};
+  }
+  [[nodiscard]] constexpr bool none() const noexcept { return (bits & 0xFFFFU) == 0; }
+  [[nodiscard]] constexpr std::uint32_t lane() const noexcept {
+    return static_cast<std::uint32_t>(bits & 0xFFFFU) - 1U;
+  }
+  [[nodiscard]] constexpr std::uint64_t seq() const noexcept { return bits >> 16U; }
 };
 
 enum class EndpointState : std::uint32_t { vacant = 0, active = 1 };
@@ -214,8 +229,8 @@ struct ExtentWord {
 
 /// Where a name leads, and which owner of that endpoint bound it there: `owner` is the gen of its
 /// control word. A successor takes over the seat, but only the names that it registers itself.
-/// `news` grows when what stands beside the binding has changed, such as the name's policy: callers
-/// compare the whole word, and look again; the registration is the same as before.
+/// `news` grows with it, and alone when what stands beside the binding has changed, such as the
+/// name's policy: callers compare the whole word, and look again; the registration is the same.
 struct BindingWord {
   std::uint64_t bits = none;
 
@@ -254,11 +269,22 @@ struct BindingWord {
   }
   /// What tells registrations apart.
   [[nodiscard]] constexpr std::uint64_t registration() const noexcept { return bits & ~news_mask; }
+  /// What is added to go on to the next one: gen and news lie side by side and grow together, as
+  /// one number of 38 bits. A caller that slept through 65,536 registrations, after which gen is
+  /// the same again, still sees another word.
+  static constexpr std::uint64_t step = (1ULL << 48U) + (1ULL << 26U);
+  /// The one after this, which leads elsewhere.
+  [[nodiscard]] constexpr BindingWord followed_by(std::uint32_t next_owner,
+                                                  std::uint32_t next_endpoint,
+                                                  std::uint32_t next_flags = 0) const noexcept {
+    constexpr std::uint64_t counted = ~0ULL << 26U;
+    return {((bits + step) & counted) | make(0, next_owner, next_endpoint, next_flags).bits};
+  }
   /// The same with another gen: says "look again" to whoever has seen this one.
   [[nodiscard]] constexpr BindingWord bumped() const noexcept {
-    return make(gen() + 1, owner(), endpoint(), flags());
+    return followed_by(owner(), endpoint(), flags());
   }
-  [[nodiscard]] constexpr BindingWord cleared() const noexcept { return make(gen() + 1, 0, none); }
+  [[nodiscard]] constexpr BindingWord cleared() const noexcept { return followed_by(0, none); }
   /// Of the same owner of the same endpoint.
   [[nodiscard]] constexpr bool same_seat(BindingWord other) const noexcept {
     return ((bits ^ other.bits) & 0xFFFFFFU) == 0;

@@ -10,10 +10,10 @@ namespace shmbus::liveness {
 
 /// Takes a write lock without waiting. False with errno: see held_by_another().
 bool try_lock(int fd, std::int64_t offset, std::int64_t bytes) noexcept;
-/// Whether a lock was refused because another description holds it, and not for another reason.
-constexpr bool held_by_another(int error_number) noexcept {
-  return error_number == EAGAIN || error_number == EACCES;
-}
+/// Whether a lock was refused because another description holds it, and not for another reason. For
+/// these locks Linux says EAGAIN only; EACCES, which POSIX allows too, comes from a security module
+/// (an AppArmor profile without `k`, an SELinux policy without `lock`).
+constexpr bool held_by_another(int error_number) noexcept { return error_number == EAGAIN; }
 void unlock(int fd, std::int64_t offset, std::int64_t bytes) noexcept;
 
 enum class LockState : std::uint8_t {

@@ -42,7 +42,8 @@ void futex_wait(layout::Word32& word, std::uint32_t expected, std::uint64_t limi
 
 void pause_for(std::uint64_t ns) noexcept {
   const timespec limit = to_timespec(ns);
-  (void)::clock_nanosleep(CLOCK_MONOTONIC, 0, &limit, nullptr);
+  // Not the library's function, where a thread that is being cancelled ends.
+  (void)::syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &limit, nullptr);
 }
 
 void futex_wait_any(std::span<const FutexWaiter> waiters, std::uint64_t limit_ns) noexcept {

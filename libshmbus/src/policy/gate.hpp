@@ -34,6 +34,10 @@ class Gate {
       trial_seq_ = ticket.seq;
     }
   }
+  /// A call that was published is about to be sent again, to another lane perhaps.
+  void again(const lane::CallerLane& lane, lane::Ticket ticket) noexcept {
+    if (trial_lane_ == &lane && trial_seq_ == ticket.seq) trial_lane_ = nullptr;
+  }
   /// A call has ended, with that error or none.
   void ended(const lane::CallerLane& lane, lane::Ticket ticket, ErrorKind kind) noexcept {
     if (judges_) [[unlikely]]

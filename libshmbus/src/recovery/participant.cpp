@@ -1,7 +1,10 @@
 #include "recovery/participant.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "base/testpoint.hpp"
+#include "os/clock.hpp"
 #include "os/futex.hpp"
 #include "recorder/recorder.hpp"
 #include "recovery/endpoint.hpp"
@@ -123,6 +126,11 @@ bool reclaim(const Attachment& bus, Party party) noexcept {
   auto& state = view.participant(party.index()).state;
   auto alive = ParticipantWord::make(party.epoch(), ParticipantState::alive);
   const auto dead = ParticipantWord::make(party.epoch(), ParticipantState::dead);
+  // Before the seat can be another's: who takes seats leaves the last events of the dead alone.
+  if (party != bus.me && state.load(std::memory_order_relaxed) == alive.bits) {
+    view.participant(party.index())
+        .died_at.store(std::max<std::uint64_t>(wait::ticks(), 1), std::memory_order_relaxed);
+  }
   if (state.compare_exchange_strong(alive.bits, dead.bits, std::memory_order_acq_rel,
                                     std::memory_order_relaxed)) {  // SYNC seat.alive
     const auto kind = party == bus.me ? recorder::Kind::left : recorder::Kind::died;
@@ -190,18 +198,55 @@ bool is_of(const segment::View& view, Party party, std::uint32_t uid) noexcept {
 
 }  // namespace
 
+namespace {
+
+/// An orphan at an endpoint that nobody owns, of a caller of that user.
+bool is_stranded(const segment::View& view, LaneWord seen, std::uint32_t uid) noexcept {
+  if (seen.state() != LaneState::orphan || seen.endpoint() >= view.capacities().endpoints) {
+    return false;
+  }
+  if (uid != of_any_user && !is_of(view, seen.party(), uid)) return false;
+  // SYNC endpoint.control
+  return !ControlWord{
+      view.endpoint(seen.endpoint()).control.control.load(std::memory_order_acquire)}
+              .active();
+}
+
+bool holds_memory(const segment::View& view, Party party) noexcept {
+  for (std::uint32_t i = 0; i < view.capacities().extents; ++i) {
+    // SYNC extent.lease
+    if (ExtentWord{view.extent_word(i).load(std::memory_order_acquire)}.party() == party) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 std::size_t drop_stranded_lanes(const Attachment& bus, std::uint32_t uid) noexcept {
   std::size_t freed = 0;
   for (std::uint32_t lane = 0; lane < bus.view.capacities().lanes; ++lane) {
-    const LaneWord seen = lane::load_word(bus.view, lane);
-    if (seen.state() != LaneState::orphan || seen.endpoint() >= bus.view.capacities().endpoints) {
-      continue;
-    }
-    if (uid != of_any_user && !is_of(bus.view, seen.party(), uid)) continue;
-    const ControlWord control{
-        bus.view.endpoint(seen.endpoint()).control.control.load(std::memory_order_acquire)};
-    if (!control.active() && lane::free_unserved_orphan(bus.view, lane, true)) ++freed;
+    if (!is_stranded(bus.view, lane::load_word(bus.view, lane), uid)) continue;
+    if (lane::free_unserved_orphan(bus.view, lane, true)) ++freed;
   }
+  return freed;
+}
+
+bool drop_one_stranded(const Attachment& bus, std::uint32_t uid, bool with_memory) noexcept {
+  const auto& view = bus.view;
+  Party chosen;
+  bool freed = false;
+  for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
+    const LaneWord seen = lane::load_word(view, lane);
+    if (!is_stranded(view, seen, uid)) continue;
+    const bool another = chosen.nobody() && (!with_memory || holds_memory(view, seen.party()));
+    if (!another && seen.party() != chosen) continue;
+    if (!lane::free_unserved_orphan(view, lane, true)) continue;
+    chosen = seen.party();
+    freed = true;
+  }
+  if (freed) (void)reclaim_participant(bus, chosen.index());
   return freed;
 }
 

@@ -27,9 +27,13 @@ std::size_t reclaim_all(const Attachment& bus) noexcept;
 void leave(const Attachment& bus) noexcept;
 
 /// Frees lanes whose caller has gone and whose endpoint has no owner, together with what is still
-/// queued in them. Only when a newcomer would find no lane otherwise. `uid`: of callers of that
-/// user.
+/// queued in them. Only when one of the living would find none otherwise. `uid`: of callers of that
+/// user. Returns how many.
 inline constexpr std::uint32_t of_any_user = ~0U;
 std::size_t drop_stranded_lanes(const Attachment& bus, std::uint32_t uid = of_any_user) noexcept;
+
+/// The same for the callers of one participant alone, one that holds payload memory if
+/// `with_memory`: what it held is free then. False when there is none.
+bool drop_one_stranded(const Attachment& bus, std::uint32_t uid, bool with_memory) noexcept;
 
 }  // namespace shmbus::recovery

@@ -55,25 +55,11 @@ std::unique_ptr<OwnedEndpoint> OwnedEndpoint::succeed(const Attachment& bus, std
                                                       ControlWord control,
                                                       const ServeOptions& options,
                                                       std::string_view label) {
-  std::unique_ptr<OwnedEndpoint> owned(new OwnedEndpoint(bus, index, control, options));
+  // Another may stand by already: still_owned() has to see that.
+  std::unique_ptr<OwnedEndpoint> owned(
+      new OwnedEndpoint(bus, index, control.with_standby({}), options));
   owned->move_in(label);
   return owned;
-}
-
-void OwnedEndpoint::move_in(std::string_view label) noexcept {
-  shared_->attention.flags.store(ordered_ ? layout::endpoint_flags::global_order : 0,
-                                 std::memory_order_relaxed);
-  layout::store_text(shared_->label.text, label);
-  announce_awake();
-  inbox_ = inbox::Consumer(bus_->view.inbox(index_), shared_->owner);
-  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
-    OwnerLane* adopted = adopt(lane);
-    // Under global order the predecessor's tickets say what comes first.
-    if (adopted != nullptr && !ordered_) queue_again(*adopted);
-  }
-  // A caller may have read the predecessor's "hot" and ring nobody: after this fence its command is
-  // seen by the first look. SYNC lane.notice
-  (void)wait::sleeper_fence();
 }
 
 std::vector<std::shared_ptr<std::atomic<std::uint32_t>>> OwnedEndpoint::owed() const {
@@ -105,7 +91,7 @@ bool OwnedEndpoint::still_owned() const noexcept {
   return shared_->control.control.load(std::memory_order_relaxed) == control_.bits;
 }
 
-std::size_t OwnedEndpoint::poll(CommandRunner& runner, std::size_t budget) noexcept {
+std::size_t OwnedEndpoint::poll(CommandRunner& runner, std::size_t budget) {
   // Whoever got nothing because the budget was spent comes first the next time.
   const bool cold_first = cut_short_;
   std::size_t ran = cold_first ? serve_cold(runner, budget) : 0;
@@ -117,13 +103,22 @@ std::size_t OwnedEndpoint::poll(CommandRunner& runner, std::size_t budget) noexc
   return ran;
 }
 
-std::size_t OwnedEndpoint::serve_cold(CommandRunner& runner, std::size_t budget) noexcept {
-  const std::size_t ran = serve_inbox(runner, budget);
-  if (backlog_.empty() || ran >= budget) return ran;
+std::size_t OwnedEndpoint::serve_cold(CommandRunner& runner, std::size_t budget) {
+  std::size_t ran = 0;
+  if (ordered_ && !backlog_.empty()) [[unlikely]] {  // before whatever has a ticket
+    ran = serve_backlog(runner, budget);
+    if (waits_without_ticket() || ran >= budget) return ran;
+  }
+  ran += serve_inbox(runner, budget - ran);
+  if (settling_ && !ordered_) [[unlikely]] {
+    if (inbox_.head() < inherited_below_ && inbox_.peek()) return ran;
+    end_settling();
+  }
+  if (ordered_ || backlog_.empty() || ran >= budget) return ran;
   return ran + serve_backlog(runner, budget - ran);
 }
 
-std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) noexcept {
+std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) {
   std::size_t ran = 0;
   OwnerLane* tired = nullptr;
   // By index: a handler may register a name, which may adopt lanes. A small budget ends where it
@@ -141,7 +136,7 @@ std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) 
   return ran;
 }
 
-std::size_t OwnedEndpoint::serve_inbox(CommandRunner& runner, std::size_t budget) noexcept {
+std::size_t OwnedEndpoint::serve_inbox(CommandRunner& runner, std::size_t budget) {
   std::size_t ran = 0;
   // Bounded by tickets as well: a flood of forged ones must not starve the hot lanes.
   for (std::size_t tickets = 0; tickets < lane_batch && ran < budget; ++tickets) {
@@ -155,43 +150,47 @@ std::size_t OwnedEndpoint::serve_inbox(CommandRunner& runner, std::size_t budget
     // After the start of its command: a successor finds the ticket again, and the cursor tells it
     // that the command was started.
     if (!SHMBUS_MISTAKE("ticket.early")) inbox_.release();
+    if (ordered_ && !backlog_.empty()) [[unlikely]]
+      break;  // a lane came whose commands have no tickets
   }
   return ran;
 }
 
-std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner) noexcept {
+std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner) {
   OwnerLane* lane = adopt(ticket.lane());
   if (lane == nullptr) {
     if (ticket.lane() == inbox::no_lane) runner.seat_wanted();
     return 0;
   }
-  if (ordered_ && ticket.tag() != inbox::any_command) {
+  if ((ordered_ || settling_) && ticket.tag() != inbox::any_command) {
     const auto ahead = inbox::tag_ahead(ticket.tag(), lane->next_seq());
     return ahead ? runner.run_queued(*lane, *ahead + 1U) : 0;
   }
-  if (!SHMBUS_MISTAKE("rung.late")) lane->clear_rung();
+  lane->clear_rung();
+  if (settling_) return 0;  // its turn comes with that of all, when the tickets are done
   if (!ordered_ && !lane->hot && !lane->orphan) promote(*lane);
   // Under global order a bell is no turn: the commands of this lane have tickets of their own.
   const std::size_t ran = ordered_ ? 0 : runner.run_queued(*lane, lane_batch);
-  if (SHMBUS_MISTAKE("rung.late")) lane->clear_rung();
   if (!lane->hot && ran == lane_batch) queue_again(*lane);
   return ran;
 }
 
-std::size_t OwnedEndpoint::serve_backlog(CommandRunner& runner, std::size_t budget) noexcept {
+std::size_t OwnedEndpoint::serve_backlog(CommandRunner& runner, std::size_t budget) {
   std::size_t ran = 0;
   for (std::size_t turns = backlog_.size(); turns > 0 && ran < budget; --turns) {
     OwnerLane* lane = backlog_.front();
     backlog_.erase(backlog_.begin());
     lane->queued_again = false;
-    const std::size_t n = runner.run_queued(*lane, std::min(lane_batch, budget - ran));
+    const std::size_t due = std::min(turn_of(*lane), budget - ran);
+    const std::size_t n = due == 0 ? 0 : runner.run_queued(*lane, due);
     ran += n;
-    if (n != 0) queue_again(*lane);
+    if (lane->look_until != 0 && wait::ticks() >= lane->look_until) lane->look_until = 0;
+    if (n != 0 || lane->look_until != 0) queue_again(*lane);
   }
   return ran;
 }
 
-std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
+std::size_t OwnedEndpoint::sweep(CommandRunner& runner) {
   std::size_t ran = 0;
   // Whoever recovered our predecessor may have said so late, over our own word.
   if (shared_->attention.attention.load(std::memory_order_relaxed) ==
@@ -203,7 +202,8 @@ std::size_t OwnedEndpoint::sweep(CommandRunner& runner) noexcept {
     OwnerLane* lane = adopt(index);
     if (lane == nullptr) continue;
     lane->clear_rung();
-    const std::size_t due = ordered_ ? without_tickets(*lane) : lane_batch;
+    std::size_t due = ordered_ ? without_tickets(*lane) : lane_batch;
+    if (settling_) due = 0;  // poll() runs what waits, in its order
     if (due != 0) ran += runner.run_queued(*lane, due);
     // Without a daemon it falls to us to notice that a caller has died.
     if (alone && !lane->orphan && bus_->dead(lane->party())) {
@@ -258,8 +258,10 @@ OwnerLane* OwnedEndpoint::adopt(std::uint32_t index) noexcept {
     if (lane == nullptr) return nullptr;
     if (lanes_[index]) drop_pointers(*lanes_[index]);
     lanes_[index].reset(lane);
+    const bool knew = lane->ordered();
     lane->set_mode(ordered_ ? LaneMode::ordered : LaneMode::cold);
     lane->clear_rung();
+    if (ordered_ && !knew) learns_order(*lane);
   }
 }
 
@@ -284,9 +286,11 @@ bool OwnedEndpoint::make_room_among_hot() noexcept {
 void OwnedEndpoint::demote(OwnerLane& lane) noexcept {
   std::erase(hot_, &lane);
   lane.hot = false;
+  SHMBUS_TESTPOINT("lane.demoting");
   lane.set_mode(LaneMode::cold);
-  (void)wait::sleeper_fence();  // SYNC lane.notice
+  const bool certain = wait::sleeper_fence();  // SYNC lane.notice
   queue_again(lane);
+  if (!certain) look_again(lane);
 }
 
 void OwnedEndpoint::queue_again(OwnerLane& lane) noexcept {
@@ -301,7 +305,7 @@ void OwnedEndpoint::drop_if_drained(OwnerLane& lane) noexcept {
     return;  // SYNC deferred
   if (lane::owed_by_replaced(bus_->view, index_, lane.index())) return;
   if (!lane.poisoned() && lane::has_queued(bus_->view, lane.index())) {
-    if (!ordered_) queue_again(lane);
+    if (!ordered_ && !settling_) queue_again(lane);
     return;
   }
   forget(lane);

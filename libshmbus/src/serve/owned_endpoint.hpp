@@ -5,6 +5,10 @@
 //   cold lanes   announce themselves by one ticket in the inbox
 //   global order every command has its ticket; lanes are served in ticket order alone
 //
+// A new owner may find what was queued under the other kind of order: it runs that first, commands
+// with tickets in their order, and says of which kind it is itself only when that is done, so that
+// its own successor, should it be killed meanwhile, goes on in the same way.
+//
 // A lane that rings becomes hot while there is room, or in place of one that has long been idle.
 #pragma once
 
@@ -27,7 +31,7 @@ namespace shmbus::serve {
 class CommandRunner {
  public:
   /// Takes and runs up to `limit` commands, in order; returns how many.
-  virtual std::size_t run_queued(OwnerLane& lane, std::size_t limit) noexcept = 0;
+  virtual std::size_t run_queued(OwnerLane& lane, std::size_t limit) = 0;
   /// Somebody wants a seat: look at their control words soon, between two polls.
   virtual void seat_wanted() noexcept {}
 
@@ -73,9 +77,9 @@ class OwnedEndpoint {
     add_commands(ran);
   }
   /// Runs up to `budget` commands; returns how many.
-  std::size_t poll(CommandRunner& runner, std::size_t budget) noexcept;
+  std::size_t poll(CommandRunner& runner, std::size_t budget);
   /// Looks at every lane of the endpoint, whatever the hints say; returns how many commands ran.
-  std::size_t sweep(CommandRunner& runner) noexcept;
+  std::size_t sweep(CommandRunner& runner);
 
   /// About to sleep: say so. The caller fences and polls once more before it does.
   std::uint32_t announce_sleep() noexcept;
@@ -109,13 +113,20 @@ class OwnedEndpoint {
   OwnedEndpoint(const Attachment& bus, std::uint32_t index, layout::ControlWord control,
                 const ServeOptions& options);
 
-  std::size_t serve_hot(CommandRunner& runner, std::size_t budget) noexcept;
-  std::size_t serve_cold(CommandRunner& runner, std::size_t budget) noexcept;
-  std::size_t serve_inbox(CommandRunner& runner, std::size_t budget) noexcept;
-  std::size_t serve_ticket(layout::TicketWord ticket, CommandRunner& runner) noexcept;
-  std::size_t serve_backlog(CommandRunner& runner, std::size_t budget) noexcept;
+  std::size_t serve_hot(CommandRunner& runner, std::size_t budget);
+  std::size_t serve_cold(CommandRunner& runner, std::size_t budget);
+  std::size_t serve_inbox(CommandRunner& runner, std::size_t budget);
+  std::size_t serve_ticket(layout::TicketWord ticket, CommandRunner& runner);
+  std::size_t serve_backlog(CommandRunner& runner, std::size_t budget);
 
   void move_in(std::string_view label) noexcept;
+  void say_order() noexcept;
+  void end_settling() noexcept;
+  void await_turn(OwnerLane& lane) noexcept;
+  void look_again(OwnerLane& lane) noexcept;
+  void learns_order(OwnerLane& lane) noexcept;
+  [[nodiscard]] bool waits_without_ticket() noexcept;
+  [[nodiscard]] std::size_t turn_of(const OwnerLane& lane) const noexcept;
   OwnerLane* adopt(std::uint32_t lane) noexcept;
   void promote(OwnerLane& lane) noexcept;
   bool make_room_among_hot() noexcept;
@@ -132,6 +143,9 @@ class OwnedEndpoint {
   std::uint32_t index_;
   layout::ControlWord control_;
   bool ordered_;
+  bool moving_in_ = false;
+  bool settling_ = false;              ///< what was queued under the other order comes first
+  std::uint64_t inherited_below_ = 0;  ///< settling without order of its own: tickets to follow
   std::uint32_t hot_max_;
   inbox::Consumer inbox_;
   std::uint64_t inbox_empties_ = 0;                ///< how often no ticket was found

@@ -16,7 +16,7 @@ namespace shmbus::detail {
 using layout::CellWord;
 using layout::Phase;
 
-std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept {
+std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) {
   Invocation& call = call_;
   call.turn_to(lane);
   const Running here(&call);  // for the calls that its handlers make
@@ -51,7 +51,7 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) no
 /// Runs commands of one shape while take_plain() finds them. A function for each: the compiler then
 /// keeps in registers what matters. Returns how many.
 template <Phase Wanted, bool Paired>
-std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) noexcept {
+std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) {
   constexpr bool one_way = Wanted == Phase::send;
   Invocation& call = call_;
   std::size_t ran = 0;
@@ -77,7 +77,7 @@ std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) noe
     Context context(call);
     probes::start(lane.index(), CellWord{word}.seq(), bytes);
     running_ = true;
-    const Status status = entry->handler(context);
+    const Status status = call_handler(entry->handler, context, call);
     running_ = false;
     if (SHMBUS_MISTAKE("cursor.late")) lane.note_started();
     SHMBUS_TESTPOINT("command.ran");
@@ -137,7 +137,7 @@ bool ServerCore::take_next(Invocation& call, std::span<std::byte> into) noexcept
   return true;
 }
 
-void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& head) noexcept {
+void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& head) {
   SHMBUS_TESTPOINT("command.started");
   if (!guard_->was_intact()) [[unlikely]]
     return;  // what was copied from the cell may be zeros that no caller sent
@@ -157,7 +157,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
   Context context(call);
   probes::start(call.target.lane_index, call.target.seq, call.request.size());
   running_ = true;
-  const Status status = entry->handler(context);
+  const Status status = call_handler(entry->handler, context, call);
   running_ = false;
   if (SHMBUS_MISTAKE("cursor.late")) call.lane->note_started();
   SHMBUS_TESTPOINT("command.ran");
@@ -183,6 +183,22 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
     if (!sampled) observe_failed(call, status);
   }
   call.end();
+}
+
+/// What leaves a handler otherwise than by its end is the thread itself, which is ending: handlers
+/// are guarded against exceptions (shmbus/handler.hpp).
+[[gnu::always_inline]] inline Status ServerCore::call_handler(const Handler& handler,
+                                                              Context& context, Invocation& call) {
+#if defined(__cpp_exceptions)
+  try {
+    return handler(context);
+  } catch (...) {
+    abandon(call);
+    throw;
+  }
+#else
+  return handler(context);
+#endif
 }
 
 /// Why a command is not run at all, or ok.

@@ -216,8 +216,39 @@ std::stop_token Responder::stop_token() noexcept {
 
 // --- Server ----------------------------------------------------------------------------------
 
-Server& Server::operator=(Server&& other) noexcept = default;
-Server::~Server() = default;
+namespace {
+
+/// Inside one of its own handlers a server only ends: whoever polls it lets go of it.
+void end(std::shared_ptr<detail::ServerCore>& core) noexcept {
+  if (core && detail::is_serving(*core)) {
+    auto& ending = *core;
+    ending.end_inside(std::move(core));
+  }
+  core.reset();
+}
+
+/// Polls by `f(core)`. The handle, and with it `handle`, may go meanwhile.
+template <class F>
+auto polling(const std::shared_ptr<detail::ServerCore>& handle, F f) {
+  auto& core = *handle;
+  struct LetGo {
+    detail::ServerCore& core;
+    ~LetGo() { (void)core.take_kept(); }
+  };
+  const LetGo at_the_end{core};
+  const detail::Serving here(core);
+  return f(core);
+}
+
+}  // namespace
+
+Server& Server::operator=(Server&& other) noexcept {
+  if (this == &other) return *this;
+  auto old = std::exchange(core_, std::move(other.core_));
+  end(old);
+  return *this;
+}
+Server::~Server() { end(core_); }
 
 Result<void> Server::add(CommandName name, detail::Handler handler, const Schema& schema,
                          const Registration& how) noexcept {
@@ -231,19 +262,19 @@ Result<void> Server::off(std::string_view name) noexcept {
   return detail::without_throwing([&] { return core_->remove(name); });
 }
 
-Result<std::size_t> Server::poll(std::size_t budget) noexcept {
+Result<std::size_t> Server::poll(std::size_t budget) {
   if (!core_) return tl::unexpected<Error>(empty_server());
-  return core_->poll(budget);
+  return polling(core_, [&](detail::ServerCore& core) { return core.poll(budget); });
 }
 
-Result<void> Server::run(const std::stop_token& stop) noexcept {
+Result<void> Server::run(const std::stop_token& stop) {
   if (!core_) return tl::unexpected<Error>(empty_server());
-  return core_->run(stop);
+  return polling(core_, [&](detail::ServerCore& core) { return core.run(stop); });
 }
 
-Result<std::size_t> Server::run_for(Duration timeout) noexcept {
+Result<std::size_t> Server::run_for(Duration timeout) {
   if (!core_) return tl::unexpected<Error>(empty_server());
-  return core_->run_for(timeout);
+  return polling(core_, [&](detail::ServerCore& core) { return core.run_for(timeout); });
 }
 
 Result<int> Server::fd() noexcept {

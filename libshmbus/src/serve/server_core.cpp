@@ -50,6 +50,7 @@ ServerCore::ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options
 }
 
 ServerCore::~ServerCore() {
+  listed_.leave();
   if (fd_ >= 0) ::close(fd_);
   if (attachment().forked()) return;
   mailbox_.close();
@@ -90,7 +91,7 @@ std::unique_ptr<serve::StopWatch> watch_for_stop(ReplyGate& gate,
 
 // --- polling, spinning, sleeping -------------------------------------------------------------
 
-std::size_t ServerCore::poll_all(std::size_t budget) noexcept {
+std::size_t ServerCore::poll_all(std::size_t budget) {
   std::size_t ran = 0;
   // By index: a handler may register a name, which can add an endpoint.
   for (std::size_t turns = endpoints_.size(); turns > 0 && ran < budget; --turns) {
@@ -100,7 +101,7 @@ std::size_t ServerCore::poll_all(std::size_t budget) noexcept {
   return ran;
 }
 
-std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
+std::size_t ServerCore::sweep_if_due(std::uint64_t now) {
   if (fellows_changed()) tend_members(now);
   if (now < next_sweep_) return 0;
   next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
@@ -115,7 +116,7 @@ std::size_t ServerCore::sweep_if_due(std::uint64_t now) noexcept {
   return ran;
 }
 
-std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* stop) noexcept {
+std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* stop) {
   if (endpoints_.empty()) {  // no name yet: nothing can ring
     wait::pause_for(std::min(limit_ns, nameless_slice_ns));
     return 0;
@@ -150,13 +151,13 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
 }
 
 /// One endpoint, one of its hot lanes: what a server that is kept busy does most.
-std::size_t ServerCore::serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLane& lane) noexcept {
+std::size_t ServerCore::serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLane& lane) {
   const std::size_t ran = run_queued(lane, serve::lane_batch);
   endpoint.note_turn(lane, ran);
   return ran;
 }
 
-std::size_t ServerCore::look_several_times() noexcept {
+std::size_t ServerCore::look_several_times() {
   // Now and then in full: what is cold, orphaned or long idle is due too.
   const bool alone = endpoints_.size() == 1 && ++hot_turns_ % hot_turns_between_polls != 0;
   serve::OwnerLane* const resting = std::exchange(resting_, nullptr);
@@ -176,7 +177,7 @@ std::size_t ServerCore::look_several_times() noexcept {
 }
 
 /// The loop behind run() and run_for(): spin while it pays, then sleep.
-std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* stop) noexcept {
+std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* stop) {
   const auto& rate = attachment().rate;
   std::size_t total = 0;
   std::uint64_t idle_since = wait::ticks();
@@ -213,17 +214,17 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
 }
 
 /// Ok when this thread may poll now; also the moment to let go of handlers that were removed.
-Result<void> ServerCore::begin_polling() noexcept {
+Result<void> ServerCore::begin_polling() {
   if (!attachment().intact()) return bus_->not_intact();
   if (running_) {
     return fail(ErrorKind::invalid_argument, "a handler must not poll the server that runs it");
   }
   if (news_.load(std::memory_order_relaxed) != 0) [[unlikely]]
     (void)attend();
-  return {};
+  return tasks_went_well();
 }
 
-Result<void> ServerCore::begin_running() noexcept {
+Result<void> ServerCore::begin_running() {
   if (standing_by_) {
     return fail(ErrorKind::invalid_argument,
                 "this server stands by: call take_over() or stand_by() before it runs");
@@ -243,7 +244,7 @@ Result<void> ServerCore::check_seats() noexcept {
               "somebody took this endpoint without asking: open the bus again");
 }
 
-Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
+Result<std::size_t> ServerCore::poll(std::size_t budget) {
   if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
   if (auto mine = check_seats(); !mine) return tl::unexpected<Error>(mine.error());
   if (observed_.was_idle) look_for_taps(wait::ticks());  // the poller may have slept meanwhile
@@ -260,7 +261,7 @@ Result<std::size_t> ServerCore::poll(std::size_t budget) noexcept {
 }
 
 /// A stop takes effect after what was committed before it; bounded, since callers go on sending.
-void ServerCore::finish_committed() noexcept {
+void ServerCore::finish_committed() {
   for (auto& endpoint : endpoints_) (void)endpoint->sweep(*this);
   std::size_t left = std::size_t{bus_->view().capacities().cells_per_lane} * 4;
   while (left-- > 0 && poll_all(poll_budget) != 0) {
@@ -272,17 +273,18 @@ void ServerCore::wake_all() noexcept {
   for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
 }
 
-Result<void> ServerCore::run(const std::stop_token& stop) noexcept {
+Result<void> ServerCore::run(const std::stop_token& stop) {
   if (auto ready = begin_running(); !ready) return ready;
   const std::stop_callback wake(stop, [this] { wake_all(); });
   if (!replaced()) (void)serve_until(~0ULL, &stop);
+  if (auto well = tasks_went_well(); !well) return well;
   if (attachment().intact() && !told_to_end()) finish_committed();
   const auto mine = check_seats();
   if (mine && replaced()) wait_until_drained(stop);
   return mine;
 }
 
-Result<std::size_t> ServerCore::run_for(Duration timeout) noexcept {
+Result<std::size_t> ServerCore::run_for(Duration timeout) {
   if (auto ready = begin_running(); !ready) return tl::unexpected<Error>(ready.error());
   std::uint64_t until = ~0ULL;
   if (timeout != forever) {
@@ -290,6 +292,7 @@ Result<std::size_t> ServerCore::run_for(Duration timeout) noexcept {
     until = wait::ticks() + attachment().rate.from_ns(std::min(ns, century_ns));
   }
   const std::size_t ran = serve_until(until, nullptr);
+  if (auto well = tasks_went_well(); !well) return tl::unexpected<Error>(well.error());
   if (auto mine = check_seats(); !mine) return tl::unexpected<Error>(mine.error());
   return ran;
 }

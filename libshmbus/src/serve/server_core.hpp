@@ -25,6 +25,7 @@
 #include "serve/observed.hpp"
 #include "serve/owned_endpoint.hpp"
 #include "serve/roster.hpp"
+#include "serve/serving.hpp"
 #include "serve/shared_counts.hpp"
 #include "serve/stop_watcher.hpp"
 #include "session/core.hpp"
@@ -153,9 +154,9 @@ class ServerCore final : private serve::CommandRunner {
   Result<void> remove(const CommandName& name);
 
   // server_core.cpp
-  Result<std::size_t> poll(std::size_t budget) noexcept;
-  Result<void> run(const std::stop_token& stop) noexcept;
-  Result<std::size_t> run_for(Duration timeout) noexcept;
+  Result<std::size_t> poll(std::size_t budget);
+  Result<void> run(const std::stop_token& stop);
+  Result<std::size_t> run_for(Duration timeout);
   Result<int> fd();
 
   // server_exchange.cpp: any thread
@@ -173,10 +174,37 @@ class ServerCore final : private serve::CommandRunner {
   // take_over.cpp
   Result<void> take_over(Duration timeout, WhenStuck when_stuck);
   Result<bool> stand_by(Duration timeout);
+  [[nodiscard]] bool standing_by() const noexcept { return standing_by_; }
 
   // hand_over.cpp
   [[nodiscard]] bool replaced() const noexcept { return replaced_ && endpoints_.empty(); }
   [[nodiscard]] bool draining() const noexcept;
+
+  // end_inside.cpp
+  /// The handle is destroyed by a handler or a task of this very server: it takes nothing more, and
+  /// goes when they have returned.
+  void end_inside(std::shared_ptr<ServerCore> last) noexcept;
+  /// What end_inside() has kept, if it was called; null otherwise.
+  [[nodiscard]] std::shared_ptr<ServerCore> take_kept() noexcept { return std::move(kept_); }
+
+  // For serving.cpp, by the thread that serves.
+  [[nodiscard]] std::uint32_t served_by() const noexcept {
+    return served_by_.load(std::memory_order_relaxed);
+  }
+  void note_served_by(std::uint32_t thread) noexcept {
+    if (served_by() != thread) served_by_.store(thread, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool is_on(const Attachment& bus) const noexcept {
+    return &bus == &attachment() || bus.prober->same_file(*attachment().prober);
+  }
+  [[nodiscard]] bool runs_user_code() const noexcept { return running_; }
+  [[nodiscard]] bool owns(std::uint32_t endpoint) noexcept { return owned(endpoint) != nullptr; }
+  [[nodiscard]] bool runs(std::uint32_t lane, std::uint64_t seq) const noexcept {
+    return running_ && call_.lane != nullptr && call_.lane->index() == lane &&
+           call_.taken.word().seq() == seq;
+  }
+  /// What this thread waits for, in whatever it runs here, or nothing.
+  void note_wait(layout::WaitWord waits) noexcept;
 
   [[nodiscard]] const std::shared_ptr<BusCore>& bus() const noexcept { return bus_; }
   [[nodiscard]] const std::shared_ptr<ReplyGate>& gate() const noexcept { return gate_; }
@@ -188,12 +216,13 @@ class ServerCore final : private serve::CommandRunner {
 
  private:
   // run_command.cpp
-  std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) noexcept override;
+  std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) override;
   template <layout::Phase Wanted, bool Paired>
-  std::size_t run_plain(serve::OwnerLane& lane, std::size_t limit) noexcept;
+  std::size_t run_plain(serve::OwnerLane& lane, std::size_t limit);
   [[gnu::cold]] void end_unusual(Invocation& call, const Status& status,
                                  layout::NameStats& stats) noexcept;
-  void run(Invocation& call, layout::CellWord word, const lane::RequestHead& head) noexcept;
+  void run(Invocation& call, layout::CellWord word, const lane::RequestHead& head);
+  Status call_handler(const Handler& handler, Context& context, Invocation& call);
   [[nodiscard]] StatusCode why_not(Invocation& call, const lane::RequestHead& head) noexcept;
   [[nodiscard]] StatusCode why_not_in_block(Invocation& call,
                                             const lane::RequestHead& head) noexcept;
@@ -215,20 +244,20 @@ class ServerCore final : private serve::CommandRunner {
   [[gnu::cold]] void observe_failed(const Invocation& call, const Status& status) noexcept;
 
   // server_core.cpp
-  Result<void> begin_polling() noexcept;
-  [[nodiscard]] Result<void> begin_running() noexcept;
+  Result<void> begin_polling();
+  [[nodiscard]] Result<void> begin_running();
   /// Gives away the seats that somebody asks for. Ok while the segment is there and every endpoint
   /// that is left is still ours. Between polls only.
   [[nodiscard]] Result<void> check_seats() noexcept;
   void seat_wanted() noexcept override;
-  std::size_t poll_all(std::size_t budget) noexcept;
-  std::size_t look_several_times() noexcept;
-  std::size_t serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLane& lane) noexcept;
-  void finish_committed() noexcept;
-  std::size_t sweep_if_due(std::uint64_t now) noexcept;
+  std::size_t poll_all(std::size_t budget);
+  std::size_t look_several_times();
+  std::size_t serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLane& lane);
+  void finish_committed();
+  std::size_t sweep_if_due(std::uint64_t now);
   /// Sleeps until rung, at most `limit_ns`; returns how many commands ran instead.
-  std::size_t sleep(std::uint64_t limit_ns, const std::stop_token* stop) noexcept;
-  std::size_t serve_until(std::uint64_t until, const std::stop_token* stop) noexcept;
+  std::size_t sleep(std::uint64_t limit_ns, const std::stop_token* stop);
+  std::size_t serve_until(std::uint64_t until, const std::stop_token* stop);
 
   // server_register.cpp
   [[nodiscard]] serve::OwnedEndpoint* owned(std::uint32_t endpoint) noexcept;
@@ -286,7 +315,11 @@ class ServerCore final : private serve::CommandRunner {
   void wake_all() noexcept;
 
   // server_exchange.cpp
-  bool attend() noexcept;
+  bool attend();
+  /// What a task threw, once.
+  [[nodiscard]] Result<void> tasks_went_well() noexcept;
+  void abandon(Invocation& call) noexcept;
+  [[nodiscard]] static tl::unexpected<Error> move_threw(std::string_view what) noexcept;
   /// No more commands are taken: an endpoint was found in other hands, or the last was given away.
   void end_loop() noexcept { news_.fetch_or(serve::news::ousted, std::memory_order_relaxed); }
   void may_loop() noexcept { news_.fetch_and(~serve::news::ousted, std::memory_order_relaxed); }
@@ -345,6 +378,10 @@ class ServerCore final : private serve::CommandRunner {
   serve::Roster roster_;
   serve::Observed observed_;
   Invocation call_{*this};
+  std::atomic<std::uint32_t> served_by_{0};  ///< the thread that polled last
+  std::shared_ptr<ServerCore> kept_;         ///< itself, once its handle has gone inside
+  std::optional<Error> task_error_;          ///< of a posted task that threw
+  Listed listed_{*this};
 };
 
 inline serve::Started Invocation::started() const noexcept {

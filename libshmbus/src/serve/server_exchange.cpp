@@ -19,6 +19,7 @@ constexpr std::uint32_t tasks_in_a_row = 4096;
 
 Result<void> ServerCore::post(Task task) {
   if (!attachment().intact()) return bus_->not_intact();
+  if (!task && task.move_threw()) return move_threw("task");
   if (!task) return fail(ErrorKind::overloaded, "out of memory for the task");
   mailbox_.post(std::move(task));
   return {};
@@ -26,24 +27,35 @@ Result<void> ServerCore::post(Task task) {
 
 /// Between two commands: handlers that were removed go, tasks are done. False when there is no
 /// going on.
-bool ServerCore::attend() noexcept {
+bool ServerCore::attend() {
   // SYNC serve.mail
   const std::uint32_t seen = news_.fetch_and(serve::news::ousted, std::memory_order_acquire);
   handlers_.drop_removed();
   if ((seen & serve::news::mail) != 0) {
     const bool inside = std::exchange(running_, true);  // a task must not poll either
     std::uint32_t left = tasks_in_a_row;
-    while (left != 0) {
+    while (left != 0 && !task_error_) {
       const Task task = mailbox_.next();
       if (!task) break;
-      task();
+      Task::What what;
+      if (!task(what)) {
+        task_error_ = Error{ErrorKind::rejected, handler_threw, 0, "a task of post() threw: "};
+        task_error_->message.append(what.view());
+      }
       --left;
     }
-    if (left == 0) news_.fetch_or(serve::news::mail, std::memory_order_relaxed);
+    if (left == 0 || task_error_) news_.fetch_or(serve::news::mail, std::memory_order_relaxed);
     running_ = inside;
     handlers_.drop_removed();
   }
-  return (seen & serve::news::ousted) == 0;
+  return !task_error_ && !told_to_end();
+}
+
+Result<void> ServerCore::tasks_went_well() noexcept {
+  if (!task_error_) return {};
+  const Error error = *task_error_;
+  task_error_.reset();
+  return tl::unexpected<Error>(error);
 }
 
 namespace {
@@ -67,6 +79,7 @@ struct Parcel {
 
 Result<Swap> ServerCore::replace(const CommandName& name, Handler handler, const Schema& schema) {
   if (!attachment().intact()) return bus_->not_intact();
+  if (!handler && handler.move_threw()) return move_threw("handler");
   if (!handler) return fail(ErrorKind::overloaded, "out of memory for the handler");
   const auto record = names::find(bus_->view(), name);
   if (!record) return fail(ErrorKind::not_registered, "this server does not have that name");

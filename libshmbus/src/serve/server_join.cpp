@@ -38,6 +38,16 @@ tl::unexpected<Error> not_shared(const segment::View& view, std::uint32_t record
   return tl::unexpected<Error>(error);
 }
 
+/// No other name leads to that endpoint.
+bool leads_alone(const segment::View& view, std::uint32_t record, std::uint32_t endpoint) noexcept {
+  for (std::uint32_t other = 0; other < view.capacities().names; ++other) {
+    // SYNC names.lease
+    if (other == record || view.name(other).lease.load(std::memory_order_acquire) == 0) continue;
+    if (names::load_members(view, other).place_of(endpoint)) return false;
+  }
+  return true;
+}
+
 tl::unexpected<Error> too_many_members() noexcept {
   return fail(ErrorKind::limit_reached, "this name has 8 members already, which is the most");
 }
@@ -102,12 +112,14 @@ Result<bool> ServerCore::try_found(std::uint32_t record, const Members& members,
   if (seen.is_event()) return is_event(record);
   if (seen.bits != members.word[0].bits && members.word[0].bound()) return false;
   std::optional<std::uint32_t> preferred;
-  // A seat that other names may lead to is not for a group: what waits there is their successor's.
-  if (members.word[0].bound() && seen.has(BindingWord::group)) preferred = seen.endpoint();
+  // A seat that other names lead to is not for a group: what waits there is their successor's.
+  if (members.word[0].bound() &&
+      (seen.has(BindingWord::group) || leads_alone(view, record, seen.endpoint()))) {
+    preferred = seen.endpoint();
+  }
   auto seat = shared_seat(record, preferred);
   if (!seat) return tl::unexpected<Error>(seat.error());
-  const auto next =
-      BindingWord::make(seen.gen() + 1, (*seat)->gen(), (*seat)->index(), BindingWord::group);
+  const auto next = seen.followed_by((*seat)->gen(), (*seat)->index(), BindingWord::group);
   schema::publish(view, record, schema, next);
   SHMBUS_TESTPOINT("member.found");
   if (!names::move_place(view, record, 0, seen, next)) {
@@ -135,7 +147,7 @@ Result<names::Place> ServerCore::put_in_place(std::uint32_t record, const Member
     const BindingWord seen{names::place_word(view, record, *place)
                                .load(std::memory_order_acquire)};  // SYNC names.binding
     if (seen.bound() && seen.endpoint() < view.capacities().endpoints) continue;
-    const auto next = BindingWord::make(seen.gen() + 1, (*seat)->gen(), (*seat)->index(), flags);
+    const auto next = seen.followed_by((*seat)->gen(), (*seat)->index(), flags);
     if (!names::move_place(view, record, *place, seen, next)) continue;
     SHMBUS_TESTPOINT("member.joined");
     return *place;
@@ -168,8 +180,8 @@ Result<bool> ServerCore::try_stand_beside(std::uint32_t record, const Members& m
                                     members.word[0].gen(), false);
   const BindingWord seen{names::place_word(view, record, place)
                              .load(std::memory_order_acquire)};  // SYNC names.binding
-  const auto word = BindingWord::make(seen.gen() + 1, (*seat)->gen(), (*seat)->index(),
-                                      members.word[*live].flags() & BindingWord::group);
+  const auto word = seen.followed_by((*seat)->gen(), (*seat)->index(),
+                                     members.word[*live].flags() & BindingWord::group);
   const bool routed = names::move_route(view, record, members.route, next);
   if (routed) SHMBUS_TESTPOINT("member.routed");
   if (!routed || names::served(view, seen) || !names::move_place(view, record, place, seen, word)) {

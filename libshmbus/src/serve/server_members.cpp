@@ -128,8 +128,8 @@ void ServerCore::take_over(ServedName& name, Place place, BindingWord word) {
   const std::uint32_t leaving = place == 0 ? 0 : BindingWord::leaving;
   bool moved = false;
   for (int tries = 0; tries < 2 && !moved; ++tries) {
-    const auto next = BindingWord::make(word.gen() + 1, seat->gen(), word.endpoint(),
-                                        (word.flags() & BindingWord::group) | leaving);
+    const auto next = word.followed_by(seat->gen(), word.endpoint(),
+                                       (word.flags() & BindingWord::group) | leaving);
     if (place == 0) schema::publish(view, name.record, name.schema, next);
     moved = names::move_place(view, name.record, place, word, next);
     if (moved) break;
@@ -173,8 +173,7 @@ void ServerCore::keep_binding(ServedName& name) noexcept {
                             ? members.canary() != place
                             : members.route.promoted() && members.route.stable() == place;
     if (stands || !stable) continue;
-    const auto next =
-        BindingWord::make(primary.gen() + 1, mine.owner(), mine.endpoint(), mine.flags());
+    const auto next = primary.followed_by(mine.owner(), mine.endpoint(), mine.flags());
     schema::publish(view, name.record, name.schema, next);
     if (!names::move_place(view, name.record, 0, primary, next)) return;
     SHMBUS_TESTPOINT("member.rebound");
@@ -191,8 +190,8 @@ void ServerCore::leave_places(std::uint32_t record, Place but) noexcept {
     const Members members = names::load_members(view, record);
     const BindingWord word = members.word[place];
     if (place == but || !is_mine(word) || word.has(BindingWord::leaving)) continue;
-    const auto next = BindingWord::make(word.gen() + 1, word.owner(), word.endpoint(),
-                                        word.flags() | BindingWord::leaving);
+    const auto next =
+        word.followed_by(word.owner(), word.endpoint(), word.flags() | BindingWord::leaving);
     if (!names::move_place(view, record, place, word, next)) continue;
     SHMBUS_TESTPOINT("member.leaving");
     for (auto& seat : shared_seats_) {

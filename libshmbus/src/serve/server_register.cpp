@@ -43,6 +43,7 @@ BindingWord load_binding(const segment::View& view, std::uint32_t record) noexce
 /// One CAS from exactly what was seen.
 bool rebind(const segment::View& view, std::uint32_t record, BindingWord seen,
             BindingWord next) noexcept {
+  if (SHMBUS_MISTAKE("binding.blind")) seen = load_binding(view, record);
   // SYNC names.binding
   return view.name(record).binding.compare_exchange_strong(
       seen.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
@@ -52,7 +53,7 @@ bool rebind(const segment::View& view, std::uint32_t record, BindingWord seen,
 /// them. Another registrant may have been writing there too, so the winner looks once more.
 bool bind_to(const segment::View& view, std::uint32_t record, BindingWord seen,
              const OwnedEndpoint& seat, const Schema& types) noexcept {
-  const auto next = BindingWord::make(seen.gen() + 1, seat.gen(), seat.index());
+  const auto next = seen.followed_by(seat.gen(), seat.index());
   schema::publish(view, record, types, next);
   SHMBUS_TESTPOINT("name.schema");
   if (!rebind(view, record, seen, next)) return false;
@@ -123,6 +124,7 @@ class Tentative {
 Result<void> ServerCore::add(const CommandName& name, Handler handler, const Schema& schema,
                              const Registration& how) {
   if (!attachment().intact()) return bus_->not_intact();
+  if (!handler && handler.move_threw()) return move_threw("handler");
   if (!handler) return fail(ErrorKind::overloaded, "out of memory for the handler");
   if (auto sound = check(how); !sound) return sound;
   const auto record = names::intern(attachment(), name);
@@ -378,7 +380,7 @@ void ServerCore::unbind(std::uint32_t record) noexcept {
     if (!seen.bound()) return;
     const auto* seat = owned(seen.endpoint());
     if (seat == nullptr || seat->gen() != seen.owner()) return;
-    const auto none = BindingWord::make(seen.gen() + 1, 0, BindingWord::none);
+    const auto none = seen.followed_by(0, BindingWord::none);
     if (rebind(bus_->view(), record, seen, none)) {
       recorder::record_name(attachment(), recorder::Kind::unregistered, record, seen.endpoint());
       return;

@@ -329,8 +329,8 @@ Result<bool> ServerCore::stand_by(Duration timeout) {
         return tl::unexpected<Error>(bound.error());
       }
       // Another was quicker with one of the names: let go of the others, none is served by halves,
-      // and what waits at their seats is not ours to run.
-      for (const Staged& staged : staged_) unbind(staged.record);
+      // and what waits at their seats is not ours to run. They go on leading there, vacant: whoever
+      // takes them next takes the seat, with what waits.
       while (!endpoints_.empty()) give_back(endpoints_.back()->index());
     }
     if (!bus.intact()) return bus_->not_intact();

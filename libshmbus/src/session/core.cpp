@@ -137,8 +137,10 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   if (!seat && seat.error().kind == ErrorKind::limit_reached && !over_quota) {
     // Commands that dead callers left at a vacant endpoint keep their seats; the handler that could
     // run them must not be kept out by them.
-    if (recovery::drop_stranded_lanes(a) != 0) recovery::reclaim_all(a);
-    seat = join_within_quota(*file, a, location->path, options, core->label_);
+    while (!seat && seat.error().kind == ErrorKind::limit_reached &&
+           recovery::drop_one_stranded(a, recovery::of_any_user, false)) {
+      seat = join_within_quota(*file, a, location->path, options, core->label_);
+    }
   }
   if (!seat) return tl::unexpected<Error>(seat.error());
   a.me = *seat;

@@ -11,6 +11,7 @@
 namespace shmbus::detail {
 
 struct Invocation;  // serve/server_core.hpp
+class Serving;      // serve/serving.hpp
 
 /// What a thread knows of itself. Its address tells threads apart, for the price of no call.
 struct ThreadState {
@@ -18,6 +19,8 @@ struct ThreadState {
   const TraceFrame* trace = nullptr;    ///< what was entered last
   std::uint32_t watchful = 0;          ///< so many things that a call must look at (trace/here.hpp)
   const ThreadState* plain = nullptr;  ///< itself, while there are none and it has a port
+  const Serving* serving = nullptr;    ///< the innermost server that is polled here just now
+  std::uint32_t server_number = 0;     ///< of a thread that has polled one: see trace/serving.hpp
 };
 [[gnu::tls_model("initial-exec")]] inline thread_local constinit ThreadState this_thread;
 

@@ -163,7 +163,6 @@ void prepare(const Attachment& bus, std::uint32_t lane, const Wanted& wanted,
   shared.shape.slot_bytes.store(wanted.slot_bytes, std::memory_order_relaxed);
   shared.shape.slots.store(shape.slots, std::memory_order_relaxed);
   shared.shape.keep.store(wanted.keep, std::memory_order_relaxed);
-  shared.shape.uid.store(quota::own_user(), std::memory_order_relaxed);
   shared.shape.fence_each.store(wanted.fence_each ? 1 : 0, std::memory_order_relaxed);
   shared.bounds.oldest.store(1, std::memory_order_relaxed);
   shared.bounds.parked.store(0, std::memory_order_relaxed);
@@ -277,6 +276,8 @@ Result<std::uint32_t> allocate(const Attachment& bus, const Wanted& wanted) noex
   const auto lane = take_lane(bus, wanted.name);
   if (!lane) return no_lane();
   SHMBUS_TESTPOINT("broadcast.allocating");
+  // From here on its extents count against our quota.
+  bus.view.broadcast(*lane).shape.uid.store(quota::own_user(), std::memory_order_relaxed);
   const BroadcastWord mine = load_word(bus.view, *lane);
   std::optional<std::uint32_t> first;
   do {

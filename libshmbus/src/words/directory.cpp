@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/testpoint.hpp"
+#include "os/clock.hpp"
 #include "words/bell.hpp"
 #include "words/journal.hpp"
 #include "words/quota.hpp"
+#include "words/request.hpp"
 
 namespace shmbus::lane {
 
@@ -127,6 +129,50 @@ bool has_queued(const segment::View& view, std::uint32_t lane) noexcept {
          (word.phase() == layout::Phase::request || word.phase() == layout::Phase::send);
 }
 
+namespace {
+
+/// Calls `f(cell, word, head)` for each command that is queued in the lane, in order, until it
+/// returns false. Returns the sequence number at which it ended.
+template <class F>
+std::uint64_t for_each_queued(const segment::View& view, std::uint32_t lane, F f) noexcept {
+  const auto cells = view.cells(lane);
+  auto at = effective_cursor(view.lane(lane));
+  for (std::size_t left = cells.size(); left-- > 0 && at.cell() < cells.size();) {
+    const auto& cell = cells[at.cell()];
+    const CellWord word{cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
+    const bool queued = word.seq() == at.seq() && (word.phase() == layout::Phase::request ||
+                                                   word.phase() == layout::Phase::send);
+    const auto head = RequestHead::unpack(cell.word[1].load(std::memory_order_relaxed));
+    if (!queued || !f(at.cell(), cell, head)) break;
+    at = layout::CursorWord::make(at.seq() + 1, head.next);
+  }
+  return at.seq();
+}
+
+}  // namespace
+
+std::uint64_t queued_end(const segment::View& view, std::uint32_t lane) noexcept {
+  return for_each_queued(view, lane, [](const auto&...) { return true; });
+}
+
+bool anything_wanted(const segment::View& view, std::uint32_t lane) noexcept {
+  const auto& withdrawn = view.lane(lane).caller.cancel;
+  bool wanted = false;
+  (void)for_each_queued(
+      view, lane,
+      [&](std::uint32_t index, const layout::Cell& cell, const RequestHead& head) noexcept {
+        // SYNC lane.cancel
+        const std::uint64_t bits = withdrawn[index / 64].load(std::memory_order_acquire);
+        const bool cancelled = ((bits >> (index % 64)) & 1U) != 0;
+        const bool expired =
+            head.has(layout::cell_flags::deadline) &&
+            wait::ticks() >= cell.word[deadline_word].load(std::memory_order_relaxed);
+        wanted = !cancelled && !expired && !head.has(layout::cell_flags::with_caller);
+        return !wanted;
+      });
+  return wanted;
+}
+
 bool owed_by_replaced(const segment::View& view, std::uint32_t endpoint,
                       std::uint32_t lane) noexcept {
   if (endpoint >= view.capacities().endpoints) return false;
@@ -146,7 +192,7 @@ bool free_unserved_orphan(const segment::View& view, std::uint32_t lane,
   const LaneWord seen = load_word(view, lane);
   if (seen.state() != LaneState::orphan) return false;
   if (seen.served() != 0 && !SHMBUS_MISTAKE("lane.served")) return false;
-  if (!drop_queued && has_queued(view, lane)) return false;
+  if (!drop_queued && anything_wanted(view, lane)) return false;
   if (owed_by_replaced(view, seen.endpoint(), lane)) return false;
   return move_word(view, lane, seen, seen.freed());
 }

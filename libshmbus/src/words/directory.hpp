@@ -5,7 +5,7 @@
 //   attached | orphan, served 0 ──owner of ep adopts──► served = gen of the owner
 //   served = gen of a dead owner ──whoever recovers the endpoint──► served 0
 //   orphan ──the owner that serves it, when nothing is under way──► free(g + 1)
-//   orphan, served 0, nothing queued ──anyone──► free(g + 1)
+//   orphan, served 0, nothing in it to be run ──anyone──► free(g + 1)
 //   attached(me), served 0 ──caller, when all in it is withdrawn──► allocating(g + 1, me)
 //   allocating ──anyone who proved the caller dead──► free(g + 1)
 //
@@ -48,12 +48,20 @@ void detach(const Attachment& bus, std::uint32_t lane) noexcept;
 /// Whether the next command in order is there, unstarted.
 bool has_queued(const segment::View& view, std::uint32_t lane) noexcept;
 
+/// The sequence number after the last command that is queued there.
+std::uint64_t queued_end(const segment::View& view, std::uint32_t lane) noexcept;
+
+/// Whether an owner would still run something of what is queued in a lane whose caller has gone:
+/// what that one had withdrawn, or whose deadline is over, or what was to go with it, is not run.
+bool anything_wanted(const segment::View& view, std::uint32_t lane) noexcept;
+
 /// Whether a former owner of the lane's endpoint, one that was replaced, still owes answers here.
 /// A lane that says yes must not go free: its cells and memory are in use.
 bool owed_by_replaced(const segment::View& view, std::uint32_t endpoint,
                       std::uint32_t lane) noexcept;
 
-/// Frees an orphan that no owner serves. With `drop_queued`, even if commands still wait in it.
+/// Frees an orphan that no owner serves, unless something in it is still to be run. With
+/// `drop_queued`, even then.
 bool free_unserved_orphan(const segment::View& view, std::uint32_t lane, bool drop_queued) noexcept;
 
 }  // namespace shmbus::lane

@@ -16,7 +16,6 @@ using layout::RouteWord;
 
 namespace {
 
-constexpr std::uint64_t one_gen = 1ULL << 48U;
 constexpr int load_tries = 4;
 constexpr int route_tries = 64;  // each lost to somebody else's change
 
@@ -156,7 +155,7 @@ bool takes_elsewhere(const segment::View& view, std::uint32_t record) noexcept {
 
 void announce(const segment::View& view, std::uint32_t record) noexcept {
   // SYNC names.binding: whoever sees the new gen sees what stands in the places and the route.
-  view.name(record).binding.fetch_add(one_gen, std::memory_order_acq_rel);
+  view.name(record).binding.fetch_add(BindingWord::step, std::memory_order_acq_rel);
   wait::bump_and_wake(view.bus_events().registrations);
 }
 

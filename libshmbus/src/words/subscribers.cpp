@@ -68,8 +68,10 @@ Result<std::uint32_t> join(const Attachment& bus, std::uint32_t topic) noexcept 
       return place;
     }
   }
-  return fail(ErrorKind::limit_reached,
-              "16 subscribers read this event already: a topic has no room for more");
+  Error error{ErrorKind::limit_reached, 0, 0, {}};
+  error.message.append(layout::subscribers_max)
+      .append(" subscribers read this event already: an event has no room for more");
+  return tl::unexpected<Error>(error);
 }
 
 void set_mode(const Attachment& bus, std::uint32_t topic, std::uint32_t place,

@@ -101,7 +101,7 @@ std::vector<Party> everybody(const std::string& path, std::chrono::milliseconds 
     all.push_back({name, test::Child(body)});
   };
   add("handler", [&] { return serve_until(path, WaitMode::adaptive); });
-  all.push_back({"daemon", program({"shmbusd", "--bus", path, "--interval-ms", "10"})});
+  all.push_back({"daemon", program({"shmbusd", "--bus", path, "--interval", "10ms"})});
   add("caller", [&] { return call_until(path, limit); });
   add("second caller", [&] { return call_until(path, limit); });
   add("epoll", [&] { return poll_until(path, limit); });

@@ -77,7 +77,7 @@ void repeat(Role& role, const std::vector<std::vector<std::string>>& all) {
 
 void watch_over(const std::string& path, Role& role) {
   while (role.on()) {
-    auto daemon = program({"shmbusd", "--bus", path, "--interval-ms", "10"});
+    auto daemon = program({"shmbusd", "--bus", path, "--interval", "10ms"});
     test::eventually([&] { return !role.on(); }, 300ms);
     if (role.on()) continue;  // the destructor kills it: daemons die too
     daemon.signal(SIGTERM);

@@ -55,7 +55,10 @@ const char* to_string(Peers peers) noexcept {
 
 OpenOptions tiny_bus() {
   OpenOptions options;
-  options.default_timeout = std::chrono::seconds(20);
+  // A peer's call lasts as long as its handler is stopped, while the subject is stepped through
+  // 400,000 instructions: no time limit may come first. One that hangs keeps its process from
+  // ending.
+  options.default_timeout = std::chrono::minutes(10);
   options.capacities = {.participants = 10,
                         .names = 4,
                         .endpoints = 3,

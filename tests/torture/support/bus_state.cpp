@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "inspect/doctor.hpp"
+#include "inspect/left_behind.hpp"
 
 namespace shmbus::torture {
 
@@ -16,7 +17,7 @@ std::string doctor_findings(const std::string& path, std::chrono::milliseconds p
   if (!reader) return "cannot be read: " + std::string(reader.error().message.view()) + "\n";
   std::string text;
   for (const auto& finding : inspect::settled(*reader, pause)) {
-    if (finding.severity == inspect::Severity::note) continue;
+    if (finding.severity == inspect::Severity::note && !inspect::left_behind(finding)) continue;
     // A limit that is reached is no damage, and small tables are what these tests want.
     if (finding.id.ends_with("-exhausted")) continue;
     text += finding.id + " " + finding.subject + ": " + finding.what + "\n";

@@ -2,6 +2,8 @@
 // bindings are the only way in C++20, and their number must be written out.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include <cstddef>
 
 namespace shmbus::detail {

@@ -23,6 +23,14 @@ inline constexpr bool opaque = false;
 
 namespace detail {
 
+// What is only asked about is never defined.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-var-template"
+#pragma clang diagnostic ignored "-Wundefined-internal"
+#pragma clang diagnostic ignored "-Wundefined-func-template"
+#endif
+
 // --- how many ----------------------------------------------------------------------------------
 
 /// Turns into any member, but for the aggregate itself; only as a temporary, so that a constructor
@@ -115,12 +123,6 @@ template <class T>
 inline constexpr std::size_t member_count = count_members<T>();
 
 // --- which -------------------------------------------------------------------------------------
-
-#if defined(__clang__)
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wundefined-var-template"
-#pragma clang diagnostic ignored "-Wundefined-internal"
-#endif
 
 /// An object that exists only for its members' addresses to be named, and is never defined.
 template <class T>

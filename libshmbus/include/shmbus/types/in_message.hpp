@@ -11,6 +11,8 @@
 // empty view for a member that leads out of it, or that is not aligned as its type needs.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -25,7 +27,7 @@ namespace detail {
 inline std::span<const std::byte> part_of(std::span<const std::byte> message, std::uint32_t offset,
                                           std::uint64_t bytes) noexcept {
   if (offset > message.size() || bytes > message.size() - offset) return {};
-  return message.subspan(offset, static_cast<std::size_t>(bytes));
+  return message.subspan(offset, bytes);
 }
 
 struct MemberPlace;
@@ -48,7 +50,7 @@ class Array {
     const auto bytes = detail::part_of(message, claimed.offset_,
                                        static_cast<std::uint64_t>(claimed.count_) * sizeof(T));
     if (bytes.empty() || claimed.offset_ % alignof(T) != 0) return {};
-    return {reinterpret_cast<const T*>(bytes.data()), claimed.count_};
+    return {static_cast<const T*>(static_cast<const void*>(bytes.data())), claimed.count_};
   }
 
  private:
@@ -105,7 +107,7 @@ class Tail {
     const std::size_t at = (used_ + alignof(T) - 1) / alignof(T) * alignof(T);
     out = {};
     if (at > message_.size() || count > (message_.size() - at) / sizeof(T)) return {};
-    out = {reinterpret_cast<T*>(message_.data() + at), count};
+    out = {static_cast<T*>(static_cast<void*>(message_.data() + at)), count};
     used_ = at + count * sizeof(T);
     return detail::MemberPlace::array<T>(static_cast<std::uint32_t>(at),
                                          static_cast<std::uint32_t>(count));

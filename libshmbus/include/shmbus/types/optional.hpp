@@ -2,6 +2,8 @@
 // or reply may be added later without breaking those who were built before it: see schema.hpp.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,8 @@
 // String<N>: bounded text that is safe in shared memory.
 #pragma once
 
+#include "shmbus/cxx20.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>

@@ -17,7 +17,8 @@ struct Timestamp {
   using Clock = std::chrono::system_clock;
   [[nodiscard]] static Timestamp now() noexcept { return from(Clock::now()); }
   [[nodiscard]] static constexpr Timestamp from(Clock::time_point moment) noexcept {
-    return {std::chrono::nanoseconds(moment.time_since_epoch()).count()};
+    return {
+        std::chrono::duration_cast<std::chrono::nanoseconds>(moment.time_since_epoch()).count()};
   }
   [[nodiscard]] constexpr Clock::time_point time_point() const noexcept {
     return Clock::time_point(
