@@ -56,7 +56,7 @@ class Task {
     if (object_ != nullptr) destroy_(object_);
   }
   /// False when it threw, with what the exception said.
-  bool operator()(What& what) const {
+  bool operator()([[maybe_unused]] What& what) const {
 #if defined(__cpp_exceptions)
     try {
       run_(object_);

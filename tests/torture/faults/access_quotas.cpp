@@ -139,7 +139,8 @@ class Greedy {
   }
 
   Result<void> call(Thing& thing) {
-    auto caller = thing.bus.caller("work");
+    // Waiting for a lane that another gives back is what callers do unless they say otherwise.
+    auto caller = thing.bus.caller("work", {.when_full = WhenFull::fail});
     if (!caller) return tl::unexpected<Error>(caller.error());
     thing.caller = std::move(*caller);
     const auto done = thing.caller.call({}, {});
