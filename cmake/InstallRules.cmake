@@ -39,6 +39,33 @@ install(FILES "${PROJECT_BINARY_DIR}/shmbus.pc" DESTINATION "${CMAKE_INSTALL_LIB
 
 # For programs that are built with ThreadSanitizer: docs/debugging.md.
 install(FILES packaging/tsan.supp DESTINATION "${CMAKE_INSTALL_DATADIR}/shmbus")
+# The interface for C, an optional part: find_package(shmbus COMPONENTS c), pkg-config shmbus-c.
+# `cmake --install BUILD --component c` installs it alone, for programs that need no C++ interface.
+if(TARGET shmbus_c)
+  install(TARGETS shmbus_c shmbus_c_headers EXPORT shmbusCTargets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT c
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT c)
+  install(DIRECTORY c/include/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT c)
+  install(EXPORT shmbusCTargets NAMESPACE shmbus:: DESTINATION "${package_dir}" COMPONENT c)
+  set(SHMBUS_C_PC_PRIVATE "Requires.private: shmbus\nLibs.private: -lstdc++")
+  if(BUILD_SHARED_LIBS)
+    set(SHMBUS_C_PC_PRIVATE "")  # it has the bus in itself
+  endif()
+  configure_file(packaging/shmbus-c.pc.in shmbus-c.pc @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/shmbus-c.pc"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT c)
+endif()
+
+# The Python package, for `cmake --install BUILD --component python` alone: where it has to lie depends on
+# the distribution. scripts/package puts it into python3-shmbus.
+if(TARGET shmbus_python)
+  set(SHMBUS_PYTHON_DIR "lib/python3/dist-packages" CACHE STRING "Where the Python package is installed")
+  mark_as_advanced(SHMBUS_PYTHON_DIR)
+  install(TARGETS shmbus_python LIBRARY DESTINATION "${SHMBUS_PYTHON_DIR}/shmbus" COMPONENT python
+    EXCLUDE_FROM_ALL)
+  install(DIRECTORY python/shmbus DESTINATION "${SHMBUS_PYTHON_DIR}" COMPONENT python EXCLUDE_FROM_ALL
+    FILES_MATCHING PATTERN "*.py" PATTERN "*.pyi" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
+endif()
 
 # For use by hand; the tool has them in itself.
 install(DIRECTORY packaging/bpftrace/ DESTINATION "${CMAKE_INSTALL_DATADIR}/shmbus/bpftrace"

@@ -12,6 +12,15 @@ add_example_test("a caller in an epoll loop" ${pair} "hello, Ada
 hello, Bob" greet_handler epoll_caller Ada Bob)
 add_example_test("await replies" ${pair} "hello, hello, Ada
 hello, hello, Bob" greet_handler async_caller Ada Bob)
+if(TARGET example_c_greet_caller)
+  add_example_test("C on both sides" ${pair} "hello from C, reader
+hello from C, again" c_greet_handler c_greet_caller reader)
+  add_example_test("a handler in C" ${pair} "hello from C, reader" c_greet_handler greet_caller reader)
+  add_example_test("a caller in C" ${pair} "hello, reader
+hello, again" greet_handler c_greet_caller reader)
+  set_tests_properties("examples:C on both sides" "examples:a handler in C" "examples:a caller in C"
+    PROPERTIES LABELS "examples;c-abi")
+endif()
 add_example_test(errors ${pair}
   "receipt 1001\; refused: out of stock, because stock.take rejected (12)\; count: not_registered"
   - errors)

@@ -16,6 +16,9 @@
 #include <string>
 
 #include "instructions/phases.hpp"
+#ifdef SHMBUS_BENCH_WITH_C
+#include "instructions/through_c.hpp"
+#endif
 
 namespace {
 
@@ -79,6 +82,14 @@ std::vector<Operation> operations() {
   all.push_back(send_of<ByValue, true>("send_many", {.bytes = 32}));
   all.push_back(send_of<ByValue, true>("send_many", {.bytes = 64}));
   all.push_back(send_of<ToBatches<32>, true>("send_many.on_batch", {.bytes = 32}));
+
+#ifdef SHMBUS_BENCH_WITH_C
+  for (const std::size_t bytes : {std::size_t{40}, std::size_t{256}}) {
+    all.push_back(call_of<ThroughC<false>>("call.c", {.bytes = bytes}));
+  }
+  all.push_back(call_of<ThroughC<true>>("call.loaned.c", {.bytes = 1024}));
+  all.push_back(send_of<ThroughC<false>>("send.c", {.bytes = 32}));
+#endif
 
   PairSetup global{.bytes = 40};
   global.serve.order = Order::global;

@@ -5,7 +5,7 @@
    to, or the lines between its two `// [readme]` lines where it has them.
 2. Each relative link of the README and of docs/*.md leads to a file or folder that exists.
 3. The README has fewer than 120 lines.
-4. Each fenced block of docs/commands.md stands, line for line, in the file that the last link to a file
+4. Each fenced block of a guide (GUIDES) stands, line for line, in the file that the last link to a file
    before the block leads to; it may be indented differently there. After a link to another page it is a
    sketch.
 """
@@ -16,7 +16,7 @@ import tempfile
 import textwrap
 
 MARK = "// [readme]"
-GUIDES = ("docs/commands.md",)
+GUIDES = ("docs/commands.md", "docs/c.md", "docs/python.md")
 MAX_LINES = 120
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 FENCE = re.compile(r"^```(\w*)\s*$")

@@ -30,7 +30,7 @@ MAX_LINES = 400
 # A file may stand here with its present length while it awaits its split; the number only falls.
 LONG_FILES: dict[str, int] = {}
 
-ROOTS = ("libshmbus", "codec", "gen", "inspect", "common", "daemon", "cli", "telemetry", "tests", "bench", "examples")
+ROOTS = ("libshmbus", "c", "python", "codec", "gen", "inspect", "common", "daemon", "cli", "telemetry", "tests", "bench", "examples")
 
 # (what is included, who may include it, why)
 INCLUDES = (
@@ -53,7 +53,7 @@ INCLUDES = (
 LADDER = (
     ("base",), ("layout",), ("os",), ("segment",), ("attach",), ("words",), ("stats",),
     ("recorder",), ("recovery",), ("schema",), ("trace",), ("lane",), ("session",), ("policy",),
-    ("names",), ("call", "serve", "events"), ("bus",), ("capi",),
+    ("names",), ("call", "serve", "events"), ("bus",),
 )
 STEP = {folder: step for step, folders in enumerate(LADDER) for folder in folders}
 
@@ -93,7 +93,7 @@ MISTAKE = re.compile(r'SHMBUS_MISTAKE\("([^"]+)"\)')
 def sources(root):
     for top in ROOTS:
         for path in sorted((root / top).rglob("*")):
-            if path.suffix in (".hpp", ".cpp") and path.is_file():
+            if path.suffix in (".hpp", ".cpp", ".h", ".c") and path.is_file():
                 yield path, path.relative_to(root).as_posix()
 
 

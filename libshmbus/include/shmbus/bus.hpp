@@ -104,6 +104,10 @@ class SHMBUS_API Bus {
   [[nodiscard]] Result<Policy> policy(CommandName name) noexcept;
   [[nodiscard]] Result<PolicyStatus> policy_status(CommandName name) noexcept;
 
+  /// What the present or last owner of the name said of its types. not_registered when nobody ever
+  /// registered it.
+  [[nodiscard]] Result<RegisteredTypes> registered_types(CommandName name) noexcept;
+
   /// Frees what dead participants held; returns how many were reclaimed. Done as needed by others
   /// too: at open, by waiting callers, by the daemon.
   Result<std::size_t> reclaim() noexcept;

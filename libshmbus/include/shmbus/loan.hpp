@@ -135,6 +135,9 @@ class SHMBUS_API Pending {
   /// True once wait() would return at once: answered, past its explicit deadline, or nobody is left
   /// to answer it. Never blocks, makes no system call.
   [[nodiscard]] bool ready() const noexcept;
+  /// ready(), after waiting for it for up to `limit` and no longer than wait() would. For programs
+  /// that check for other things meanwhile.
+  [[nodiscard]] bool wait_ready(Duration limit) noexcept;
   /// The reply, or what became of the call. The time limit is the one the call was made with.
   [[nodiscard]] Result<ReplyView> wait() noexcept;
   /// Do not start it, or stop (Context::cancelled). wait() tells which: `cancelled`, or the answer.

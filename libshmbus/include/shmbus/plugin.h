@@ -1,6 +1,6 @@
-/* What passes between `shmbus host` and a plug-in: a shared object that handles commands. In C, with
- * fixed widths, so that a plug-in needs neither the same build of the library nor the library at
- * all; plugin.hpp is a convenience for C++ on top of it.
+/* What passes between `shmbus host` and a plug-in: a shared object that handles commands. In C,
+ * with fixed widths, so that a plug-in needs neither the same build of the library nor the
+ * library at all; plugin.hpp is a convenience for C++ on top of it.
  *
  * A plug-in exports one function, shmbus_plugin_entry, which returns its table. The host hands it a
  * table of functions in turn. Both tables say which ABI they are of and how long they are: a later
@@ -96,7 +96,7 @@ typedef struct shmbus_plugin {
   uint32_t size; /* of this struct */
   const char *name;
   const char *version;
-  int32_t (*init)(const shmbus_host *host, void **state); /* the table lives as long as the plug-in */
+  int32_t (*init)(const shmbus_host *host, void **state); /* the table outlives the plug-in */
   int32_t (*probe)(void *state);                          /* may be null, as may the next two */
   void (*drain)(void *state);
   void (*stop)(void *state);

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "shmbus/command.hpp"
+#include "shmbus/fixed_string.hpp"
 #include "shmbus/schema/text.hpp"
 
 namespace shmbus {
@@ -21,6 +22,14 @@ namespace shmbus {
 struct Schema {
   std::string_view text;   ///< see schema/text.hpp; empty when nothing is known
   std::uint64_t hash = 0;  ///< of the text; 0 when it is empty
+  std::uint32_t request_bytes = 0;
+  std::uint32_t reply_bytes = 0;
+};
+
+/// What a name was registered with, copied out of the bus.
+struct RegisteredTypes {
+  FixedText<1984> text;    ///< empty: bytes, or too long for the bus
+  std::uint64_t hash = 0;  ///< 0: bytes
   std::uint32_t request_bytes = 0;
   std::uint32_t reply_bytes = 0;
 };

@@ -97,9 +97,10 @@ class SHMBUS_API Server {
   template <class F>
   requires std::is_invocable_r_v<Status, F&, Context&> Result<void> on(std::string_view name,
                                                                        const Schema& schema,
-                                                                       F handler)
+                                                                       F handler,
+                                                                       const Registration& how = {})
   noexcept {
-    return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), schema, {});
+    return add(name, detail::Handler::make(std::move(handler), &detail::run_raw<F>), schema, how);
   }
   Result<void> off(std::string_view name) noexcept;
 

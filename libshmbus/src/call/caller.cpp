@@ -70,6 +70,10 @@ void Pending::give_up() noexcept { core_->give_up(*this); }
 
 bool Pending::ready() const noexcept { return !core_ || core_->ready(*this); }
 
+bool Pending::wait_ready(Duration limit) noexcept {
+  return !core_ || lane_ == nullptr || core_->wait_ready(*this, limit);
+}
+
 Result<ReplyView> Pending::wait() noexcept {
   if (!core_ || lane_ == nullptr) return detail::empty_handle<ReplyView>();
   return core_->wait(*this);

@@ -54,6 +54,7 @@ class CallerCore {
 
   Result<ReplyView> wait(Pending& pending) noexcept;
   [[nodiscard]] bool ready(const Pending& pending) noexcept;
+  bool wait_ready(Pending& pending, Duration limit) noexcept;
   void cancel(Pending& pending) noexcept;
   void give_up(Pending& pending) noexcept;
   void give_back(Block& block) noexcept;

@@ -40,6 +40,18 @@ std::string_view lost_place(const Error& error) noexcept {
 
 }  // namespace
 
+/// Gives nothing up: wait() finds again what await() has found.
+bool CallerCore::wait_ready(Pending& pending, Duration limit) noexcept {
+  if (!usable()) return true;
+  pending.start_clock();
+  Deadline until(bus(), limit == default_timeout ? usual_timeout() : limit);
+  if (pending.deadline_ticks_ < until.at()) until = Deadline(bus(), pending.deadline_ticks_);
+  const Ticket ticket{pending.cell_, pending.seq_};
+  const Running none(nullptr);  // wait() looks whether it is still wanted
+  return await(*static_cast<PortLane*>(pending.lane_), ticket, until) != Waited::timed_out ||
+         ready(pending);
+}
+
 Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
   Deadline deadline(bus(), pending.deadline_ticks_);
   for (;;) {

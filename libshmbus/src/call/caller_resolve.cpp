@@ -1,6 +1,7 @@
 // How a caller finds the lane to publish into: name -> record -> binding -> endpoint -> lane. The
 // fast path is two loads of words that change only when a registration does.
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "call/caller_core.hpp"
@@ -232,7 +233,7 @@ Result<void> CallerCore::wait_for_owner(Deadline& deadline) noexcept {
 /// Every cell holds a call whose end this thread has not read: whatever the handler does, none of
 /// them comes back while we wait.
 tl::unexpected<Error> CallerCore::only_unread(const PortLane& lane) noexcept {
-  Error error{ErrorKind::overloaded, 0, 0, {}};
+  Error error{ErrorKind::overloaded, ENOBUFS, 0, {}};
   error.message.append("this thread has ")
       .append(lane.lane.calls())
       .append(" calls under way to this handler, as many as there are cells for, ")
@@ -244,7 +245,7 @@ tl::unexpected<Error> CallerCore::only_unread(const PortLane& lane) noexcept {
 }
 
 tl::unexpected<Error> CallerCore::no_room(const PortLane& lane) noexcept {
-  Error error{ErrorKind::overloaded, 0, 0, {}};
+  Error error{ErrorKind::overloaded, ENOBUFS, 0, {}};
   if (lane.lane.free_cells() != 0) {
     error.message =
         "the handler is behind: its inbox is full (capacities.inbox_slots), with commands of all "

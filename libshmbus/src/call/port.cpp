@@ -1,6 +1,7 @@
 #include "call/port.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -137,7 +138,7 @@ Result<Block> Port::allocate(std::uint64_t bytes) noexcept {
     return quota::reached(bus, quota::Of::extents);
   }
   const std::uint32_t free = payload::free_count(bus.view);
-  Error error{ErrorKind::overloaded, 0, 0, "no payload memory left: "};
+  Error error{ErrorKind::overloaded, ENOBUFS, 0, "no payload memory left: "};
   error.message.append(bytes).append(" bytes need ").append(extents);
   error.message.append(extents == 1 ? " free extent, " : " free extents in a row, ").append(free);
   error.message.append(" of ").append(bus.view.capacities().extents).append(" are free");

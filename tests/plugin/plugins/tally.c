@@ -1,6 +1,6 @@
-/* A plug-in in plain C that counts what it runs into a file which outlives it, so that a test sees
- * whether any command was lost, doubled or reordered across exchanges. MODE makes faulty ones of it;
- * VERSION tells them apart. */
+/* A plug-in in plain C that counts what it runs into a file which outlives it, so that a test
+ * sees whether any command was lost, doubled or reordered across exchanges. MODE makes faulty
+ * ones of it; VERSION tells them apart. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,0 +1,285 @@
+"""Bus and Caller: the caller's side and what both sides share, over the extension module."""
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Executor
+from typing import Any, NamedTuple, TypeVar
+
+from . import _native
+from ._loop import Replies
+from ._server import Server
+from ._time import DEFAULT, FOREVER, nanoseconds
+from .errors import Error, NotRegistered, Overloaded, make_error
+from .types import Type, type_of
+
+_native.set_error_maker(make_error)
+
+_BYTES = object()  # stands for "no types": bytes go as they are
+_ROOM = 65536
+_SPINNING = 1
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+class NameChange(NamedTuple):
+    name: str
+    owner: str  #: label of its process; "" when nobody has it
+    pid: int
+    available: bool
+    taken_over: bool
+
+
+def _change(one: tuple[str, str, int, int, int]) -> NameChange:
+    return NameChange(one[0], one[1], one[2], bool(one[3]), bool(one[4]))
+
+
+def _view(of: Any) -> memoryview:  # of what has a buffer: checkers know that from Python 3.12 on
+    return memoryview(of)
+
+
+class Pending:
+    """A call under way. Belongs to the thread that made it."""
+
+    def __init__(self, native: _native.Pending, reply: Type | None) -> None:
+        self._native, self._reply = native, reply
+
+    def ready(self) -> bool:
+        """result() would return at once."""
+        return self._native.ready()
+
+    def cancel(self) -> None:
+        """Asks not to start the command, or to stop it; result() says which."""
+        self._native.cancel()
+
+    def view(self) -> memoryview:
+        """Waits; the bytes of the reply where they lie. The view keeps their memory."""
+        return _view(self._native.wait())
+
+    def result(self) -> Any:
+        """Waits; the reply, or its bytes when the caller has no types."""
+        view = self.view()
+        return bytes(view) if self._reply is None else self._reply.unpack(view)
+
+
+class Loan:
+    """Memory of the segment for one request, filled in place: memoryview(loan), numpy.frombuffer(loan).
+    It can be sent once its views are released; before that, sending raises BufferError."""
+
+    def __init__(self, native: _native.Loan, reply: Type | None) -> None:
+        self._native, self._reply = native, reply
+
+    def view(self) -> memoryview:
+        return _view(self._native)
+
+    def start(self, timeout: float | None = None) -> Pending:
+        return Pending(self._native.start(nanoseconds(timeout)), self._reply)
+
+    def call(self, timeout: float | None = None) -> Any:
+        return self.start(timeout).result()
+
+    def send(self, timeout: float | None = None) -> None:
+        self._native.send(nanoseconds(timeout))
+
+    def shrink(self, size: int) -> None:
+        """Only the first `size` bytes will be sent."""
+        self._native.shrink(size)
+
+
+class _Mine(threading.local):
+    """What each thread has of one Caller."""
+
+    blocking: _native.Caller | None = None
+    at_once: _native.Caller | None = None  # for asyncio: it waits for nothing
+    replies: Replies | None = None
+
+
+class Caller:
+    """Calls one name. Any thread may use it: each gets a native caller of its own."""
+
+    def __init__(self, bus: Bus, name: str, request: Any, reply: Any, wait: bool, room: int,
+                 spin: bool) -> None:
+        self._bus, self.name, self._wait, self._spin = bus, name, wait, spin
+        typed = request is not _BYTES
+        self._request = type_of(request) if typed else None
+        self._reply = type_of(reply) if typed else None
+        self._room = room if self._reply is None or self._reply.tail else max(self._reply.size, 104)
+        self._mine = _Mine()
+        _ = self._of_thread()  # raises TypeMismatch now, not with the first call
+
+    def _make(self, wait: bool, at_once: bool) -> _native.Caller:
+        schema = None
+        if self._request is not None and self._reply is not None:
+            schema = f"{self._request.text}->{self._reply.text}"
+        return self._bus._native.caller(self.name, schema, wait, at_once, _SPINNING if self._spin else 0)
+
+    def _of_thread(self) -> _native.Caller:
+        mine = self._mine
+        if mine.blocking is None:
+            mine.blocking = self._make(self._wait, False)
+        return mine.blocking
+
+    def _message(self, request: Any) -> Any:
+        if self._request is None:
+            return b"" if request is None else request
+        return self._request.pack(request)
+
+    def __call__(self, request: Any = None, timeout: float | None = None) -> Any:
+        """Sends `request` and waits for the reply."""
+        reply = self._of_thread().call(self._message(request), self._room, nanoseconds(timeout))
+        return reply if self._reply is None else self._reply.unpack(reply)
+
+    call = __call__
+
+    def start(self, request: Any = None, timeout: float | None = None) -> Pending:
+        """Sends without waiting for the reply."""
+        data = self._message(request)
+        return Pending(self._of_thread().start(data, self._room, nanoseconds(timeout)), self._reply)
+
+    def send(self, request: Any = None, timeout: float | None = None) -> int:
+        """One-way: no reply. Returns the number of the command."""
+        return self._of_thread().send(self._message(request), nanoseconds(timeout))
+
+    def loan(self, size: int, room: int | None = None) -> Loan:
+        """Memory for a request of `size` bytes, and room for the reply."""
+        return Loan(self._of_thread().loan(size, self._room if room is None else room), self._reply)
+
+    async def acall(self, request: Any = None, timeout: float | None = None) -> Any:
+        """A call in asyncio: the loop of this thread goes on meanwhile, also while there is no handler
+        (with `wait`) or no room. Cancelling the task cancels the command."""
+        mine = self._mine
+        if mine.at_once is None:
+            mine.at_once = self._make(False, True)
+        if mine.replies is None or mine.replies.loop is not asyncio.get_running_loop():
+            mine.replies = Replies(mine.at_once)
+        pending = await self._start_soon(mine.at_once, self._message(request), timeout)
+        try:
+            if not pending.ready():
+                await mine.replies.ready(pending.ready)
+            return pending.result()
+        except asyncio.CancelledError:
+            pending.cancel()
+            raise
+
+    async def _start_soon(self, native: _native.Caller, data: Any, timeout: float | None) -> Pending:
+        limit = nanoseconds(timeout)
+        until: float | None = None
+        while True:
+            try:
+                return Pending(native.start(data, self._room, limit), self._reply)
+            except NotRegistered:
+                if not self._wait:
+                    raise
+                error: Error | None = None
+            except Overloaded as full:
+                if full.retry_after or not full.code:
+                    raise
+                error = full
+            if until is None:
+                until = time.monotonic() + (5.0 if timeout is None else timeout)
+            left = until - time.monotonic()
+            if left <= 0:
+                if error is not None:
+                    raise error
+                text = f"no handler had '{self.name}' before the deadline: it was not sent"
+                raise make_error(3, 0, 0, 0, 0, text, ())
+            if limit not in (DEFAULT, FOREVER):
+                limit = nanoseconds(left)
+            await asyncio.sleep(min(left, 0.01 if error is None else 0.001))
+
+
+class Bus:
+    """An opened bus: /dev/shm/shmbus.NAME, or the file of that path. Any thread."""
+
+    def __init__(self, name: str, *, label: str | None = None, create: bool = True) -> None:
+        self._native = _native.open(name, label, create)
+        self._server: Server | None = None
+
+    @property
+    def path(self) -> str:
+        return self._native.path()
+
+    def caller(self, name: str, request: Any = _BYTES, reply: Any = None, *, wait: bool = False,
+               room: int = _ROOM, spin: bool = False) -> Caller:
+        """Calls `name`: with annotations of its types, or, without, bytes. `wait`: calls wait for a
+        handler until their deadline. `room`: bytes for replies whose size is not known. `spin`: waits
+        never sleep, for the lowest latency."""
+        return Caller(self, name, request, reply, wait, room, spin)
+
+    def server(self, *, label: str | None = None, spin: bool = False) -> Server:
+        return Server(self._native.server(label, _SPINNING if spin else 0))
+
+    def command(self, name: str, *, executor: Executor | None = None,
+                group: bool = False) -> Callable[[_Handler], _Handler]:
+        """Registers the function below it with a server of this bus, which serve() or aserve() runs."""
+
+        def register(function: _Handler) -> _Handler:
+            if self._server is None:
+                self._server = self.server()
+            self._server.on(name, function, executor=executor, group=group)
+            return function
+
+        return register
+
+    def serve(self, timeout: float | None = None) -> int:
+        """Runs what command() registered: Server.run()."""
+        return self._served().run(timeout)
+
+    def aserve(self) -> Coroutine[Any, Any, None]:
+        """The same in asyncio: Server.arun()."""
+        return self._served().arun()
+
+    def _served(self) -> Server:
+        if self._server is None:
+            raise RuntimeError("no command was registered")
+        return self._server
+
+    def stop(self) -> None:
+        """Any thread: ends serve() or aserve()."""
+        if self._server is not None:
+            self._server.stop()
+
+    def wait_until_available(self, name: str, timeout: float | None = 5.0) -> None:
+        self._native.wait_until_available(name, nanoseconds(timeout, FOREVER))
+
+    def schema(self, name: str) -> str:
+        """What the present or last owner of the name registered: "request->reply"; "" for bytes."""
+        return self._native.schema(name)
+
+    def changes(self, name: str | None = None, timeout: float | None = None) -> Iterator[NameChange]:
+        """Names that come and go, without end, or until none does for `timeout`; first, those that are
+        there."""
+        watch = self._native.watch(name)
+        while True:
+            yield from map(_change, watch.poll())
+            if not watch.wait(nanoseconds(timeout, FOREVER)):
+                return
+
+    async def achanges(self, name: str | None = None) -> AsyncIterator[NameChange]:
+        """The same for `async for`."""
+        watch = self._native.watch(name)
+        replies = Replies(watch)
+        found: list[NameChange] = []
+
+        def look() -> bool:
+            found.extend(map(_change, watch.poll()))
+            return bool(found)
+
+        while True:
+            if not look():
+                await replies.ready(look)
+            while found:
+                yield found.pop(0)
+
+    def close(self) -> None:
+        """Leaves the bus, once what was made from it is gone too."""
+        if self._server is not None:
+            self._server.close()
+        self._native.close()
+
+    def __enter__(self) -> Bus:
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.close()

@@ -1,0 +1,36 @@
+"""What mypy says of a program with this package: each line that ends with `# refused: CODE` has that
+error, and no other line has any (typed_test.py)."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import shmbus
+from shmbus import Exactly, Max, Seq, Text, u8, u32
+
+
+@dataclass
+class Person:
+    name: Annotated[str, Max(32)]
+    age: u8
+    tags: Annotated[list[u32], Max(4)]
+    key: Annotated[bytes, Exactly(16)]
+    notes: Seq[u32]
+    about: Text
+    nick: Annotated[str, Max(16)] | None = None
+
+
+def program(bus: shmbus.Bus) -> str:
+    @bus.command("greet")
+    def greet(person: Person, command: shmbus.Command) -> Annotated[str, Max(64)]:
+        age: str = person.age  # refused: assignment
+        return f"{command.name} {person.name} {age} {command.remaining + 1.0}"
+
+    greet("nobody")  # refused: call-arg
+    call = bus.caller("greet", Person, Annotated[str, Max(64)], wait=True)
+    loan = call.loan("much")  # refused: arg-type
+    loan.view()[:1] = b"x"
+    try:
+        return str(call(Person("a", 1, [1], b"0" * 16, [2], "b"), timeout=2))
+    except shmbus.Rejected as error:
+        return str(error.codes)  # refused: attr-defined
