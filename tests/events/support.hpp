@@ -12,6 +12,7 @@
 #include "shmbus/shmbus.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
+#include "support/die_at.hpp"
 #include "support/handler_process.hpp"
 #include "support/temp_bus.hpp"
 
@@ -77,17 +78,6 @@ inline std::vector<std::uint64_t> from_to(std::uint64_t first, std::uint64_t las
   std::vector<std::uint64_t> all;
   for (auto i = first; i <= last; ++i) all.push_back(i);
   return all;
-}
-
-/// The kernel ends the calling process where it first passes this test point after `passes` times.
-inline void die_at(const char* point, int passes = 0) {
-  static const char* where;
-  static int left;
-  where = point;
-  left = passes;
-  testpoint::hook = [](const char* name) {
-    if (std::strcmp(name, where) == 0 && left-- <= 0) ::kill(::getpid(), SIGKILL);
-  };
 }
 
 }  // namespace shmbus::test

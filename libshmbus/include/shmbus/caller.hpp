@@ -30,6 +30,7 @@
 #include "shmbus/options.hpp"
 #include "shmbus/schema/check.hpp"
 #include "shmbus/schema/growth.hpp"
+#include "shmbus/stream.hpp"
 #include "shmbus/tsan.hpp"
 #include "shmbus/types/in_message.hpp"
 
@@ -74,6 +75,12 @@ class SHMBUS_API RawCaller {
   Result<void> flush() noexcept;
   /// Memory for a request of `bytes`, and for a reply of up to `reply_capacity`.
   [[nodiscard]] Result<Loan> loan(std::size_t bytes, std::size_t reply_capacity = 0) noexcept;
+  /// Calls a command whose records go `records`' way, through a window: see stream.hpp. `request`
+  /// is empty when the caller sends records. `reply_capacity` is room for the reply to those.
+  [[nodiscard]] Result<RawStream> open(std::span<const std::byte> request,
+                                       const StreamOptions& options = {},
+                                       Records records = Records::from_handler,
+                                       std::size_t reply_capacity = 0) noexcept;
   void on_lost(OnLost callback, void* user) noexcept;
   /// One-way commands that were lost so far, in all callers of this lane.
   [[nodiscard]] std::uint64_t lost() const noexcept;

@@ -14,6 +14,7 @@
 #include "shmbus/fixed_string.hpp"
 #include "shmbus/name.hpp"
 #include "shmbus/schema/safe.hpp"
+#include "shmbus/stream_of.hpp"
 
 namespace shmbus {
 
@@ -79,10 +80,12 @@ struct Command {
   static constexpr std::string_view text = Name.view();
   using Label = detail::LabelOf<text>;
 
-  static_assert(detail::require_safe<Label, Request>(), "see the member that is named above");
-  static_assert(detail::require_safe<Label, Reply>(), "see the member that is named above");
+  static_assert(detail::require_safe<Label, detail::ItemOf<Request>>(),
+                "see the member that is named above");
+  static_assert(detail::require_safe<Label, detail::ItemOf<Reply>>(),
+                "see the member that is named above");
   static_assert(std::is_default_constructible_v<Reply>);
-  static_assert(alignof(Request) <= 8 && alignof(Reply) <= 8,
+  static_assert(alignof(detail::ItemOf<Request>) <= 8 && alignof(detail::ItemOf<Reply>) <= 8,
                 "bus memory handed to handlers is aligned to 8 bytes");
   static_assert(!Name.view().empty() && Name.view().size() <= name_bytes_max,
                 "a command name has 1 to 128 bytes");

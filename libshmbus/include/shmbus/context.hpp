@@ -20,6 +20,9 @@
 
 namespace shmbus {
 
+class RawReader;
+class RawWriter;
+
 namespace detail {
 struct DeferredReply;
 struct Invocation;
@@ -89,6 +92,8 @@ class SHMBUS_API Responder {
   explicit Responder(std::unique_ptr<detail::DeferredReply> state) noexcept;
 
  private:
+  friend class RawReader;
+  friend class RawWriter;
   struct SHMBUS_API Delete {
     void operator()(detail::DeferredReply* state) const noexcept;
   };
@@ -158,6 +163,8 @@ class SHMBUS_API Context {
   [[nodiscard]] Responder defer() noexcept;
 
  private:
+  friend class RawReader;
+  friend class RawWriter;
   static Tail& no_tail() noexcept;
   detail::Frame* frame_;
   Tail* tail_ = nullptr;

@@ -33,6 +33,7 @@ enum class ErrorKind : std::uint16_t {
   corrupted = 16,           ///< a peer wrote what no correct peer writes
   abandoned = 17,           ///< the handler dropped the command without answering
   limit_reached = 18,       ///< a capacity of the bus is used up; the text names the option
+  stream_ended = 19,        ///< there is no further record; the end of the stream says why
 };
 
 /// Short stable name of a kind, e.g. "timed_out".

@@ -121,6 +121,7 @@ class SHMBUS_API Pending {
         with_context_(other.with_context_),
         cancel_asked_(other.cancel_asked_),
         has_place_(other.has_place_),
+        windows_(other.windows_),
         reply_(std::exchange(other.reply_, {})) {}
   Pending& operator=(Pending&& other) noexcept {
     detail::replace(*this, other);
@@ -164,6 +165,7 @@ class SHMBUS_API Pending {
   bool with_context_ = false;  // it carries a trace context
   bool cancel_asked_ = false;  // by cancel()
   bool has_place_ = false;     // in the order of all commands, as its caller may rely on by now
+  std::uint32_t windows_ = 0;  // flags of its blocks that are windows of a stream
   detail::Block reply_;
 };
 

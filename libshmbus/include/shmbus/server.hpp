@@ -40,6 +40,7 @@
 #include "shmbus/options.hpp"
 #include "shmbus/schema.hpp"
 #include "shmbus/typed_handler.hpp"
+#include "shmbus/typed_stream.hpp"
 
 namespace shmbus {
 

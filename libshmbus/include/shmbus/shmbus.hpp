@@ -18,5 +18,7 @@
 #include "shmbus/schema.hpp"
 #include "shmbus/server.hpp"
 #include "shmbus/signals.hpp"
+#include "shmbus/stream.hpp"
 #include "shmbus/trace.hpp"
+#include "shmbus/typed_stream.hpp"
 #include "shmbus/types.hpp"

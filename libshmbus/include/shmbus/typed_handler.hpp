@@ -303,30 +303,43 @@ Status run_request(F& function, Context& context, const typename C::Request& in)
   }
 }
 
+/// Of a command with a stream in it: typed_stream.hpp.
+template <class C, class F>
+Status run_stream(F& function, Context& context);
+
+template <class C, class F>
+Status run_message(F& function, Context& context) {
+  using Request = typename C::Request;
+  const auto in = context.request();
+  if constexpr (wire_bytes<Request> == 0) {
+    if (!in.empty()) return Status::reject(request_size_differs, "the request has no data");
+    const Request nothing{};
+    return run_request<C>(function, context, nothing);
+  } else {
+    if (in.size() == sizeof(Request) ||
+        (in.size() > sizeof(Request) && fits_message<Request>(in.size()))) [[likely]] {
+      return run_request<C>(function, context,
+                            *static_cast<const Request*>(static_cast<const void*>(in.data())));
+    }
+    if constexpr (grows<Request>) {
+      if (is_earlier_size<Request>(in.size())) {
+        Request known{};  // what the caller does not know of is absent
+        std::memcpy(static_cast<void*>(&known), in.data(), in.size());
+        return run_request<C>(function, context, known);
+      }
+    }
+    return Status::reject(request_size_differs, "request size differs from the type");
+  }
+}
+
 template <class C, class F>
 Status run_typed(void* object, Context& context) {
-  using Request = typename C::Request;
   return guarded([&]() -> Status {
     auto& function = *static_cast<F*>(object);
-    const auto in = context.request();
-    if constexpr (wire_bytes<Request> == 0) {
-      if (!in.empty()) return Status::reject(request_size_differs, "the request has no data");
-      const Request nothing{};
-      return run_request<C>(function, context, nothing);
+    if constexpr (Streaming<C>) {
+      return run_stream<C>(function, context);
     } else {
-      if (in.size() == sizeof(Request) ||
-          (in.size() > sizeof(Request) && fits_message<Request>(in.size()))) [[likely]] {
-        return run_request<C>(function, context,
-                              *static_cast<const Request*>(static_cast<const void*>(in.data())));
-      }
-      if constexpr (grows<Request>) {
-        if (is_earlier_size<Request>(in.size())) {
-          Request known{};  // what the caller does not know of is absent
-          std::memcpy(static_cast<void*>(&known), in.data(), in.size());
-          return run_request<C>(function, context, known);
-        }
-      }
-      return Status::reject(request_size_differs, "request size differs from the type");
+      return run_message<C>(function, context);
     }
   });
 }

@@ -42,6 +42,8 @@ std::string_view to_string(ErrorKind kind) noexcept {
       return "abandoned";
     case ErrorKind::limit_reached:
       return "limit_reached";
+    case ErrorKind::stream_ended:
+      return "stream_ended";
   }
   return "unknown";
 }

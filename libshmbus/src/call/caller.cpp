@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "call/caller_core.hpp"
+#include "call/stream_call.hpp"
 #include "lane/reporting.hpp"
 #include "session/core.hpp"
 #include "session/empty_handle.hpp"
@@ -116,6 +117,14 @@ Result<void> RawCaller::flush() noexcept {
 Result<Loan> RawCaller::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
   if (!core_) return detail::empty_handle<Loan>();
   return core_->loan(bytes, reply_capacity);
+}
+
+Result<RawStream> RawCaller::open(std::span<const std::byte> request, const StreamOptions& options,
+                                  Records records, std::size_t reply_capacity) noexcept {
+  if (!core_) return detail::empty_handle<RawStream>();
+  auto call = core_->open_stream(request, reply_capacity, options, records);
+  if (!call) return tl::unexpected<Error>(call.error());
+  return RawStream(std::move(*call));
 }
 
 void RawCaller::on_lost(OnLost callback, void* user) noexcept {

@@ -19,6 +19,8 @@
 #include "shmbus/caller.hpp"
 #include "shmbus/command.hpp"
 #include "shmbus/schema.hpp"
+#include "shmbus/stream.hpp"
+#include "stream/window.hpp"
 #include "trace/outer.hpp"
 #include "trace/spans.hpp"
 #include "words/members.hpp"
@@ -63,6 +65,24 @@ class CallerCore {
   [[nodiscard]] std::uint64_t lost() const noexcept;
   Result<int> fd() noexcept;
   Result<void> poll() noexcept;
+
+  // Streams (stream_call.cpp)
+  Result<std::unique_ptr<StreamCall, CloseStream>> open_stream(std::span<const std::byte> request,
+                                                               std::size_t reply_capacity,
+                                                               const StreamOptions& options,
+                                                               Records records) noexcept;
+  /// What else ends a wait.
+  struct StreamWait {
+    stream::Change change;
+    Deadline* deadline = nullptr;  ///< of this wait, not of the call
+    bool ended = true;             ///< the call has ended, as the result says
+  };
+  Result<ReplyView> wait_for_change(Pending& pending, StreamWait& stream) noexcept;
+  /// REQUIRES: usable(), and it was not waited for.
+  [[nodiscard]] bool answered(const Pending& pending) const noexcept;
+  [[nodiscard]] const Attachment& attachment() const noexcept { return *bus_; }
+  /// REQUIRES: !usable().
+  [[nodiscard]] tl::unexpected<Error> why_not_usable() const noexcept { return misuse(); }
 
   [[nodiscard]] Duration usual_timeout() const noexcept {
     return Duration(static_cast<std::int64_t>(
@@ -143,16 +163,17 @@ class CallerCore {
   // Waiting (caller_wait.cpp)
   enum class Waited : std::uint8_t { answered, timed_out, stranded, cancelled, circle, lost };
   Waited await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
-  [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket,
-                                        Deadline& deadline) noexcept;
+  [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline,
+                                        stream::Change change) noexcept;
   void note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t waited_ticks,
                  bool slept) noexcept;
-  void sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns, Outer outer) noexcept;
+  void sleep(PortLane& lane, lane::Ticket ticket, stream::Change change, std::uint64_t limit_ns,
+             Outer outer) noexcept;
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
   bool check_owner(const PortLane& lane) noexcept;
   [[nodiscard]] bool daemon_tells_of(const PortLane& lane) const noexcept;
-  Result<ReplyView> wait_for(Pending& pending) noexcept;
+  Result<ReplyView> wait_for(Pending& pending, StreamWait* stream = nullptr) noexcept;
   /// A call that was published: all that it takes to wait for it, or to send it again.
   struct Published {
     PortLane* lane = nullptr;
@@ -256,6 +277,9 @@ class CallerCore {
   Result<lane::Ticket> commit(PortLane& lane, Loan& loan, lane::Outgoing& out,
                               const trace::CallSpan& span, Deadline& deadline) noexcept;
   Result<ReplyView> call_fast(Loan& loan) noexcept;
+  Result<void> fill_stream(lane::Outgoing& out, std::span<const std::byte> request,
+                           std::size_t reply_capacity, const StreamOptions& options,
+                           Records records, Deadline& deadline) noexcept;
   Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
                                std::span<const std::byte> request, std::size_t reply_capacity,
                                Deadline& deadline, trace::CallSpan& span) noexcept;

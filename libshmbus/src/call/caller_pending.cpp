@@ -52,12 +52,22 @@ bool CallerCore::wait_ready(Pending& pending, Duration limit) noexcept {
          ready(pending);
 }
 
-Result<ReplyView> CallerCore::wait_for(Pending& pending) noexcept {
+Result<ReplyView> CallerCore::wait_for(Pending& pending, StreamWait* stream) noexcept {
   Deadline deadline(bus(), pending.deadline_ticks_);
   for (;;) {
     PortLane& lane = *static_cast<PortLane*>(pending.lane_);
     const Ticket ticket{pending.cell_, pending.seq_};
-    const auto waited = await(lane, ticket, deadline);
+    Deadline until = deadline;
+    if (stream != nullptr && stream->deadline->at() < until.at()) until = *stream->deadline;
+    const auto waited = stream == nullptr ? await(lane, ticket, deadline)
+                                          : await_slowly(lane, ticket, until, stream->change);
+    // Records that came before the answer come first.
+    if (stream != nullptr &&
+        (stream->change.there() ||
+         (waited == Waited::timed_out && !deadline.over(wait::ticks())))) {
+      stream->ended = false;
+      return ReplyView();
+    }
     Published call{&lane, ticket, pending.reply_, pending.bytes_, &deadline, &pending};
     if (waited == Waited::stranded && goes_on(call, StatusCode::not_registered)) {
       const auto sent = send_again(pending, stranded().value(), deadline);

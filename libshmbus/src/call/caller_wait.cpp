@@ -49,11 +49,13 @@ CallerCore::Waited CallerCore::await(PortLane& lane, lane::Ticket ticket,
       if (lane.lane.replied(ticket)) return Waited::answered;
     }
   }
-  return await_slowly(lane, ticket, deadline);
+  return await_slowly(lane, ticket, deadline, {});
 }
 
+/// `change` ends the wait too: then the call may not be answered yet.
 CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
-                                            Deadline& deadline) noexcept {
+                                            Deadline& deadline, stream::Change change) noexcept {
+  const auto come = [&] { return lane.lane.replied(ticket) || change.there(); };
   const std::uint64_t began = wait::ticks();
   const std::uint64_t probe_interval = bus().rate.from_ns(probe_interval_ns);
   const std::uint64_t spin_until = began + std::min(spin_.begin(), Deadline::never - began);
@@ -64,7 +66,7 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
   std::uint64_t next_look = began;
   bool slept = false;
   std::uint64_t now = began;
-  while (!lane.lane.replied(ticket)) {
+  while (!come()) {
     if (!bus().intact()) return Waited::lost;
     if (deadline.over(now)) return Waited::timed_out;
     if (made_for && made_for.cancelled()) {
@@ -78,26 +80,26 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
       }
     }
     if (now < spin_until) {
-      for (int i = 0; i < spins_between_clocks && !lane.lane.replied(ticket); ++i) {
+      for (int i = 0; i < spins_between_clocks && !come(); ++i) {
         wait::cpu_relax();
       }
     } else {
       if (!slept) spin_.had_to_sleep();
       slept = true;
-      sleep(lane, ticket, std::min(deadline.left_ns(now), slice), made_for);
-      if (lane.lane.replied(ticket)) break;
+      sleep(lane, ticket, change, std::min(deadline.left_ns(now), slice), made_for);
+      if (come()) break;
       slice = daemon_tells_of(lane) ? slice_under_daemon_ns : first_slice_ns;
       next_probe = next_look = 0;
     }
     now = wait::ticks();
-    if (now < next_probe || lane.lane.replied(ticket)) continue;
+    if (now < next_probe || come()) continue;
     // Withdrawn for certain, or else started by somebody after all: then go on waiting.
     if (!check_owner(lane) && lane.lane.ask_to_cancel(ticket)) {
       return lane.lane.replied(ticket) ? Waited::answered : Waited::stranded;
     }
     next_probe = now + probe_interval;
   }
-  note_wait(lane, ticket, wait::ticks() - began, slept);
+  if (change.word == nullptr) note_wait(lane, ticket, wait::ticks() - began, slept);
   return Waited::answered;
 }
 
@@ -114,8 +116,8 @@ void CallerCore::note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t wa
   }
 }
 
-void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_ns,
-                       Outer made_for) noexcept {
+void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, stream::Change change,
+                       std::uint64_t limit_ns, Outer made_for) noexcept {
   auto& head = lane.lane.head();
   std::array<wait::FutexWaiter, 2> words{};
   // SYNC wait.event
@@ -124,7 +126,7 @@ void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, std::uint64_t limit_
   // SYNC lane.park: "I sleep", then look; the owner answers, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
   // Whoever makes the endpoint vacant does so first and wakes then.
-  const bool wanted = !lane.lane.replied(ticket) && !(exact && nobody_will_serve(lane)) &&
+  const bool wanted = !lane.lane.replied(ticket) && !change.there() && !(exact && nobody_will_serve(lane)) &&
                       !(made_for && made_for.cancelled());
   if (wanted || SHMBUS_MISTAKE("park.blind")) {
     words[0] = {&head.events.count, seen};

@@ -107,7 +107,7 @@ void CallerLane::remember(std::uint32_t cell, const Outgoing& out) noexcept {
 
 /// Words 2 to 7. Returns the flags that say what they are.
 std::uint32_t CallerLane::fill(layout::Cell& cell, const Outgoing& out) noexcept {
-  std::uint32_t flags = 0;
+  std::uint32_t flags = out.windows;
   if (out.request.data != nullptr) flags |= layout::cell_flags::request_block;
   if (out.reply.data != nullptr) flags |= layout::cell_flags::reply_block;
   if (out.with_caller) flags |= layout::cell_flags::with_caller;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/probes.hpp"
 #include "base/testpoint.hpp"
@@ -300,10 +301,18 @@ bool ServerCore::locate_memory(Invocation& call) noexcept {
     call.target.block = payload::resolve(view, {names.reply_offset64, names.reply_capacity}, party);
     call.target.capacity = names.reply_capacity;
     if (call.target.block == nullptr) return false;
+    if (head.has(layout::cell_flags::reply_window)) {
+      call.reply_window = {std::exchange(call.target.block, nullptr), names.reply_capacity};
+      call.target.capacity = 0;
+    }
   }
   if (head.has(layout::cell_flags::request_block)) {
-    const auto* data = payload::resolve(view, {names.request_offset64, head.bytes}, party);
+    auto* data = payload::resolve(view, {names.request_offset64, head.bytes}, party);
     call.request = {data, head.bytes};
+    if (data != nullptr && head.has(layout::cell_flags::request_window)) {
+      call.request_window = {data, head.bytes};
+      call.request = {};
+    }
     return data != nullptr;
   }
   if (head.has(layout::cell_flags::context)) room = 0;

@@ -113,6 +113,9 @@ Responder Context::defer() noexcept {
   state->lane_deferred = lane.deferred;
   state->target = call.target;
   state->command = call.started();
+  state->deadline_ticks = call.deadline_ticks;
+  state->request_window = std::exchange(call.request_window, {});
+  state->reply_window = std::exchange(call.reply_window, {});
   if (call.span) {
     state->span = call.span;
     state->id = call.id();

@@ -100,6 +100,7 @@ struct Invocation : Frame {
     deadline_ticks = 0;
     end();
     target.capacity = target.needed = 0;
+    request_window = reply_window = {};
     span.reset();
   }
 
@@ -124,6 +125,9 @@ struct Invocation : Frame {
   bool unusual = false;
   bool with_caller = false;  ///< not wanted once the caller has gone
   std::uint64_t deadline_ticks = 0;
+  // Of a stream, until a reader or writer takes them.
+  std::span<std::byte> request_window;
+  std::span<std::byte> reply_window;
   std::optional<trace::HandlerSpan> span;  ///< of a command that came with a context
 };
 
@@ -135,6 +139,9 @@ struct DeferredReply {
   serve::ReplyTarget target;
   serve::Started command;
   serve::CallerProbe probe;
+  std::uint64_t deadline_ticks = 0;
+  std::span<std::byte> request_window;
+  std::span<std::byte> reply_window;
   std::unique_ptr<serve::StopWatch> stop;
   std::optional<trace::HandlerSpan> span;
   trace::CommandId id;  ///< when there is a span

@@ -2,7 +2,8 @@
 // Both are made when compiling. Two processes may exchange a type exactly when its texts are equal,
 // but for optional members that one of them has more at the end (see schema.hpp).
 //
-//   schema  = type "->" type                            request, reply
+//   schema  = side "->" side                            request, reply
+//   side    = type | "stream<" type ">"                 one, or many
 //   type    = "none"                                    takes no bytes
 //           | "bool" | "char" | "i8" .. "u64" | "f32" | "f64" | "uuid" | "time" | "email" | "text"
 //           | "str" N                                   String<N>
@@ -21,6 +22,7 @@
 #include <utility>
 
 #include "shmbus/schema/kinds.hpp"
+#include "shmbus/stream_of.hpp"
 
 namespace shmbus::detail {
 
@@ -115,11 +117,22 @@ constexpr void write_type(TextSink& out) noexcept {
   }
 }
 
+template <class T>
+constexpr void write_side(TextSink& out) noexcept {
+  if constexpr (is_stream<T>) {
+    out.put("stream<");
+    write_type<ItemOf<T>>(out);
+    out.put(">");
+  } else {
+    write_type<T>(out);
+  }
+}
+
 template <class Request, class Reply>
 constexpr void write_schema(TextSink& out) noexcept {
-  write_type<Request>(out);
+  write_side<Request>(out);
   out.put("->");
-  write_type<Reply>(out);
+  write_side<Reply>(out);
 }
 
 template <class Request, class Reply>

@@ -1,0 +1,71 @@
+// The handler's side of a stream: how it waits for its caller, and what ends it.
+#pragma once
+
+#include <cstdint>
+
+#include "serve/cancellation.hpp"
+#include "serve/server_core.hpp"
+#include "shmbus/stream.hpp"
+#include "stream/ends.hpp"
+
+namespace shmbus::detail {
+
+class HandlerEnd final : public StreamEnd {
+ public:
+  /// `deferred`: null while the handler runs.
+  HandlerEnd(const serve::Started& command, std::uint64_t deadline_ticks,
+             const stream::Window& window, const DeferredReply* deferred) noexcept;
+
+  [[nodiscard]] Result<void> check() noexcept override;
+  [[nodiscard]] Result<void> wait(stream::Change change, Deadline& deadline) noexcept override;
+  [[nodiscard]] Duration usual_timeout() const noexcept override { return forever; }
+  [[nodiscard]] const Attachment& bus() const noexcept override { return *command_.bus; }
+
+  /// The caller, which sleeps at its lane.
+  [[nodiscard]] Sleeper caller() const noexcept;
+
+ private:
+  [[nodiscard]] Result<void> still_wanted() noexcept;
+  void sleep(stream::Change change, std::uint64_t limit_ns) noexcept;
+
+  serve::Started command_;
+  serve::CallerProbe probe_;
+  std::uint64_t deadline_ticks_;  ///< 0: none
+  layout::WindowHandler* handler_;
+  layout::WindowEvents* events_;
+  const DeferredReply* deferred_;
+};
+
+class HandlerWriter {
+ public:
+  HandlerWriter(const serve::Started& command, std::uint64_t deadline_ticks,
+                const stream::Window& window, const DeferredReply* deferred) noexcept
+      : end_(command, deadline_ticks, window, deferred), records(window, end_.caller(), end_) {}
+
+ private:
+  HandlerEnd end_;
+
+ public:
+  RecordWriter records;
+};
+
+class HandlerReader {
+ public:
+  HandlerReader(const serve::Started& command, std::uint64_t deadline_ticks,
+                const stream::Window& window, const DeferredReply* deferred) noexcept
+      : end_(command, deadline_ticks, window, deferred), records(window, end_.caller(), end_) {}
+
+  Result<std::span<const std::byte>> next(Duration timeout) noexcept {
+    if (auto wanted = end_.check(); !wanted) [[unlikely]]
+      return tl::unexpected<Error>(wanted.error());
+    return records.next(timeout);
+  }
+
+ private:
+  HandlerEnd end_;
+
+ public:
+  RecordReader records;
+};
+
+}  // namespace shmbus::detail
