@@ -13,6 +13,7 @@
 #include "cli/output.hpp"
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
+#include "cli/stream_call.hpp"
 #include "cli/units.hpp"
 #include "common/escape.hpp"
 #include "common/options.hpp"
@@ -33,8 +34,32 @@ struct Options {
   std::string timeout;
   std::string reply_capacity;
   std::string output = "auto";
+  std::string records = "auto";
+  std::string window;
   bool wait = false;
 };
+
+/// Which way records go, as asked for, else as registered; nothing for a command without any.
+std::optional<Records> records_of(const NamedTypes& known, const Options& options) {
+  if (options.records == "from-handler") return Records::from_handler;
+  if (options.records == "to-handler") return Records::to_handler;
+  if (options.records == "both") return Records::both;
+  if (!known.types || options.records == "none") return std::nullopt;
+  if (known.types->request_stream) {
+    return known.types->reply_stream ? Records::both : Records::to_handler;
+  }
+  if (known.types->reply_stream) return Records::from_handler;
+  return std::nullopt;
+}
+
+StreamOptions stream_options(const Options& options, Duration timeout) {
+  StreamOptions stream{.timeout = timeout == default_timeout ? forever : timeout};
+  if (options.window.empty()) return stream;
+  const auto window = parse_bytes(options.window);
+  if (!window) throw UsageError("--window takes a size, like 4096, 64K or 1M");
+  stream.window = static_cast<std::size_t>(*window);
+  return stream;
+}
 
 /// What was asked for, else what the handler registered, else 64 KiB.
 std::size_t reply_capacity(const NamedTypes& known, const Options& options) {
@@ -164,13 +189,34 @@ int run_call(const Context& context, const Options& options) {
     value_or_fail(there);
   }
   const auto known = types_of(context.bus, options.name);
-  const auto request = read_request(options.payload, known);
-  std::vector<std::byte> reply(reply_capacity(known, options));
+  const auto records = records_of(known, options);
+  std::vector<std::byte> request;
+  if (!records || *records == Records::from_handler) {
+    request = read_request(options.payload, known);
+  }
+  std::vector<std::byte> reply(records ? 0 : reply_capacity(known, options));
   auto caller = value_or_fail(
       bus.caller(std::string_view(options.name),
                  {.when_vacant = options.wait ? WhenVacant::wait : WhenVacant::fail}));
   const auto sent = Clock::now();
-  const auto size = caller.call(request, reply, left());
+  Result<std::size_t> size = 0;
+  if (records) {
+    try {
+      reply = call_stream(caller, known, request,
+                          {.records = *records,
+                           .stream = stream_options(options, left()),
+                           .reply_capacity = reply_capacity(known, options),
+                           .payload = options.payload,
+                           .json = context.json});
+    } catch (const Failure& failure) {
+      if (failure.error().kind == ErrorKind::rejected) explain_rejection(failure.error(), options);
+      throw;
+    }
+    if (*records != Records::to_handler) return exit_ok;
+    size = reply.size();
+  } else {
+    size = caller.call(request, reply, left());
+  }
   const auto took = Clock::now() - sent;
   if (!size) explain(size.error(), options, Clock::now() - began);
   const auto answer = std::span<const std::byte>(reply).first(std::min(*size, reply.size()));
@@ -202,6 +248,13 @@ void add_call(CLI::App& app, Context& context) {
              "or hex",
              {"auto", "json", "text", "hex", "raw"})
       ->capture_default_str();
+  add_choice(command, "--records", options->records,
+             "Records instead of one request or reply: printed as they come, a line each, and read "
+             "from standard input; auto: as the name is registered",
+             {"auto", "none", "from-handler", "to-handler", "both"})
+      ->capture_default_str();
+  command.add_option("--window", options->window, "Records that may be under way; 64K by default")
+      ->type_name("BYTES");
   command.add_flag("--wait", options->wait, "Wait for a handler when there is none");
 }
 

@@ -78,6 +78,8 @@ void add_types(nlohmann::json& out, const std::optional<RegisteredTypes>& types)
   out["name"]["schema"] = types->text;
   out["request"] = fields_json(types->request);
   out["reply"] = fields_json(types->reply);
+  out["request_stream"] = types->request_stream;
+  out["reply_stream"] = types->reply_stream;
 }
 
 nlohmann::json describe_json(const Snapshot& snapshot, const NameInfo& name, double per_s) {
@@ -177,8 +179,8 @@ void print_types(const std::optional<RegisteredTypes>& types) {
     fmt::print("{:<10}{:016x}, too long to be shown\n", "schema", types->hash);
   } else {
     fmt::print("{:<10}{:016x}\n", "schema", types->hash);
-    print_fields("REQUEST", types->request);
-    print_fields("REPLY", types->reply);
+    print_fields(types->request_stream ? "REQUESTS" : "REQUEST", types->request);
+    print_fields(types->reply_stream ? "REPLIES" : "REPLY", types->reply);
   }
 }
 

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/lines.hpp"
 #include "cli/output.hpp"
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
@@ -21,9 +21,6 @@ namespace {
 
 constexpr std::uint32_t event_bytes_default = 4096;
 constexpr std::uint32_t most_kept = 8000;
-
-/// JSON takes up to six characters for a byte of a text, and names beside.
-constexpr std::size_t line_bytes_of(std::size_t event) noexcept { return 8 * event + 65536; }
 
 struct Options {
   std::string name;
@@ -45,17 +42,6 @@ std::uint32_t event_bytes(const Options& options, const NamedTypes& known, std::
   }
   if (known.request_bytes >= size && known.request_bytes != 0) return known.request_bytes;
   return static_cast<std::uint32_t>(std::max<std::size_t>(size, event_bytes_default));
-}
-
-/// The next line of standard input, up to its first zero byte; nothing at its end.
-std::optional<std::string> next_line(std::vector<char>& room) {
-  std::cin.getline(room.data(), static_cast<std::streamsize>(room.size()));
-  if (std::cin.eof() && std::cin.gcount() == 0) return std::nullopt;
-  if (std::cin.fail() && !std::cin.eof()) {
-    throw Failure(ErrorKind::too_large,
-                  fmt::format("a line has more than {} bytes: raise --event-bytes", room.size()));
-  }
-  return std::string(room.data());
 }
 
 /// One line of the input as an event.
@@ -85,7 +71,7 @@ int run_publish(const Context& context, const Options& options) {
   }
   std::vector<char> room(options.lines ? line_bytes_of(event_bytes(options, known, 0)) : 0);
   while (options.lines) {
-    const auto line = next_line(room);
+    const auto line = next_line(room, "raise --event-bytes");
     if (!line) break;
     sequence = value_or_fail(out.publish(event_of(*line, options, known), timeout));
     ++count;

@@ -27,8 +27,13 @@ std::optional<RegisteredTypes> registered_types(const inspect::Reader& reader,
   if (seen->known != schema::Known::all) return std::nullopt;
   auto sides = codec::CommandTypes::parse(seen->text());
   if (!sides) return std::nullopt;
-  return RegisteredTypes{std::string(seen->text()), std::move(sides->request),
-                         std::move(sides->reply), seen->hash, false};
+  return RegisteredTypes{std::string(seen->text()),
+                         std::move(sides->request),
+                         std::move(sides->reply),
+                         sides->request_stream,
+                         sides->reply_stream,
+                         seen->hash,
+                         false};
 }
 
 NamedTypes types_of(const std::string& bus, const std::string& name) {

@@ -22,6 +22,8 @@ struct RegisteredTypes {
   std::string text;  ///< of the schema
   codec::Type request;
   codec::Type reply;
+  bool request_stream = false;  ///< many of `request`: see codec::CommandTypes
+  bool reply_stream = false;
   std::uint64_t hash = 0;
   bool hash_only = false;  ///< the text was too long for the segment
 };

@@ -167,11 +167,14 @@ Result<CommandTypes> CommandTypes::parse(std::string_view schema) noexcept {
         .quoted(schema)
         .fail();
   }
-  auto request = Type::parse(sides->request);
+  const auto request_item = schema::stream_item(sides->request);
+  auto request = Type::parse(request_item.value_or(sides->request));
   if (!request) return tl::unexpected<Error>(request.error());
-  auto reply = Type::parse(sides->reply);
+  const auto reply_item = schema::stream_item(sides->reply);
+  auto reply = Type::parse(reply_item.value_or(sides->reply));
   if (!reply) return tl::unexpected<Error>(reply.error());
-  return CommandTypes{std::move(*request), std::move(*reply)};
+  return CommandTypes{std::move(*request), std::move(*reply), request_item.has_value(),
+                      reply_item.has_value()};
 }
 
 }  // namespace shmbus::codec

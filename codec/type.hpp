@@ -75,8 +75,10 @@ class Type {
 
 /// Both sides of a command.
 struct CommandTypes {
-  Type request;
+  Type request;  ///< of one record, where many are sent
   Type reply;
+  bool request_stream = false;
+  bool reply_stream = false;
   /// Of "request->reply".
   static Result<CommandTypes> parse(std::string_view schema) noexcept;
 };

@@ -63,6 +63,7 @@ void add_identity(const Event& event, bool seated, Known& known) {
 std::vector<std::byte> start_of(const segment::View& view, const lane::CellWords& words,
                                 Party caller) {
   const auto head = lane::RequestHead::unpack(words[1]);
+  if (head.has(layout::cell_flags::request_window)) return {};
   std::size_t size = std::min<std::size_t>(head.bytes, layout::event_excerpt_bytes);
   const auto* from = reinterpret_cast<const std::byte*>(words.data());
   if (head.has(layout::cell_flags::request_block)) {

@@ -8,6 +8,7 @@ void register_bus(Registry& registry) {
   register_bus_calls(registry);
   register_bus_streams(registry);
   register_bus_events(registry);
+  register_bus_records(registry);
   register_bus_fan_in(registry);
   register_bus_scale(registry);
   register_bus_handlers(registry);

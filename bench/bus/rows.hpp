@@ -9,6 +9,7 @@ namespace shmbus::bench {
 void register_bus_calls(Registry& registry);
 void register_bus_streams(Registry& registry);
 void register_bus_events(Registry& registry);
+void register_bus_records(Registry& registry);
 void register_bus_fan_in(Registry& registry);
 void register_bus_scale(Registry& registry);
 void register_bus_handlers(Registry& registry);

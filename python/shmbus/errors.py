@@ -107,6 +107,10 @@ class LimitReached(Error):
     kind, number = "limit_reached", 18
 
 
+class StreamEnded(Error):
+    kind, number = "stream_ended", 19
+
+
 _classes: dict[int, type[Error]] = {c.number: c for c in Error.__subclasses__()}
 
 

@@ -52,6 +52,7 @@ TEST_CASE("each kind of error keeps its number and its name", "[errors]") {
       {ErrorKind::corrupted, 16, "corrupted"},
       {ErrorKind::abandoned, 17, "abandoned"},
       {ErrorKind::limit_reached, 18, "limit_reached"},
+      {ErrorKind::stream_ended, 19, "stream_ended"},
   };
   for (const auto& pin : pins) {
     CHECK(static_cast<int>(pin.kind) == pin.number);

@@ -38,7 +38,9 @@ TEST_CASE("a handler is killed at each step of a record: a prefix is read, then 
       REQUIRE_OK(stream);
       const auto got = test::read_numbers(*stream, 0, 20s);
       CHECK(test::kind(stream->end()) == ErrorKind::handler_died_after_start);
-      if (point == writer_points[0]) CHECK(got == static_cast<std::uint64_t>(passes));
+      // Also what fills the ring up to its end passes the first point.
+      const int fills = passes == 40 ? 1 : 0;
+      if (point == writer_points[0]) CHECK(got == static_cast<std::uint64_t>(passes - fills));
       if (point == writer_points[1]) CHECK(got == static_cast<std::uint64_t>(passes) + 1);
       // The next one serves the same caller.
       const auto successor = test::streams_process(path.path());
@@ -87,24 +89,24 @@ TEST_CASE("a caller is killed at any moment: the handler learns it, and nothing 
           "[streams]") {
   std::mt19937 random(5);
   test::TempBus path;
+  const test::Shared<std::atomic<int>> started;
   const test::Shared<std::atomic<int>> ended;
+  const auto counted = [&](auto handler) {
+    return [&, handler](Context& context) {
+      ++*started;
+      const auto status = handler(context);
+      ++*ended;
+      return status;
+    };
+  };
   const auto handler = test::handler_process(
-      path.path(), test::handlers({{"count",
-                                    [&](Context& context) {
-                                      const auto status = test::count_up(context);
-                                      ++*ended;
-                                      return status;
-                                    }},
-                                   {"add", [&](Context& context) {
-                                      const auto status = test::add_up(context);
-                                      ++*ended;
-                                      return status;
-                                    }}}));
+      path.path(),
+      test::handlers({{"count", counted(test::count_up)}, {"add", counted(test::add_up)}}));
   auto bus = test::open_when_served(path.path(), "add");
   const auto watcher = test::join(path.path());
   const auto before = test::census(watcher->view());
   for (int round = 0; round < 40; ++round) {
-    const test::Shared<std::atomic<bool>> under_way;
+    const int so_far = *ended;
     test::Child victim([&] {
       auto own = Bus::open(path.path());
       if (!own) return 1;
@@ -115,15 +117,13 @@ TEST_CASE("a caller is killed at any moment: the handler learns it, and nothing 
                           : caller->open({}, {.window = 2048}, Records::to_handler, 64);
       if (!stream) return 3;
       for (std::uint64_t i = 0;; ++i) {
-        *under_way = true;
         if (!(reads ? stream->next().has_value() : stream->put(test::numbered(i)).has_value())) {
           return 4;
         }
       }
     });
-    REQUIRE(test::eventually([&] { return under_way->load(); }));
+    REQUIRE(test::eventually([&] { return started->load() > so_far; }));
     test::nap(std::chrono::microseconds(random() % 2000));
-    const int so_far = *ended;
     victim.kill();
     const test::Stopwatch watch;
     REQUIRE(test::eventually([&] { return ended->load() > so_far; }));
@@ -161,11 +161,10 @@ TEST_CASE("a side that is stopped holds up its stream, and is not dead", "[strea
 TEST_CASE("a stream that was not started waits for the next handler", "[streams]") {
   test::TempBus path;
   auto handler = test::handler_process(
-      path.path(), test::handlers({{"count", test::count_up},
-                                   {"block", [](Context&) {
-                                      test::nap(1h);
-                                      return Status::ok();
-                                    }}}));
+      path.path(), test::handlers({{"count", test::count_up}, {"block", [](Context&) {
+                                                                 test::nap(1h);
+                                                                 return Status::ok();
+                                                               }}}));
   auto bus = test::open_when_served(path.path(), "count");
   auto blocker = test::caller_of(bus, "block");
   auto blocking = blocker.start({}, 0, forever);

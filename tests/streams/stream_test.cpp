@@ -107,29 +107,27 @@ TEST_CASE("typed streams, from the handler and to it", "[streams]") {
   const test::TempBus path;
   const auto handler = test::handler_process(path.path(), [](Bus&, Server& server) {
     return server.on<UserList>([](const Filter& filter, Writer<User>& out) -> Result<void> {
-             for (auto id = filter.from; id < filter.to; ++id) {
-               if (auto put = out.put({id, id * id}); !put) return put;
-             }
-             return {};
-           }) &&
-           server.on<UserAdd>([](Reader<User>& in) -> Result<Added> {
-             Added added;
-             while (const auto user = in.next()) {
-               ++added.records;
-               added.sum += (*user)->square;
-             }
-             if (!in.complete()) return fail(ErrorKind::cancelled, "not all of them");
-             return added;
-           }) &&
-           server.on<UserSquare>([](Reader<User>& in, Writer<User>& out, Context&) {
-             while (const auto user = in.next()) {
-               auto loan = out.loan();
-               if (!loan) return Status::reject(1);
-               **loan = {(*user)->id, (*user)->id * (*user)->id};
-               if (!loan->commit()) return Status::reject(2);
-             }
-             return Status::ok();
-           });
+      for (auto id = filter.from; id < filter.to; ++id) {
+        if (auto put = out.put({id, id * id}); !put) return put;
+      }
+      return {};
+    }) && server.on<UserAdd>([](Reader<User>& in) -> Result<Added> {
+      Added added;
+      while (const auto user = in.next()) {
+        ++added.records;
+        added.sum += (*user)->square;
+      }
+      if (!in.complete()) return fail(ErrorKind::cancelled, "not all of them");
+      return added;
+    }) && server.on<UserSquare>([](Reader<User>& in, Writer<User>& out, Context&) {
+      while (const auto user = in.next()) {
+        auto loan = out.loan();
+        if (!loan) return Status::reject(1);
+        **loan = {(*user)->id, (*user)->id * (*user)->id};
+        if (!loan->commit()) return Status::reject(2);
+      }
+      return Status::ok();
+    });
   });
   auto bus = test::open_when_served(path.path(), "user.square");
   auto list = bus.caller<UserList>();
@@ -189,14 +187,14 @@ TEST_CASE("one side with a stream and the other without do not fit", "[streams]"
 
 TEST_CASE("a refusal ends the stream behind what was put", "[streams]") {
   const test::TempBus path;
-  const auto handler = test::handler_process(
-      path.path(), test::handlers({{"some", [](Context& context) {
-                                      RawWriter out(context);
-                                      for (std::uint64_t i = 0; i < 10; ++i) {
-                                        (void)out.put(test::numbered(i));
-                                      }
-                                      return Status::reject(42, "enough");
-                                    }}}));
+  const auto handler =
+      test::handler_process(path.path(), test::handlers({{"some", [](Context& context) {
+                                                            RawWriter out(context);
+                                                            for (std::uint64_t i = 0; i < 10; ++i) {
+                                                              (void)out.put(test::numbered(i));
+                                                            }
+                                                            return Status::reject(42, "enough");
+                                                          }}}));
   auto bus = test::open_when_served(path.path(), "some");
   auto stream = test::caller_of(bus, "some").open({});
   REQUIRE_OK(stream);
@@ -222,14 +220,14 @@ TEST_CASE("a slow reader holds up its stream, and nothing is lost", "[streams]")
 
 TEST_CASE("a gap is over, and the stream goes on", "[streams]") {
   const test::TempBus path;
-  const auto handler = test::handler_process(
-      path.path(), test::handlers({{"slow", [](Context& context) {
-                                      RawWriter out(context);
-                                      (void)out.put(test::numbered(0));
-                                      test::nap(300ms);
-                                      (void)out.put(test::numbered(1));
-                                      return Status::ok();
-                                    }}}));
+  const auto handler =
+      test::handler_process(path.path(), test::handlers({{"slow", [](Context& context) {
+                                                            RawWriter out(context);
+                                                            (void)out.put(test::numbered(0));
+                                                            test::nap(300ms);
+                                                            (void)out.put(test::numbered(1));
+                                                            return Status::ok();
+                                                          }}}));
   auto bus = test::open_when_served(path.path(), "slow");
   auto stream = test::caller_of(bus, "slow").open({}, {.gap = 50ms});
   REQUIRE_OK(stream);
@@ -301,12 +299,12 @@ TEST_CASE("too large a record is refused, and the stream goes on", "[streams]") 
   auto caller = test::caller_of(bench.bus, "add");
   auto stream = caller.open({}, {.window = 1024}, Records::to_handler, sizeof(test::Sum));
   REQUIRE_OK(stream);
-  const auto put = stream->put(std::vector<std::byte>(1009));
+  const auto put = stream->put(std::vector<std::byte>(1017));
   REQUIRE(test::kind(put) == ErrorKind::too_large);
-  CHECK(put.error().needed == 1009);
-  REQUIRE_OK(stream->put(test::numbered(0, 1008)));
+  CHECK(put.error().needed == 1017);
+  REQUIRE_OK(stream->put(test::numbered(0, 1016)));
   REQUIRE_OK(stream->put(test::numbered(1, 500)));
-  REQUIRE_OK(stream->put(test::numbered(2, 1008)));
+  REQUIRE_OK(stream->put(test::numbered(2, 1016)));
   CHECK(test::number_in<test::Sum>(stream->finish().value().bytes()).records == 3);
   CHECK(test::kind(caller.open({}, {.window = 10})) == ErrorKind::invalid_argument);
 }
@@ -315,26 +313,24 @@ TEST_CASE("a stream that is deferred goes on in another thread", "[streams]") {
   const test::TempBus path;
   const auto handler = test::handler_process(path.path(), [](Bus&, Server& server) {
     return server.on<UserList>([](const Filter& filter, DeferredStream<UserList> stream) {
-             std::thread([filter, stream = std::move(stream)]() mutable {
-               for (auto id = filter.from; id < filter.to; ++id) {
-                 if (auto put = stream.out().put({id, id}); !put) {
-                   (void)stream.end(rejected_as(put.error()));
-                   return;
-                 }
-               }
-               (void)stream.end();
-               const bool refused = !stream.out().put({});
-               if (!refused) std::abort();
-             }).detach();
-           }) &&
-           server.on<UserAdd>([](DeferredStream<UserAdd> stream) {
-             std::thread([stream = std::move(stream)]() mutable {
-               Added added;
-               while (stream.in().next()) ++added.records;
-               if (stream.in().complete()) (void)stream.reply(added);
-             }).detach();
-           }) &&
-           server.on("ping", [](Context&) { return Status::ok(); });
+      std::thread([filter, stream = std::move(stream)]() mutable {
+        for (auto id = filter.from; id < filter.to; ++id) {
+          if (auto put = stream.out().put({id, id}); !put) {
+            (void)stream.end(rejected_as(put.error()));
+            return;
+          }
+        }
+        (void)stream.end();
+        const bool refused = !stream.out().put({});
+        if (!refused) std::abort();
+      }).detach();
+    }) && server.on<UserAdd>([](DeferredStream<UserAdd> stream) {
+      std::thread([stream = std::move(stream)]() mutable {
+        Added added;
+        while (stream.in().next()) ++added.records;
+        if (stream.in().complete()) (void)stream.reply(added);
+      }).detach();
+    }) && server.on("ping", [](Context&) { return Status::ok(); });
   });
   auto bus = test::open_when_served(path.path(), "ping");
   auto list = bus.caller<UserList>();

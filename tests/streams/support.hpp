@@ -89,8 +89,8 @@ inline Status echo_records(Context& context) {
 
 /// A handler process with all of these.
 inline Child streams_process(const std::string& path) {
-  return handler_process(
-      path, handlers({{"count", count_up}, {"add", add_up}, {"echo", echo_records}}));
+  return handler_process(path,
+                         handlers({{"count", count_up}, {"add", add_up}, {"echo", echo_records}}));
 }
 
 /// Reads the numbers from `from` on; returns the one behind the last.

@@ -48,7 +48,7 @@ enum class Records : std::uint8_t {
 
 struct StreamOptions {
   /// Bytes of records, with 8 of each record's own, that may be under way in one direction. The
-  /// largest record takes 16 bytes less.
+  /// largest record takes 8 bytes less.
   std::size_t window = 64 * 1024;
   /// Of the whole stream, from open() to its end. It travels with the command, unless it is
   /// `forever`.

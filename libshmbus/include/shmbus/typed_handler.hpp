@@ -303,9 +303,8 @@ Status run_request(F& function, Context& context, const typename C::Request& in)
   }
 }
 
-/// Of a command with a stream in it: typed_stream.hpp.
 template <class C, class F>
-Status run_stream(F& function, Context& context);
+Status run_stream(F& function, Context& context);  // stream_handler.hpp
 
 template <class C, class F>
 Status run_message(F& function, Context& context) {

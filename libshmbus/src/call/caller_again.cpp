@@ -204,8 +204,7 @@ void CallerCore::publish_again(const Pending& pending, PortLane& lane) noexcept 
   out.reply_capacity = pending.reply_.capacity;
   out.deadline_ticks = pending.deadline_ticks_;
   out.windows = pending.windows_;
-  out.with_caller =
-      options_.when_caller_goes == WhenCallerGoes::cancel || pending.windows_ != 0;
+  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel || pending.windows_ != 0;
   // Under global order it may get its place later: the owner's sweep finds it.
   const Ticket ticket = lane.lane.publish(out);
   lane.lane.notify();

@@ -62,9 +62,8 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending, StreamWait* stream) noe
     const auto waited = stream == nullptr ? await(lane, ticket, deadline)
                                           : await_slowly(lane, ticket, until, stream->change);
     // Records that came before the answer come first.
-    if (stream != nullptr &&
-        (stream->change.there() ||
-         (waited == Waited::timed_out && !deadline.over(wait::ticks())))) {
+    if (stream != nullptr && (stream->change.there() ||
+                              (waited == Waited::timed_out && !deadline.over(wait::ticks())))) {
       stream->ended = false;
       return ReplyView();
     }

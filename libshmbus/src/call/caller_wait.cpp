@@ -53,8 +53,8 @@ CallerCore::Waited CallerCore::await(PortLane& lane, lane::Ticket ticket,
 }
 
 /// `change` ends the wait too: then the call may not be answered yet.
-CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
-                                            Deadline& deadline, stream::Change change) noexcept {
+CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline,
+                                            stream::Change change) noexcept {
   const auto come = [&] { return lane.lane.replied(ticket) || change.there(); };
   const std::uint64_t began = wait::ticks();
   const std::uint64_t probe_interval = bus().rate.from_ns(probe_interval_ns);
@@ -126,8 +126,8 @@ void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, stream::Change chang
   // SYNC lane.park: "I sleep", then look; the owner answers, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
   // Whoever makes the endpoint vacant does so first and wakes then.
-  const bool wanted = !lane.lane.replied(ticket) && !change.there() && !(exact && nobody_will_serve(lane)) &&
-                      !(made_for && made_for.cancelled());
+  const bool wanted = !lane.lane.replied(ticket) && !change.there() &&
+                      !(exact && nobody_will_serve(lane)) && !(made_for && made_for.cancelled());
   if (wanted || SHMBUS_MISTAKE("park.blind")) {
     words[0] = {&head.events.count, seen};
     const std::uint64_t slice_ns = exact ? limit_ns : std::min(limit_ns, inexact_slice_ns);

@@ -110,8 +110,8 @@ Result<std::unique_ptr<StreamCall, CloseStream>> CallerCore::open_stream(
   stats::add((*lane)->lane.head().counters.bytes_out, request.size());
   Pending pending = make_pending(**lane, *ticket, out, deadline, span);
   pending.windows_ = out.windows;
-  std::unique_ptr<StreamCall, CloseStream> call(
-      new (std::nothrow) StreamCall(self(), std::move(pending), windows, options.gap));
+  std::unique_ptr<StreamCall, CloseStream> call(new (std::nothrow) StreamCall(
+      self(), std::move(pending), windows, out.deadline_ticks, options.gap));
   if (!call) return fail(ErrorKind::overloaded, "out of memory");
   return call;
 }
@@ -135,8 +135,8 @@ bool CallerCore::answered(const Pending& pending) const noexcept {
 // --- one stream --------------------------------------------------------------------------------
 
 StreamCall::StreamCall(CallerRef caller, Pending pending, const Windows& windows,
-                       Duration gap) noexcept
-    : caller_(std::move(caller)), pending_(std::move(pending)), gap_(gap) {
+                       std::uint64_t deadline, Duration gap) noexcept
+    : caller_(std::move(caller)), pending_(std::move(pending)), deadline_(deadline), gap_(gap) {
   if (gap_ == default_timeout) gap_ = forever;
   if (windows.in) in_.emplace(*windows.in, handler_of(*windows.in), *this);
   if (windows.out) out_.emplace(*windows.out, handler_of(*windows.out), *this);
@@ -147,9 +147,13 @@ StreamCall::~StreamCall() {
 }
 
 void StreamCall::keep(Result<ReplyView> ended) noexcept {
-  // A handler that was told to stop mostly answers with the error that told it.
-  if (cancelled_ && !ended && ended.error().kind == ErrorKind::rejected) {
-    ended.error().kind = ErrorKind::cancelled;
+  // A handler that had to stop mostly answers with the error by which it learned that.
+  if (!ended && ended.error().kind == ErrorKind::rejected) {
+    if (cancelled_) {
+      ended.error().kind = ErrorKind::cancelled;
+    } else if (deadline_ != 0 && wait::ticks() >= deadline_) {
+      ended.error().kind = ErrorKind::timed_out;
+    }
   }
   ended_.emplace(std::move(ended));
 }
@@ -173,8 +177,9 @@ Result<void> StreamCall::wait(stream::Change change, Deadline& deadline) noexcep
     return has_ended();
   }
   if (!change.there() && deadline.over(wait::ticks())) {
-    return fail(ErrorKind::timed_out, "nothing came, or there was no room, in time: the stream "
-                                      "goes on");
+    return fail(ErrorKind::timed_out,
+                "nothing came, or there was no room, in time: the stream "
+                "goes on");
   }
   return {};
 }

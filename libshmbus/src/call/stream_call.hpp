@@ -17,7 +17,9 @@ class StreamCall final : public StreamEnd {
     std::optional<stream::Window> in;   ///< records of the handler
     std::optional<stream::Window> out;  ///< records to it
   };
-  StreamCall(CallerRef caller, Pending pending, const Windows& windows, Duration gap) noexcept;
+  /// `deadline`: as it travels with the command, in ticks; 0: none.
+  StreamCall(CallerRef caller, Pending pending, const Windows& windows, std::uint64_t deadline,
+             Duration gap) noexcept;
   ~StreamCall() override;
 
   Result<std::span<const std::byte>> next(Duration timeout) noexcept;
@@ -41,6 +43,7 @@ class StreamCall final : public StreamEnd {
   Pending pending_;
   std::optional<RecordReader> in_;
   std::optional<RecordWriter> out_;
+  std::uint64_t deadline_;
   Duration gap_;
   bool cancelled_ = false;
   std::optional<Result<ReplyView>> ended_;

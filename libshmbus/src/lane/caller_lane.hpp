@@ -42,7 +42,7 @@ struct Outgoing {
   std::uint64_t stamp = 0;                       ///< the time, when this one is timed
   bool with_caller = false;                      ///< not wanted once the caller has gone
   const layout::CellContext* context = nullptr;  ///< then nothing is inline
-  std::uint32_t windows = 0;  ///< the flags of the blocks that are windows
+  std::uint32_t windows = 0;                     ///< the flags of the blocks that are windows
 };
 
 /// Which command: its cell and its sequence number.

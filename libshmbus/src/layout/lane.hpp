@@ -91,15 +91,15 @@ struct alignas(line_bytes) LaneCounters {  // ST: cumulative over all leases of 
 
 /// Flag bits of a request cell (word 1, bits 16..31).
 namespace cell_flags {
-inline constexpr std::uint32_t request_block = 1;  ///< the request lies in an extent
-inline constexpr std::uint32_t reply_block = 2;    ///< the reply may lie in an extent
-inline constexpr std::uint32_t deadline = 4;       ///< word 2 is a deadline in clock ticks
-inline constexpr std::uint32_t with_caller = 8;    ///< not wanted once the caller has gone
-inline constexpr std::uint32_t context = 16;       ///< bytes 36..63 are a CellContext
-inline constexpr std::uint32_t paired = 32;        ///< has a second cell, named in word 1
-inline constexpr std::uint32_t stamped = 64;       ///< its cell's word behind the cells is when
+inline constexpr std::uint32_t request_block = 1;     ///< the request lies in an extent
+inline constexpr std::uint32_t reply_block = 2;       ///< the reply may lie in an extent
+inline constexpr std::uint32_t deadline = 4;          ///< word 2 is a deadline in clock ticks
+inline constexpr std::uint32_t with_caller = 8;       ///< not wanted once the caller has gone
+inline constexpr std::uint32_t context = 16;          ///< bytes 36..63 are a CellContext
+inline constexpr std::uint32_t paired = 32;           ///< has a second cell, named in word 1
+inline constexpr std::uint32_t stamped = 64;          ///< its cell's word behind the cells is when
 inline constexpr std::uint32_t request_window = 128;  ///< the request's block is a window
-inline constexpr std::uint32_t reply_window = 256;    ///< the reply's block is one: layout/window.hpp
+inline constexpr std::uint32_t reply_window = 256;  ///< the reply's block is one: layout/window.hpp
 }  // namespace cell_flags
 
 /// Where a command stands: in which trace (W3C trace context, all zeros: in none), at which

@@ -57,6 +57,7 @@ std::span<const std::byte> request_start(const segment::View& view, const lane::
   const auto head = lane::RequestHead::unpack(words[1]);
   const auto* cell = reinterpret_cast<const std::byte*>(words.data());
   const std::size_t size = std::min<std::size_t>(head.bytes, layout::event_excerpt_bytes);
+  if (head.has(layout::cell_flags::request_window)) return {};
   if (head.has(layout::cell_flags::request_block)) {
     const auto* data =
         payload::resolve(view, {static_cast<std::uint32_t>(words[3]), head.bytes}, caller);

@@ -18,9 +18,9 @@ class Comparison {
   /// A request or reply: the one place where a side may have more at its end.
   void side(std::string_view name, Both types) noexcept {
     const Path path(name);
-    if (is_stream(types.handler) && is_stream(types.caller)) {
-      types = {item(types.handler), item(types.caller)};
-    }
+    const auto handler = stream_item(types.handler);
+    const auto caller = stream_item(types.caller);
+    if (handler && caller) types = {*handler, *caller};
     if (!both_structs(types)) {
       same(path, types, 0);
       return;
@@ -30,13 +30,6 @@ class Comparison {
   [[nodiscard]] const Difference& found() const noexcept { return found_; }
 
  private:
-  static constexpr std::string_view stream_begin = "stream<";
-  static bool is_stream(std::string_view type) noexcept {
-    return type.starts_with(stream_begin) && type.ends_with('>');
-  }
-  static std::string_view item(std::string_view stream) noexcept {
-    return stream.substr(stream_begin.size(), stream.size() - stream_begin.size() - 1);
-  }
   static bool both_structs(Both types) noexcept {
     return types.handler.starts_with('{') && types.caller.starts_with('{');
   }

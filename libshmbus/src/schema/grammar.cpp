@@ -169,6 +169,12 @@ std::optional<Sides> split(std::string_view schema) noexcept {
   return Sides{schema.substr(0, at), schema.substr(at + 2)};
 }
 
+std::optional<std::string_view> stream_item(std::string_view side) noexcept {
+  constexpr std::string_view begin = "stream<";
+  if (!side.starts_with(begin) || !side.ends_with('>')) return std::nullopt;
+  return side.substr(begin.size(), side.size() - begin.size() - 1);
+}
+
 Members::Members(std::string_view struct_type) noexcept {
   const auto close = struct_type.rfind('}');
   if (!struct_type.starts_with('{') || close == npos) return;

@@ -18,6 +18,9 @@ struct Sides {
 /// "request->reply".
 std::optional<Sides> split(std::string_view schema) noexcept;
 
+/// Of "stream<type>", the type; nothing for other sides.
+std::optional<std::string_view> stream_item(std::string_view side) noexcept;
+
 struct Member {
   std::string_view name;
   std::string_view type;

@@ -68,7 +68,8 @@ void ServerCore::observe(const Invocation& call, StatusCode outcome, std::uint32
   const bool queue_known = observed_.queued_seq == call.taken.word().seq() &&
                            observed_.queued_lane == call.lane->index();
   event.queued_ns = queue_known ? observed_.queued_ns : 0;
-  event.bytes_in = call.taken.head().bytes;
+  const auto head = call.taken.head();
+  event.bytes_in = head.has(layout::cell_flags::request_window) ? 0 : head.bytes;
   event.bytes_out = call.deferred || outcome == StatusCode::malformed ? 0 : call.target.size;
   event.detail = detail;
   const bool whole = observed_.wish.events && observed_.wish.payload;

@@ -40,7 +40,7 @@ namespace shmbus::detail {
 /// this gate, which closes when the server leaves its endpoint.
 struct ReplyGate {
   std::mutex mutex;
-  bool open = true;
+  std::atomic<bool> open{true};    ///< closed under the mutex
   std::vector<serve::Debt> debts;  ///< where this server was replaced and still owes answers
   std::shared_ptr<serve::StopWatcher> stop_watcher;  ///< made when first asked for
 };

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t spin_ns = 20'000;
 constexpr int spins_between_clocks = 32;
-constexpr std::uint64_t slice_ns = 10'000'000;        // nobody may say that the caller has died
+constexpr std::uint64_t slice_ns = 10'000'000;         // nobody may say that the caller has died
 constexpr std::uint64_t inexact_slice_ns = 1'000'000;  // without membarrier
 
 Invocation& invocation(Frame* frame) noexcept { return *static_cast<Invocation*>(frame); }
@@ -43,8 +43,7 @@ Result<void> HandlerEnd::check() noexcept {
     if (deferred_->answered) {
       return fail(ErrorKind::invalid_argument, "this stream was answered: nothing can follow");
     }
-    const std::scoped_lock lock(deferred_->gate->mutex);
-    if (!deferred_->gate->open) {
+    if (!deferred_->gate->open.load(std::memory_order_relaxed)) {
       return fail(ErrorKind::abandoned, "the server has left: its caller was told so");
     }
   }
@@ -93,8 +92,8 @@ void HandlerEnd::sleep(stream::Change change, std::uint64_t limit_ns) noexcept {
   // SYNC window.park: "I sleep", then look; the caller stores, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
   if (!change.there() && !command_.withdrawn()) {
-    const std::array<wait::FutexWaiter, 2> words{{{&events_->count, seen},
-                                                  {&cancelled, cancel_seen}}};
+    const std::array<wait::FutexWaiter, 2> words{
+        {{&events_->count, seen}, {&cancelled, cancel_seen}}};
     wait::futex_wait_any(words, exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));
   }
   handler_->park.store(0, std::memory_order_relaxed);

@@ -40,7 +40,8 @@ class HandlerWriter {
  public:
   HandlerWriter(const serve::Started& command, std::uint64_t deadline_ticks,
                 const stream::Window& window, const DeferredReply* deferred) noexcept
-      : end_(command, deadline_ticks, window, deferred), records(window, end_.caller(), end_) {}
+      : end_(command, deadline_ticks, window, deferred),
+        records(window, end_.caller(), end_, deferred != nullptr ? &deferred->answered : nullptr) {}
 
  private:
   HandlerEnd end_;

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "os/spin.hpp"
 #include "shmbus/typed_stream.hpp"
 
 namespace shmbus::detail {
@@ -10,6 +11,8 @@ using stream::WindowReader;
 using stream::WindowWriter;
 
 namespace {
+
+constexpr int first_looks = 32;
 
 tl::unexpected<Error> spoiled() noexcept {
   return fail(ErrorKind::corrupted,
@@ -95,8 +98,8 @@ Result<std::span<std::byte>> RecordWriter::loan(std::size_t bytes, Duration time
 Result<void> RecordWriter::commit(std::size_t bytes) noexcept {
   if (!has_loan_ || bytes > loaned_) [[unlikely]]
     return fail(ErrorKind::invalid_argument, "there is no loan of so many bytes to commit");
-  if (auto wanted = end_->check(); !wanted) [[unlikely]]
-    return wanted;
+  if (answered_ != nullptr && *answered_) [[unlikely]]
+    return end_->check();  // the memory is the caller's again
   has_loan_ = false;
   ring_.commit(bytes);
   reader_.wake_if_asleep();
@@ -118,9 +121,15 @@ Result<void> RecordWriter::close(Duration timeout) noexcept {
 Result<std::span<const std::byte>> RecordReader::next(Duration timeout) noexcept {
   release();
   std::span<const std::byte> record;
-  const auto came = ring_.next(record);
+  auto came = ring_.next(record);
   if (came == WindowReader::Next::record) [[likely]]
     return record;
+  // Each look takes the line from the writer: pauses between them let it get ahead.
+  for (int i = 0; came == WindowReader::Next::none && i < first_looks; ++i) {
+    wait::cpu_relax();
+    came = ring_.next(record);
+    if (came == WindowReader::Next::record) return record;
+  }
   return wait_for_next(timeout, came);
 }
 

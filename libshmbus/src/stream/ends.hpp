@@ -48,8 +48,10 @@ struct Sleeper {
 
 class RecordWriter {
  public:
-  RecordWriter(stream::Window window, Sleeper reader, StreamEnd& end) noexcept
-      : ring_(window), reader_(reader), end_(&end) {}
+  /// `answered`: of a command that may be answered while this lives, or null.
+  RecordWriter(stream::Window window, Sleeper reader, StreamEnd& end,
+               const bool* answered = nullptr) noexcept
+      : ring_(window), reader_(reader), end_(&end), answered_(answered) {}
 
   Result<void> put(std::span<const std::byte> record, Duration timeout) noexcept;
   Result<std::span<std::byte>> loan(std::size_t bytes, Duration timeout) noexcept;
@@ -66,6 +68,7 @@ class RecordWriter {
   stream::WindowWriter ring_;
   Sleeper reader_;
   StreamEnd* end_;
+  const bool* answered_;
   std::size_t loaned_ = 0;
   bool has_loan_ = false;
   bool closed_ = false;

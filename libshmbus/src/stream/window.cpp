@@ -1,8 +1,15 @@
 #include "stream/window.hpp"
 
+#include <cstring>
+
+#include "base/line.hpp"
 #include "base/testpoint.hpp"
 
 namespace shmbus::stream {
+
+namespace {
+constexpr std::uint64_t drawn_bytes_max = 4 * layout::line_bytes;
+}  // namespace
 
 using layout::RecordKind;
 using layout::RecordWord;
@@ -16,11 +23,11 @@ std::optional<Window> Window::in(std::byte* block, std::uint64_t bytes) noexcept
 
 void Window::clear() const noexcept {
   // SYNC lane.publish, which follows.
+  head->writer.written.store(0, std::memory_order_relaxed);
   head->reader.consumed.store(0, std::memory_order_relaxed);
   head->handler.park.store(0, std::memory_order_relaxed);
   head->handler.parked_at.store(0, std::memory_order_relaxed);
   head->events.count.store(0, std::memory_order_relaxed);
-  word_at(0).store(0, std::memory_order_relaxed);
 }
 
 // --- the writer --------------------------------------------------------------------------------
@@ -34,14 +41,15 @@ bool WindowWriter::look() noexcept {
   return true;
 }
 
-void WindowWriter::skip_to_front() noexcept {
-  const std::uint64_t rest = window_.size - at_;
-  window_.word_at(0).store(0, std::memory_order_relaxed);  // SYNC window.record, which follows
-  const auto word = RecordWord::make(RecordKind::skip, rest - layout::record_word_bytes);
-  window_.word_at(at_).store(word.bits, std::memory_order_release);  // SYNC window.record
-  SHMBUS_TESTPOINT("window.skipped");
-  written_ += rest;
-  at_ = 0;
+void WindowWriter::put_word(RecordKind kind, std::uint64_t bytes) noexcept {
+  const RecordWord word = RecordWord::make(kind, bytes);
+  std::memcpy(window_.ring + at_, &word, sizeof word);
+  const std::uint64_t taken = layout::record_bytes(bytes);
+  at_ = taken == window_.size - at_ ? 0 : at_ + taken;
+  written_ += taken;
+  SHMBUS_TESTPOINT("window.filled");
+  // SYNC window.record: the record's word and bytes.
+  window_.head->writer.written.store(written_, std::memory_order_release);
 }
 
 WindowWriter::Room WindowWriter::reserve_slowly(std::uint64_t bytes,
@@ -49,47 +57,49 @@ WindowWriter::Room WindowWriter::reserve_slowly(std::uint64_t bytes,
   if (bytes > record_bytes_max()) return Room::too_large;
   if (!look()) return Room::spoiled;
   const auto free = [this] { return window_.size - (written_ - consumed_); };
-  if (window_.size - at_ < needed) {
-    // The word at the front becomes the next one, so it has to be free too.
-    if (free() < window_.size - at_ + layout::record_word_bytes) return Room::none;
-    skip_to_front();
+  if (const std::uint64_t rest = window_.size - at_; rest < needed) {
+    if (free() < rest) return Room::none;
+    put_word(RecordKind::skip, rest - layout::record_word_bytes);
+    SHMBUS_TESTPOINT("window.skipped");
   }
   return free() >= needed ? Room::there : Room::none;
 }
 
+/// Asks for the lines of a small record that comes later.
+void WindowWriter::draw_lines(std::uint64_t bytes) const noexcept {
+  constexpr std::uint64_t ahead = 8 * layout::line_bytes;
+  if (window_.size - (written_ - consumed_) < ahead + bytes) return;
+  for (std::uint64_t at = at_ + ahead; at < at_ + ahead + bytes; at += layout::line_bytes) {
+    lane::fetch_to_write(window_.ring + window_.wrapped(at));
+  }
+}
+
 void WindowWriter::commit(std::uint64_t bytes, RecordKind kind) noexcept {
-  const std::uint64_t taken = layout::record_bytes(bytes);
-  window_.word_at(at_ + taken).store(0, std::memory_order_relaxed);  // SYNC window.record
-  SHMBUS_TESTPOINT("window.filled");
-  // SYNC window.record: its bytes, and "none" behind it.
-  window_.word_at(at_).store(RecordWord::make(kind, bytes).bits, std::memory_order_release);
+  put_word(kind, bytes);
+  if (bytes < drawn_bytes_max) draw_lines(bytes + layout::line_bytes);
   SHMBUS_TESTPOINT("window.committed");
-  at_ += taken;
-  written_ += taken;
 }
 
 // --- the reader --------------------------------------------------------------------------------
 
-WindowReader::Next WindowReader::next(std::span<const std::byte>& out) noexcept {
+/// REQUIRES: something was written that was not consumed.
+WindowReader::Next WindowReader::take(std::span<const std::byte>& out) noexcept {
   for (;;) {
-    // SYNC window.record
-    const RecordWord word{window_.word_at(at_).load(std::memory_order_acquire)};
-    if (!word.written()) return Next::none;
-    if (word.bytes() > window_.size) return Next::spoiled;
+    RecordWord word;
+    std::memcpy(&word, window_.ring + at_, sizeof word);
     const std::uint64_t taken = layout::record_bytes(word.bytes());
-    if (taken > window_.size - at_) return Next::spoiled;
+    if (taken > written_ - consumed_ || taken > window_.size - at_) return Next::spoiled;
     switch (word.kind()) {
       case RecordKind::data:
         out = {window_.ring + at_ + layout::record_word_bytes, word.bytes()};
         held_ = taken;
-        // The word behind it is read next.
-        return taken < window_.size - at_ ? Next::record : Next::spoiled;
+        return Next::record;
       case RecordKind::end:
         return Next::end;
       case RecordKind::skip:
         if (taken != window_.size - at_ || at_ == 0) return Next::spoiled;
         pass(taken);
-        at_ = 0;
+        if (consumed_ == written_) return next(out);  // what follows is at the front: no skip
         break;
       default:
         return Next::spoiled;
@@ -99,11 +109,25 @@ WindowReader::Next WindowReader::next(std::span<const std::byte>& out) noexcept 
 
 void WindowReader::pass(std::uint64_t bytes) noexcept {
   consumed_ += bytes;
-  at_ += bytes;
+  at_ = bytes == window_.size - at_ ? 0 : at_ + bytes;
+}
+
+/// A small record that was read is written, so that its lines leave the writer's cache, which can
+/// then ask for several at once: see base/line.hpp.
+void WindowReader::draw_lines() noexcept {
+  constexpr std::uint64_t zero = 0;
+  for (std::uint64_t at = at_; at < at_ + held_; at += layout::line_bytes) {
+    std::memcpy(window_.ring + at, &zero, sizeof zero);
+  }
+  constexpr std::uint64_t ahead = 2 * layout::line_bytes;
+  if (written_ - consumed_ > held_ + ahead) {
+    lane::fetch_to_write(window_.ring + window_.wrapped(at_ + ahead));
+  }
 }
 
 bool WindowReader::release() noexcept {
   if (held_ == 0) return false;
+  if (held_ <= drawn_bytes_max) draw_lines();
   pass(held_);
   held_ = 0;
   // The writer reads this line only when it seems to have no room: not every record is worth it.

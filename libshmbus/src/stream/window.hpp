@@ -22,11 +22,12 @@ struct Window {
 
   /// Nothing when the block is too small for one.
   static std::optional<Window> in(std::byte* block, std::uint64_t bytes) noexcept;
+  /// REQUIRES: less than twice the ring.
+  [[nodiscard]] std::uint64_t wrapped(std::uint64_t at) const noexcept {
+    return at < size ? at : at - size;
+  }
   /// By the caller, before anybody else knows of it.
   void clear() const noexcept;
-  [[nodiscard]] layout::Word64& word_at(std::uint64_t at) const noexcept {
-    return *reinterpret_cast<layout::Word64*>(ring + at);
-  }
 };
 
 /// What an end waits for: that a word of the other end changes.
@@ -53,7 +54,7 @@ class WindowWriter {
 
   /// Makes room for a record of `bytes`, which commit() may make shorter.
   [[nodiscard]] Room reserve(std::uint64_t bytes) noexcept {
-    const std::uint64_t needed = layout::record_bytes(bytes) + layout::record_word_bytes;
+    const std::uint64_t needed = layout::record_bytes(bytes);
     if (window_.size - at_ >= needed && window_.size - (written_ - consumed_) >= needed) [[likely]]
       return Room::there;
     return reserve_slowly(bytes, needed);
@@ -69,13 +70,14 @@ class WindowWriter {
     return {&window_.head->reader.consumed, consumed_};
   }
   [[nodiscard]] std::uint64_t record_bytes_max() const noexcept {
-    return window_.size - 2 * layout::record_word_bytes;
+    return window_.size - layout::record_word_bytes;
   }
 
  private:
   [[gnu::noinline]] Room reserve_slowly(std::uint64_t bytes, std::uint64_t needed) noexcept;
   [[nodiscard]] bool look() noexcept;
-  void skip_to_front() noexcept;
+  void draw_lines(std::uint64_t bytes) const noexcept;
+  void put_word(layout::RecordKind kind, std::uint64_t bytes) noexcept;
 
   Window window_;
   std::uint64_t at_ = 0;        ///< of the next record
@@ -95,22 +97,39 @@ class WindowReader {
   explicit WindowReader(Window window) noexcept : window_(window) {}
 
   /// The next record, in place; it stays until release().
-  [[nodiscard]] Next next(std::span<const std::byte>& out) noexcept;
+  [[nodiscard]] Next next(std::span<const std::byte>& out) noexcept {
+    if (consumed_ == written_) {
+      // SYNC window.record
+      const std::uint64_t written = window_.head->writer.written.load(std::memory_order_acquire);
+      if (written == written_) return Next::none;
+      if (!believable(written)) [[unlikely]]
+        return Next::spoiled;
+      written_ = written;
+    }
+    return take(out);
+  }
   /// The last record's memory may be written again. True when the writer has been told, which may
   /// wait while it has room: then wake it if it sleeps.
   [[nodiscard]] bool release() noexcept;
   /// Tells the writer of everything that was released. False when it knew.
   [[nodiscard]] bool tell() noexcept;
-  [[nodiscard]] Change change() const noexcept { return {&window_.word_at(at_), 0}; }
+  /// What there has to be before next() can say something else than `none`.
+  [[nodiscard]] Change change() const noexcept { return {&window_.head->writer.written, written_}; }
 
  private:
+  [[nodiscard]] Next take(std::span<const std::byte>& out) noexcept;
+  [[nodiscard]] bool believable(std::uint64_t written) const noexcept {
+    return written - consumed_ <= window_.size && written % layout::record_word_bytes == 0;
+  }
   void pass(std::uint64_t bytes) noexcept;
+  void draw_lines() noexcept;
 
   Window window_;
   std::uint64_t at_ = 0;        ///< of the record that is next, or held
   std::uint64_t held_ = 0;      ///< bytes of the record that was handed out; 0: none
   std::uint64_t consumed_ = 0;  ///< bytes, counted from 0
-  std::uint64_t told_ = 0;      ///< of these
+  std::uint64_t written_ = 0;   ///< as last seen
+  std::uint64_t told_ = 0;      ///< of what was consumed
 };
 
 }  // namespace shmbus::stream

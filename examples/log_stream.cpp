@@ -1,0 +1,104 @@
+// Streams: a log is written into a handler line by line, and queried line by line. One process
+// serves; this one appends 10,000 lines, asks for those that say "error", and stops reading the
+// rest after ten. log_stream [BUS]
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "processes.hpp"
+#include "report.hpp"
+#include "shmbus/shmbus.hpp"
+
+using namespace std::chrono_literals;
+
+struct Line {
+  std::uint64_t number;
+  shmbus::String<80> text;
+};
+struct Appended {
+  std::uint64_t lines;
+};
+struct Query {
+  shmbus::String<20> word;
+};
+using LogAppend = shmbus::Command<"log.append", shmbus::Stream<Line>, Appended>;
+using LogQuery = shmbus::Command<"log.query", Query, shmbus::Stream<Line>>;
+
+namespace {
+
+constexpr std::uint64_t lines = 10'000;
+
+int serve(const std::string& path) {
+  auto bus = shmbus::Bus::open(path, {.label = "log"});
+  if (!bus) return report(bus.error());
+  auto server = bus->serve();
+  if (!server) return report(server.error());
+
+  std::vector<Line> log;
+  auto append = server->on<LogAppend>([&](shmbus::Reader<Line>& in) -> shmbus::Result<Appended> {
+    while (auto line = in.next()) log.push_back(**line);
+    if (!in.complete()) return shmbus::fail(shmbus::ErrorKind::cancelled, "not all lines came");
+    return Appended{log.size()};
+  });
+  auto query = server->on<LogQuery>(
+      [&](const Query& query, shmbus::Writer<Line>& out) -> shmbus::Result<void> {
+        for (const Line& line : log) {
+          if (line.text.view().find(query.word.view()) == std::string_view::npos) continue;
+          if (auto put = out.put(line); !put) return put;  // the caller wants no more
+        }
+        return {};
+      });
+  if (!append) return report(append.error());
+  if (!query) return report(query.error());
+  return server->run({}) ? 0 : 1;
+}
+
+int append(shmbus::Bus& bus) {
+  auto log = bus.caller<LogAppend>();
+  if (!log) return report(log.error());
+  auto stream = log->open();
+  if (!stream) return report(stream.error());
+  for (std::uint64_t i = 1; i <= lines; ++i) {
+    auto line = stream->loan();  // in the memory that the handler reads it from
+    if (!line) return report(line.error());
+    (*line)->number = i;
+    (*line)->text = i % 100 == 0 ? "error: the disk is nearly full" : "all is well";
+    if (auto sent = line->commit(); !sent) return report(sent.error());
+  }
+  auto appended = stream->finish();
+  if (!appended) return report(appended.error());
+  std::printf("%lu lines appended\n", (*appended)->lines);
+  return 0;
+}
+
+int query(shmbus::Bus& bus, std::uint64_t at_most) {
+  auto log = bus.caller<LogQuery>();
+  if (!log) return report(log.error());
+  auto found = log->open({"error"}, {.window = 4096});
+  if (!found) return report(found.error());
+  std::uint64_t count = 0;
+  while (auto line = found->next(5s)) {
+    if (++count == at_most) found->cancel();  // what is under way still comes
+    if (count > at_most) break;
+  }
+  auto end = found->end();
+  const bool cancelled = !end && end.error().kind == shmbus::ErrorKind::cancelled;
+  std::printf("%lu errors read, %s\n", count, end ? "all of them" : cancelled ? "enough" : "?");
+  return end || cancelled ? 0 : report(end.error());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string path = argc > 1 ? argv[1] : "log";
+  const Process handler([&] { return serve(path); });
+  auto bus = shmbus::Bus::open(path, {.label = "reader"});
+  if (!bus) return report(bus.error());
+  if (auto there = bus->wait_until_available("log.query", 10s); !there) {
+    return report(there.error());
+  }
+  const int failed = append(*bus) + query(*bus, 1000) + query(*bus, 10);
+  return failed;
+}
