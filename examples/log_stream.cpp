@@ -43,9 +43,9 @@ int serve(const std::string& path) {
     return Appended{log.size()};
   });
   auto query = server->on<LogQuery>(
-      [&](const Query& query, shmbus::Writer<Line>& out) -> shmbus::Result<void> {
+      [&](const Query& wanted, shmbus::Writer<Line>& out) -> shmbus::Result<void> {
         for (const Line& line : log) {
-          if (line.text.view().find(query.word.view()) == std::string_view::npos) continue;
+          if (line.text.view().find(wanted.word.view()) == std::string_view::npos) continue;
           if (auto put = out.put(line); !put) return put;  // the caller wants no more
         }
         return {};
@@ -55,7 +55,7 @@ int serve(const std::string& path) {
   return server->run({}) ? 0 : 1;
 }
 
-int append(shmbus::Bus& bus) {
+int append(shmbus::Bus& bus, std::uint64_t& count) {
   auto log = bus.caller<LogAppend>();
   if (!log) return report(log.error());
   auto stream = log->open();
@@ -64,28 +64,28 @@ int append(shmbus::Bus& bus) {
     auto line = stream->loan();  // in the memory that the handler reads it from
     if (!line) return report(line.error());
     (*line)->number = i;
-    (*line)->text = i % 100 == 0 ? "error: the disk is nearly full" : "all is well";
+    (*line)->text = "all is well";
+    if (i % 100 == 0) (*line)->text = "error: the disk is nearly full";
     if (auto sent = line->commit(); !sent) return report(sent.error());
   }
   auto appended = stream->finish();
   if (!appended) return report(appended.error());
-  std::printf("%lu lines appended\n", (*appended)->lines);
+  count = (*appended)->lines;
   return 0;
 }
 
-int query(shmbus::Bus& bus, std::uint64_t at_most) {
+int query(shmbus::Bus& bus, std::uint64_t at_most, std::uint64_t& count) {
   auto log = bus.caller<LogQuery>();
   if (!log) return report(log.error());
   auto found = log->open({"error"}, {.window = 4096});
   if (!found) return report(found.error());
-  std::uint64_t count = 0;
   while (auto line = found->next(5s)) {
-    if (++count == at_most) found->cancel();  // what is under way still comes
-    if (count > at_most) break;
+    if (++count < at_most) continue;
+    found->cancel();  // what is under way still comes, and end() passes over it
+    break;
   }
   auto end = found->end();
   const bool cancelled = !end && end.error().kind == shmbus::ErrorKind::cancelled;
-  std::printf("%lu errors read, %s\n", count, end ? "all of them" : cancelled ? "enough" : "?");
   return end || cancelled ? 0 : report(end.error());
 }
 
@@ -99,6 +99,10 @@ int main(int argc, char** argv) {
   if (auto there = bus->wait_until_available("log.query", 10s); !there) {
     return report(there.error());
   }
-  const int failed = append(*bus) + query(*bus, 1000) + query(*bus, 10);
+  std::uint64_t appended = 0;
+  std::uint64_t all = 0;
+  std::uint64_t some = 0;
+  const int failed = append(*bus, appended) + query(*bus, lines, all) + query(*bus, 10, some);
+  std::printf("%lu lines appended; of %lu errors %lu read\n", appended, all, some);
   return failed;
 }

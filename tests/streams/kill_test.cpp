@@ -165,7 +165,7 @@ TEST_CASE("a stream that was not started waits for the next handler", "[streams]
                                                                  test::nap(1h);
                                                                  return Status::ok();
                                                                }}}));
-  auto bus = test::open_when_served(path.path(), "count");
+  auto bus = test::open_when_served(path.path(), "block");
   auto blocker = test::caller_of(bus, "block");
   auto blocking = blocker.start({}, 0, forever);
   REQUIRE_OK(blocking);

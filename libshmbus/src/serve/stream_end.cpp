@@ -14,10 +14,10 @@ namespace detail {
 
 namespace {
 
-constexpr std::uint64_t spin_ns = 20'000;
-constexpr int spins_between_clocks = 32;
-constexpr std::uint64_t slice_ns = 10'000'000;         // nobody may say that the caller has died
-constexpr std::uint64_t inexact_slice_ns = 1'000'000;  // without membarrier
+constexpr std::uint64_t stream_spin_ns = 20'000;
+constexpr int stream_spins = 32;
+constexpr std::uint64_t stream_slice_ns = 10'000'000;  // nobody may say that the caller has died
+constexpr std::uint64_t inexact_stream_slice_ns = 1'000'000;  // without membarrier
 
 Invocation& invocation(Frame* frame) noexcept { return *static_cast<Invocation*>(frame); }
 
@@ -66,17 +66,17 @@ Result<void> HandlerEnd::still_wanted() noexcept {
 Result<void> HandlerEnd::wait(stream::Change change, Deadline& deadline) noexcept {
   const std::uint64_t began = wait::ticks();
   const std::uint64_t spin_until =
-      wait::usable_cpus() == 1 ? began : began + bus().rate.from_ns(spin_ns);
+      wait::usable_cpus() == 1 ? began : began + bus().rate.from_ns(stream_spin_ns);
   for (std::uint64_t now = began; !change.there(); now = wait::ticks()) {
     if (now < spin_until) {
-      for (int i = 0; i < spins_between_clocks && !change.there(); ++i) wait::cpu_relax();
+      for (int i = 0; i < stream_spins && !change.there(); ++i) wait::cpu_relax();
       continue;
     }
     if (auto wanted = still_wanted(); !wanted) return wanted;
     if (deadline.over(now)) {
       return fail(ErrorKind::timed_out, "the caller made no room, or sent no record, in time");
     }
-    std::uint64_t limit = std::min(deadline.left_ns(now), slice_ns);
+    std::uint64_t limit = std::min(deadline.left_ns(now), stream_slice_ns);
     if (deadline_ticks_ > now) limit = std::min(limit, bus().rate.to_ns(deadline_ticks_ - now));
     sleep(change, limit);
   }
@@ -94,7 +94,7 @@ void HandlerEnd::sleep(stream::Change change, std::uint64_t limit_ns) noexcept {
   if (!change.there() && !command_.withdrawn()) {
     const std::array<wait::FutexWaiter, 2> words{
         {{&events_->count, seen}, {&cancelled, cancel_seen}}};
-    wait::futex_wait_any(words, exact ? limit_ns : std::min(limit_ns, inexact_slice_ns));
+    wait::futex_wait_any(words, exact ? limit_ns : std::min(limit_ns, inexact_stream_slice_ns));
   }
   handler_->park.store(0, std::memory_order_relaxed);
 }
