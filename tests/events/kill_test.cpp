@@ -244,3 +244,22 @@ TEST_CASE("publishers and subscribers are killed at random under load", "[events
   CHECK(in.missed() == 0);
   CHECK(last > 1'000);
 }
+
+TEST_CASE("what dead publishers have is given to who needs it, without a reclaim", "[events]") {
+  for (const char* point : {"broadcast.extent_leased", "event.committed"}) {
+    INFO(point);
+    test::TempBus path;
+    OpenOptions options;
+    options.capacities.broadcasts = 1;
+    auto bus = test::open_bus(path.path(), options);
+    test::Child victim([&] {
+      test::die_at(point);
+      auto own = Bus::open(path.path());
+      auto out = own->publisher<Price>();
+      (void)out->publish(tick(1));
+      return 0;
+    });
+    CHECK(victim.wait() == test::ended_by(SIGKILL));
+    REQUIRE_OK(bus.publisher("another"));
+  }
+}

@@ -33,6 +33,18 @@ inline constexpr std::array mistakes{
     Mistake{"binding.blind", "registration"},     // a name is taken from whoever has it
     Mistake{"cancel.early", "limit-kept"},        // the cancel bit is read before the start
     Mistake{"quarantine.blocks", "limit-large"},  // memory comes back while it is written to
+    Mistake{"event.early", "events"},             // an event is committed before it is complete
+    Mistake{"topic.blind", "events"},             // a subscriber sleeps without looking again
+    Mistake{"position.stale", "events-pin"},      // positions are not read after the new bound
+    Mistake{"overtaken.unseen", "events-pin"},    // the bound is not read after the new position
+    Mistake{"oldest.once", "events-overtaken"},   // nor when the position was moved to that bound
+    Mistake{"index.kept", "events-overtaken"},    // a pin is taken to keep the index, too
+    Mistake{"hold.skipped", "events-hold"},       // what is held is taken back like anything else
+    Mistake{"room.blind", "events-hold"},         // a publisher sleeps without looking again
+    Mistake{"join.unheld", "events-join"},        // who has a place and no position holds nothing
+    Mistake{"resume.hint", "events-death"},       // goes on after the newest event of the counter
+    Mistake{"holder.kept", "events-holder-death"},  // a dead subscriber holds on
+    Mistake{"evict.blind", "events-evict"},         // a lane is given up though somebody has come
 };
 
 }  // namespace shmbus::schedule

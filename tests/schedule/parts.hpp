@@ -48,4 +48,19 @@ void heir();
 void reclaimer();
 void lessee();
 
+// On events: parts_events.cpp
+void publisher();
+void subscriber();
+void reusing_publisher();
+void lapping_publisher();
+void skipper();
+void holder();
+void joiner();
+void mortal_publisher();
+void next_publisher();
+void reader_of_both();
+void mortal_holder();
+void rival_publisher();
+void late_reader();
+
 }  // namespace shmbus::schedule::parts

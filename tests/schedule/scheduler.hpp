@@ -95,6 +95,7 @@ class Scheduler {
   [[nodiscard]] bool exploring() const noexcept { return exploring_; }
   [[nodiscard]] bool clients_over() const noexcept;
   [[nodiscard]] std::size_t running() const noexcept { return running_; }
+  [[nodiscard]] std::size_t participants() const noexcept { return count_; }
   [[nodiscard]] bool over(std::size_t fiber) const noexcept {
     return fibers_[fiber].state == State::over || killed(fiber);
   }

@@ -4,6 +4,7 @@
 
 #include "os/futex.hpp"
 #include "recovery/participant.hpp"
+#include "schedule/eventing.hpp"
 
 namespace shmbus::schedule {
 namespace {
@@ -63,6 +64,7 @@ void Stage::clear() noexcept {
     has_name &= ~(1U << who);
   });
   ledger.clear();
+  events = {};
   held = {};
   flags = {};
   has_name = 0;
@@ -255,6 +257,7 @@ std::string Stage::afterwards(const Scene& scene) {
     // Whoever was killed last may have left it to the next to begin again.
     for (int i = 0; i < 2; ++i) recovery::reclaim_all(peer.attachment());
     must(recovery::reclaim_all(peer.attachment()) == 0, "recovery does not come to an end");
+    if (scene.name.starts_with("events")) free_event_lanes(peer);
     Handling successor(peer);
     must(successor.take_name(), "the name is still taken");
     Calling fresh(peer);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "call/caller_core.hpp"
+#include "schedule/event_ledger.hpp"
 #include "schedule/ledger.hpp"
 #include "schedule/scheduler.hpp"
 #include "serve/server_core.hpp"
@@ -36,6 +37,7 @@ class Stage {
   static Stage& the() noexcept;
 
   Ledger ledger;
+  EventLedger events;
   std::array<std::uint8_t, 2> held{};  ///< extents, by who works in them: index + 1
   enum Flag : std::size_t {
     first_has_sent,

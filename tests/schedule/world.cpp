@@ -24,7 +24,7 @@ World* only = nullptr;
 /// As little of everything as the scenes need: what is scarce is fought for, and what is small is
 /// reset often.
 constexpr layout::Capacities tiny{.participants = 6,
-                                  .names = 3,
+                                  .names = 5,
                                   .endpoints = 2,
                                   .lanes = 2,
                                   .cells_per_lane = 4,
@@ -168,6 +168,9 @@ std::string World::name_of(std::uint32_t offset) const {
                  {g.inboxes, "inbox"},
                  {g.lane_words, "lane word"},
                  {g.extent_words, "extent word"},
+                 {g.topics, "topic"},
+                 {g.broadcast_words, "broadcast word"},
+                 {g.broadcasts, "broadcast lane"},
                  {g.bus_events, "bus events"},
                  {g.schemas, "schema"},
                  {g.extents, "extent"}};
@@ -210,6 +213,15 @@ std::string World::leftovers() const {
   }
   for (std::uint32_t i = 0; i < tiny.extents; ++i) {
     if (!layout::ExtentWord{view.extent_word(i).load()}.party().nobody()) note("extent", i);
+  }
+  for (std::uint32_t i = 0; i < tiny.broadcasts; ++i) {
+    const layout::BroadcastWord seen{view.broadcast_word(i).load()};
+    if (seen.state() != layout::BroadcastState::free) note("broadcast lane", i);
+  }
+  for (std::uint32_t i = 0; i < tiny.names; ++i) {
+    for (const auto& word : view.topic(i).subscribers) {
+      if (word.load() != 0) note("subscriber of name", i);
+    }
   }
   for (std::uint32_t i = 0; i < tiny.endpoints; ++i) {
     if (layout::ControlWord{view.endpoint(i).control.control.load()}.active()) note("endpoint", i);

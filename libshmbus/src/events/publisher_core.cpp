@@ -157,9 +157,9 @@ Result<void> PublisherCore::wait_for_room(Duration timeout) noexcept {
     shared.bounds.parked.store(1, std::memory_order_relaxed);
     // SYNC event.room: a subscriber sees that we wait, or we its position
     (void)wait::sleeper_fence();
-    if (writer_.make_room()) break;
+    if (!SHMBUS_MISTAKE("room.blind") && writer_.make_room()) break;
     if (!attachment().intact()) return bus_->not_intact();
-    drop_dead_holder();
+    if (!SHMBUS_MISTAKE("holder.kept")) drop_dead_holder();
     const std::uint64_t left = deadline.left_ns(now);
     if (left == 0) {
       result = held_up();
@@ -169,6 +169,7 @@ Result<void> PublisherCore::wait_for_room(Duration timeout) noexcept {
     const std::uint64_t slice =
         wait::publishers_fence() ? inexact_publish_slice_ns : publish_slice_ns;
     wait::futex_wait(shared.events.count, seen, std::min(left, slice));
+    if (SHMBUS_MISTAKE("room.blind") && writer_.make_room()) break;
     now = wait::ticks();
   }
   shared.bounds.parked.store(0, std::memory_order_relaxed);

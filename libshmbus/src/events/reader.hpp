@@ -92,6 +92,7 @@ class Reader {
   }
   /// One that holds cannot be.
   [[nodiscard]] bool overtaken() const noexcept {
+    if (SHMBUS_MISTAKE("overtaken.unseen")) return false;
     // SYNC broadcast.oldest
     return mode_ == WhenSlow::skip && seq_ < shared_->bounds.oldest.load(std::memory_order_acquire);
   }

@@ -65,7 +65,9 @@ bool Writer::find_left_events(std::uint64_t newest, std::vector<bool>& used) {
 
 /// Goes on where another publisher ended.
 bool Writer::resume() {
-  const std::uint64_t newest = newest_committed();
+  const std::uint64_t newest = SHMBUS_MISTAKE("resume.hint")
+                                   ? shared_->counters.published.load(std::memory_order_relaxed)
+                                   : newest_committed();
   oldest_ = shared_->bounds.oldest.load(std::memory_order_relaxed);
   if (newest >= layout::CellWord::seq_max - 1 || oldest_ > newest + 1) return false;
   (void)wait::sleeper_fence();
@@ -95,9 +97,10 @@ void Writer::look_at_subscribers() noexcept {
   for (std::uint32_t place = 0; place < layout::subscribers_max; ++place) {
     const SubscriberWord word = broadcast::load_subscriber(bus_->view, topic_, place);
     if (word.mode() == SubscriberMode::free) continue;
+    if (SHMBUS_MISTAKE("join.unheld") && word.mode() == SubscriberMode::joining) continue;
     // SYNC event.position: what it looked at before, it has let go of
     const std::uint64_t position = shared_->readers[place].position.load(std::memory_order_acquire);
-    if (!word.holds()) {
+    if (!word.holds() || SHMBUS_MISTAKE("hold.skipped")) {
       positions_[position_count_++] = position;
       continue;
     }
@@ -144,7 +147,7 @@ bool Writer::make_room() noexcept {
     // SYNC broadcast.oldest: a subscriber sees the new bound, or we see its position
     seen = wait::sleeper_fence() || fence_each_;
     if (!seen) return has_room();  // the kernel had no memory for it: another time
-    look_at_subscribers();
+    if (!SHMBUS_MISTAKE("position.stale")) look_at_subscribers();
   }
   for (; unfreed_ < std::min(oldest_, floor_); ++unfreed_) {
     const std::uint32_t slot = slot_of_[unfreed_ & memory_.index_mask()];

@@ -59,11 +59,13 @@ class Writer {
     const std::uint32_t following = take_free();
     draw_ahead();
     layout::EventSlot& slot = memory_.slot(slot_);
+    const std::uint64_t word = layout::EventWord::make(seq, following).bits;
+    if (SHMBUS_MISTAKE("event.early")) slot.word.store(word, std::memory_order_release);
     slot.bytes.store(bytes, std::memory_order_relaxed);
     slot.publisher.store(me_.bits, std::memory_order_relaxed);
     memory_.index(seq).store(layout::EventWord::make(seq, slot_).bits, std::memory_order_relaxed);
     // SYNC event.slot: everything above becomes visible with it
-    slot.word.store(layout::EventWord::make(seq, following).bits, std::memory_order_release);
+    slot.word.store(word, std::memory_order_release);
     shared_->counters.published.store(seq, std::memory_order_release);  // SYNC event.published
     bytes_ += bytes;
     shared_->counters.bytes.store(bytes_, std::memory_order_relaxed);

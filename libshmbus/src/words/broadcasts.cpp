@@ -91,7 +91,7 @@ void settle(const Attachment& bus, std::uint32_t lane) noexcept {
   const BroadcastWord seen = load_word(bus.view, lane);
   if (seen.state() == BroadcastState::evicting) {
     wait::detail::full_fence();  // SYNC topic.join: a joiner sees this word, or we see the joiner
-    if (has_subscribers(bus, seen.name())) {
+    if (!SHMBUS_MISTAKE("evict.blind") && has_subscribers(bus, seen.name())) {
       if (move_word(bus.view, lane, seen, seen.spared())) announce_lane(bus.view, seen.name());
       return;
     }
@@ -108,12 +108,23 @@ bool evict(const Attachment& bus, std::uint32_t lane, BroadcastWord seen) noexce
   return load_word(bus.view, lane).state() == BroadcastState::free;
 }
 
-/// Frees a lane that only keeps the last events of a topic that nobody reads.
+/// Its publisher has left it, or died. Nobody need have recovered that one.
+bool left(const Attachment& bus, BroadcastWord seen) noexcept {
+  return seen.state() == BroadcastState::retired ||
+         (seen.state() == BroadcastState::attached && bus.dead(seen.party()));
+}
+
+/// Frees a lane that only keeps the last events of a topic that nobody reads, or that a publisher
+/// died while it made it.
 bool evict_one(const Attachment& bus) noexcept {
   for (std::uint32_t lane = 0; lane < bus.view.capacities().broadcasts; ++lane) {
     settle(bus, lane);
     const BroadcastWord seen = load_word(bus.view, lane);
-    if (seen.state() != BroadcastState::retired || has_subscribers(bus, seen.name())) continue;
+    if (seen.state() == BroadcastState::allocating && bus.dead(seen.party())) {
+      if (release(bus.view, lane, seen)) return true;
+      continue;
+    }
+    if (!left(bus, seen) || has_subscribers(bus, seen.name())) continue;
     if (evict(bus, lane, seen)) return true;
   }
   return false;

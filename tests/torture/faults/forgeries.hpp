@@ -1,9 +1,12 @@
 // What a scribbler aims at beside the words of calls: policies, the flight recorder and the tap,
-// members and routes of a name, seats that change hands. Values that look right and are wrong.
+// members and routes of a name, seats that change hands, publishers and subscribers of events.
+// Values that look right and are wrong.
 #pragma once
 
 #include <random>
 
+#include "layout/broadcast.hpp"
+#include "layout/event_words.hpp"
 #include "layout/policy.hpp"
 #include "layout/recorder.hpp"
 #include "layout/words.hpp"
@@ -16,7 +19,16 @@ class Forger {
   Forger(const segment::View& view, std::mt19937_64& random) : view_(view), random_(random) {}
 
   void forge() {
-    switch (below(5)) {
+    switch (below(8)) {
+      case 5:
+        broadcast();
+        break;
+      case 6:
+        event();
+        break;
+      case 7:
+        topic();
+        break;
       case 0:
         policy();
         break;
@@ -49,6 +61,60 @@ class Forger {
       default:
         return random_();
     }
+  }
+
+  /// Lanes of others and of nobody, shapes that lie elsewhere, bounds and positions out of reach.
+  void broadcast() {
+    const std::uint32_t lane = index(view_.capacities().broadcasts);
+    auto& shared = view_.broadcast(lane);
+    auto& reader = shared.readers[below(layout::subscribers_max)];
+    switch (below(5)) {
+      case 0:
+        view_.broadcast_word(lane).store(
+            layout::BroadcastWord::make(index(4), party(), index(view_.capacities().names + 1),
+                                        static_cast<layout::BroadcastState>(below(7)))
+                .bits);
+        break;
+      case 1:
+        (below(2) == 0 ? shared.shape.slots : shared.shape.slot_bytes)
+            .store(static_cast<std::uint32_t>(number()));
+        shared.shape.first_extent.store(index(view_.capacities().extents + 1));
+        break;
+      case 2:
+        shared.bounds.oldest.store(number());
+        break;
+      case 3:
+        shared.counters.published.store(number());
+        shared.bounds.parked.store(index(3));
+        break;
+      default:
+        reader.position.store(below(2) == 0 ? number() : reader.position.load() + below(5) - 2);
+    }
+  }
+
+  /// Slot and index words, sizes: of other events, or in no slot.
+  void event() {
+    auto* extents = reinterpret_cast<Word*>(view_.extents());
+    const auto& all = view_.capacities();
+    const std::uint64_t words = std::uint64_t{all.extents} * all.extent_bytes / sizeof(Word);
+    auto& word = extents[below(2) == 0 ? below(words / 8) * 8 : below(words)];
+    const layout::EventWord seen{word.load()};
+    const std::uint64_t values[] = {
+        layout::EventWord::make(seen.seq() + below(3) - 1, seen.slot()).bits,
+        layout::EventWord::make(seen.seq(), index(70)).bits, number(), seen.bits ^ (1ULL << 40U)};
+    word.store(values[below(4)]);
+  }
+
+  /// Subscribers that are nobody, or hold everything.
+  void topic() {
+    auto& shared = view_.topic(index(view_.capacities().names));
+    shared.subscribers[below(layout::subscribers_max)].store(
+        below(4) == 0
+            ? number()
+            : layout::SubscriberWord::make(party(), static_cast<layout::SubscriberMode>(below(5)))
+                  .bits);
+    shared.hints.lanes.store(index(5));
+    shared.hints.parked.store(index(3));
   }
 
   /// Limits that nothing passes or everything does, times far ahead, a setter that never ends.

@@ -1,14 +1,14 @@
-// Callers, handlers, the daemon and the tool at work on a bus that a scribbler spoils at full
-// speed. They may be told anything: it can spoil this bus. But nobody crashes, nobody touches
-// memory outside the mapping (fenced by pages that cannot be touched; built with sanitizers by
-// scripts/torture
-// --full), no call outlasts its deadline by more than a slice, and what they are told is an error
-// by name. Afterwards a new bus at the same path works.
+// Callers, handlers, publishers, subscribers, the daemon and the tool at work on a bus that a
+// scribbler spoils at full speed. They may be told anything: it can spoil this bus. But nobody
+// crashes, nobody touches memory outside the mapping (fenced by pages that cannot be touched; built
+// with sanitizers by scripts/torture --full), no call outlasts its deadline by more than a slice,
+// and what they are told is an error by name. Afterwards a new bus at the same path works.
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <functional>
 
+#include "torture/faults/scribble_events.hpp"
 #include "torture/faults/scribble_role.hpp"
 #include "torture/faults/scribble_seats.hpp"
 #include "torture/faults/scribbler.hpp"
@@ -120,15 +120,18 @@ std::vector<Player> players(const std::string& path, World& world, std::uint64_t
       play(role);
       return 0;
     };
-    all.push_back(
-        {name, body, test::Child(body), name == "handler" || name == "member" || name == "relay"});
+    const bool may_end = name == "handler" || name == "member" || name == "relay" ||
+                         name == "publisher" || name == "subscriber";
+    all.push_back({name, body, test::Child(body), may_end});
   };
   for (std::uint64_t i = 0; i < 2; ++i) {
     add("handler", [=](Role& role) { handle(path, role, seed + i); });
     add("caller", [=](Role& role) { call(path, role, seed + 10 + i); });
     add("member", [=](Role& role) { be_a_member(path, role, seed + 20 + i); });
     add("relay", [=](Role& role) { take_turns(path, role, seed + 30 + i); });
+    add("subscriber", [=](Role& role) { subscribe_all(path, role, seed + 50 + i); });
   }
+  add("publisher", [=](Role& role) { publish_all(path, role, seed + 60); });
   add("shared caller", [=](Role& role) { call_shared(path, role, seed + 40); });
   add("daemon", [=](Role& role) { watch_over(path, role); });
   add("tool", [=](Role& role) {
@@ -144,6 +147,9 @@ std::vector<Player> players(const std::string& path, World& world, std::uint64_t
                   {"shmbus", "--bus", path, "trace"},
                   {"shmbus", "--bus", path, "tap", "--for", "10ms"},
                   {"shmbus", "--bus", path, "describe", "echo"},
+                  {"shmbus", "--bus", path, "describe", "tick"},
+                  {"shmbus", "--bus", path, "listen", "tick", "--for", "10ms"},
+                  {"shmbus", "--bus", path, "publish", "tick", "x"},
                   {"shmbus", "--bus", path, "top", "--count", "1", "--interval", "10ms"},
                   {"shmbus", "--bus", path, "call", "echo", "--text", "x", "--timeout", "20ms"}});
   });

@@ -31,14 +31,8 @@ struct Pair {
 class Sweep {
  public:
   explicit Sweep(const Options& options) : options_(options), random_(options.seed()) {
-    for (const auto& operation : operations()) {
-      if (options.has("operation") && options.text("operation") != operation.name) continue;
-      for (const Peers peers : all_peers) {
-        if (options.has("peers") && options.text("peers") != to_string(peers)) continue;
-        if (operation.no_bus && peers != Peers::idle) continue;  // there are none yet
-        pairs_.push_back({&operation, peers});
-      }
-    }
+    for (const auto& operation : operations()) add(operation);
+    for (const auto& operation : event_operations()) add(operation);
   }
 
   int run() {
@@ -62,6 +56,15 @@ class Sweep {
   }
 
  private:
+  void add(const Operation& operation) {
+    if (options_.has("operation") && options_.text("operation") != operation.name) return;
+    for (const Peers peers : all_peers) {
+      if (options_.has("peers") && options_.text("peers") != to_string(peers)) continue;
+      if (operation.no_bus && peers != Peers::idle) continue;  // there are none yet
+      pairs_.push_back({&operation, peers});
+    }
+  }
+
   /// False when the operation was over before the target.
   bool one(Pair& pair, const Target& target) {
     const auto result = try_point(*pair.operation, pair.peers, target);

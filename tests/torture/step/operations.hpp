@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "torture/step/world.hpp"
@@ -9,6 +10,15 @@
 namespace shmbus::torture {
 
 using Act = std::function<void()>;
+
+/// Who is there beside an operation on events.
+struct EventScene {
+  bool readers = false;          ///< one that holds and one that skips, from the beginning
+  bool publisher = false;        ///< one that publishes when it is asked to
+  bool dead_publisher = false;   ///< one was killed when it had published
+  bool dead_subscriber = false;  ///< one was killed that holds everything
+  bool no_free_lane = false;     ///< dead publishers have all of them
+};
 
 struct Operation {
   const char* name;
@@ -19,10 +29,12 @@ struct Operation {
   bool no_bus = false;          ///< there is no file yet
   bool takes_over = false;  ///< the handler beside gives its seat to the subject, or is asked to
   bool gives_up = false;    ///< the subject's own calls may end by their time limit
+  std::optional<EventScene> events = std::nullopt;  ///< an operation on events, and its peers
   /// Run in the subject before it stops; what it returns is what is cut off. Empty: it failed.
   std::function<Act(World&)> prepare;
 };
 
 std::span<const Operation> operations();
+std::span<const Operation> event_operations();
 
 }  // namespace shmbus::torture

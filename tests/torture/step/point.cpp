@@ -1,16 +1,11 @@
 #include "torture/step/point.hpp"
 
-#include <sched.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
-#include <fstream>
-#include <optional>
 #include <sstream>
 
+#include "torture/step/subject.hpp"
 #include "torture/support/bus_state.hpp"
 
 namespace shmbus::torture {
@@ -18,23 +13,6 @@ namespace {
 
 using test::Child;
 using namespace std::chrono_literals;
-
-void run_on(std::optional<int> cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (int i = 0; i < CPU_SETSIZE; ++i) {
-    if (!cpu || *cpu == i) CPU_SET(i, &set);
-  }
-  (void)::sched_setaffinity(0, sizeof set, &set);
-}
-
-bool is_stopped(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(stat, text);
-  const auto end = text.rfind(')');
-  return end != std::string::npos && end + 2 < text.size() && text[end + 2] == 'T';
-}
 
 class Point {
  public:
@@ -104,7 +82,7 @@ class Point {
       reclaimer_ = peer(reclaim_and_stop);
       if (!expect(flagged(ledger_->reclaimer_ready), "the reclaimer")) return false;
     }
-    subject_ = Child([this] { return be_subject(); });
+    subject_ = Child([this] { return be_subject(world_, operation_); });
     if (!expect(flagged(ledger_->prepared), "prepare the subject")) return false;
     return set_the_peers();
   }
@@ -144,19 +122,6 @@ class Point {
 
   bool stands(const Child& child, const std::atomic<int>& reached) {
     return test::eventually([&] { return reached != 0 && is_stopped(child.pid()); }, 10s);
-  }
-
-  int be_subject() {
-    run_on(0);
-    const Act act = operation_.prepare(world_);
-    if (!act) return 20;
-    ledger_->prepared = 1;
-    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    ::raise(SIGSTOP);
-    ledger_->phase = 1;
-    act();
-    ledger_->phase = 2;
-    for (;;) ::pause();
   }
 
   /// Runs a newcomer, who must succeed soon.
@@ -283,6 +248,7 @@ class Point {
 }  // namespace
 
 PointResult try_point(const Operation& operation, Peers peers, const Target& target) {
+  if (operation.events) return try_event_point(operation, peers, target);
   return Point(operation, peers).play(target);
 }
 

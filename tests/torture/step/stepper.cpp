@@ -75,7 +75,7 @@ void SegmentWatch::look_for_file() {
     if (geometry && base != MAP_FAILED) {
       base_ = static_cast<const std::byte*>(base);
       mapped_ = header.segment_bytes;
-      words_ = geometry->extents.offset;
+      words_ = payload_ ? geometry->extents.end() : geometry->extents.offset;
       last_.assign(base_, base_ + words_);
     }
   }

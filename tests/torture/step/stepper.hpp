@@ -4,8 +4,9 @@
 // then. Two instructions between which neither a byte of the segment changed nor a system call was
 // made leave the same: killing after either is the same experiment. So the moments that differ are
 // counted, "events": the segment changed, a system call returned, the process went to sleep in one.
-// Payload memory is left out of the comparison: it means nothing before a cell names it. The test
-// kills after each event, and, to try this argument too, after instructions picked at random.
+// Payload memory is left out of the comparison: it means nothing before a cell names it, unless the
+// operation is on events, which lie there with their words. The test kills after each event, and,
+// to try this argument too, after instructions picked at random.
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +23,8 @@ namespace shmbus::torture {
 /// A read-only look at the words of a segment, which may not exist yet.
 class SegmentWatch {
  public:
-  explicit SegmentWatch(std::string path) : path_(std::move(path)) {}
+  explicit SegmentWatch(std::string path, bool payload = false)
+      : path_(std::move(path)), payload_(payload) {}
   SegmentWatch(const SegmentWatch&) = delete;
   SegmentWatch& operator=(const SegmentWatch&) = delete;
   ~SegmentWatch();
@@ -32,6 +34,7 @@ class SegmentWatch {
 
  private:
   std::string path_;
+  bool payload_;  ///< compare what lies in extents too
   const std::byte* base_ = nullptr;
   std::size_t mapped_ = 0;
   std::size_t words_ = 0;  ///< bytes that are compared

@@ -26,11 +26,11 @@ std::span<const std::byte> bytes_of(const std::uint64_t& id) {
 /// Of a warm-up: not in the books.
 constexpr std::uint64_t off_the_books = ~0ULL;
 
-bool wait_for(const std::atomic<int>& flag, int least = 1) {
+}  // namespace
+
+bool wait_for(const std::atomic<int>& flag, int least) {
   return test::eventually([&] { return flag >= least; }, std::chrono::seconds(20));
 }
-
-}  // namespace
 
 void stop_self_at(World& world, const char* test_point, std::atomic<int>& reached) {
   stop_ledger = &world.ledger;
@@ -66,7 +66,8 @@ OpenOptions tiny_bus() {
                         .cells_per_lane = 8,
                         .inbox_slots = 8,
                         .extents = 6,
-                        .extent_bytes = 4096};
+                        .extent_bytes = 4096,
+                        .broadcasts = 3};
   return options;
 }
 

@@ -10,6 +10,7 @@
 
 #include "shmbus/shmbus.hpp"
 #include "support/child.hpp"
+#include "torture/step/event_book.hpp"
 
 namespace shmbus::torture {
 
@@ -48,6 +49,7 @@ struct Ledger {
   std::atomic<std::uint64_t> reported_lost{0};  ///< one-way commands of the caller beside
   std::atomic<std::uint32_t> runs[command_id::count]{};
   std::atomic<Heard> heard[command_id::count]{};
+  EventBook events;
 };
 
 struct World {
@@ -115,5 +117,8 @@ int close_the_books(World& world);             ///< the last one: reclaims all
 /// From now on the calling process stops (SIGSTOP) where it passes this test point, once, when the
 /// ledger is armed and `reached` not yet set.
 void stop_self_at(World& world, const char* test_point, std::atomic<int>& reached);
+
+/// Until it is `least`, or long enough.
+bool wait_for(const std::atomic<int>& flag, int least = 1);
 
 }  // namespace shmbus::torture

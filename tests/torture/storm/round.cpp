@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <deque>
+#include <optional>
 
 #include "recovery/participant.hpp"
 #include "session/core.hpp"
@@ -12,6 +13,7 @@
 #include "support/child.hpp"
 #include "torture/storm/crew.hpp"
 #include "torture/storm/judge.hpp"
+#include "torture/storm/newsroom.hpp"
 #include "torture/storm/roles.hpp"
 #include "torture/support/bus_state.hpp"
 
@@ -38,6 +40,10 @@ class Round {
   RoundResult play(std::chrono::nanoseconds length) {
     make_bus();
     if (weather_.daemon) daemon_ = start_daemon();
+    if (weather_.events) {
+      newsroom_.emplace(path_, random_());
+      if (!newsroom_->open()) problem(result_.summary.hung, "nobody can subscribe");
+    }
     for (unsigned i = 0; i < weather_.handlers; ++i) {
       crews_.emplace_back(weather_, i, [this](const Post& post) { return start_handler(post); });
     }
@@ -63,7 +69,7 @@ class Round {
       options.default_timeout = long_timeout;
       // One alone gets tables that are small enough to be exhausted.
       const bool small = weather_.seats == Seats::one && !weather_.canary;
-      options.capacities = {.participants = small ? 16U : 32U,
+      options.capacities = {.participants = (small ? 16U : 32U) + (weather_.events ? 12U : 0U),
                             .names = 8,
                             .endpoints = small ? 4U : endpoints_max,
                             .lanes = small ? 24U : lanes_max,
@@ -128,6 +134,7 @@ class Round {
 
   void strike(std::uint64_t now) {
     const auto lot = random_() % 8;
+    if (newsroom_ && random_() % 3 == 0) return kill_in_newsroom();
     if (weather_.stops && lot < 2) {
       stop_somebody(now);
     } else if (weather_.kill_daemon && lot == 2) {
@@ -148,6 +155,15 @@ class Round {
       kill(victim.process);
       victim = start_caller();
     }
+  }
+
+  void kill_in_newsroom() {
+    auto& members = newsroom_->members();
+    if (members.empty()) return;
+    auto& victim = members[random_() % members.size()];
+    if (victim.process.pid() <= 0) return;
+    kill(victim.process);
+    newsroom_->replace(victim);
   }
 
   Crew& any_crew() { return crews_[random_() % crews_.size()]; }
@@ -229,6 +245,9 @@ class Round {
     for (auto& crew : crews_) {
       for (std::size_t i = 0; i < crew.size(); ++i) all.push_back(crew.at(i).process.pid());
     }
+    if (newsroom_) {
+      for (const auto& member : newsroom_->members()) all.push_back(member.process.pid());
+    }
     const pid_t victim = all[random_() % all.size()];
     if (victim <= 0) return;
     ::kill(victim, SIGSTOP);
@@ -256,6 +275,7 @@ class Round {
       if (code != 0) problem(result_.summary.hung, "a caller ended with " + std::to_string(code));
     }
     callers_.clear();
+    if (newsroom_) newsroom_->close(result_.summary);
     expect([this] { return census_of_crews(); }, "after the callers");
     for (auto& crew : crews_) {
       for (std::size_t i = 0; i < crew.size(); ++i) end(crew.at(i).process);
@@ -285,7 +305,8 @@ class Round {
         "sent=" + std::to_string(tally.sent) + " ok=" + std::to_string(tally.ok) +
         " one-way=" + std::to_string(tally.one_way) + " not-run=" + std::to_string(tally.not_run) +
         " died=" + std::to_string(tally.died) + " dropped=" + std::to_string(tally.dropped) +
-        " gave-up=" + std::to_string(tally.gave_up) + " untold=" + std::to_string(tally.untold);
+        " gave-up=" + std::to_string(tally.gave_up) + " untold=" + std::to_string(tally.untold) +
+        (newsroom_ ? newsroom_->counts() : "");
   }
 
   /// Each of a group has a seat; of a relay one has it, and others wait.
@@ -340,6 +361,7 @@ class Round {
   SharedBook book_;
   Child daemon_;
   Child router_;
+  std::optional<Newsroom> newsroom_;
   std::deque<Crew> crews_;
   std::vector<Caller> callers_;
   std::vector<Stopped> stopped_;

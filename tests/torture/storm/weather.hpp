@@ -31,6 +31,7 @@ struct Weather {
   bool daemon = false;
   bool kill_daemon = false;
   bool parked = false;  ///< everybody sleeps between commands
+  bool events = false;  ///< publishers and subscribers are at work, too
   unsigned callers = 2;
   unsigned handlers = 1;  ///< each with a name of its own
   WaitMode handler_wait = WaitMode::adaptive;
@@ -76,6 +77,7 @@ inline Weather weather_of(std::mt19937_64& random, const Seats* wanted = nullptr
   const unsigned pauses[] = {300, 2'000, 2'000, 10'000};
   w.pause_us = pauses[random() % 4];
   seat_the_handlers(w, random, wanted);
+  w.events = one_in(2);
   return w;
 }
 
@@ -91,6 +93,7 @@ inline std::string describe(const Weather& w) {
   add(w.parked, "parked");
   add(w.canary, "canary");
   add(w.by_force, "by-force");
+  add(w.events, "events");
   add(w.handler_wait == WaitMode::blocking, "blocking-handlers");
   if (w.seats != Seats::one) text += std::string(" ") + to_string(w.seats);
   return text + " callers=" + std::to_string(w.callers) +

@@ -4,12 +4,28 @@
 
 #include "inspect/doctor.hpp"
 #include "inspect/left_behind.hpp"
+#include "layout/event_words.hpp"
 
 namespace shmbus::torture {
 
 test::Census census_of(const std::string& path) {
   const auto reader = inspect::Reader::open(path);
   return reader ? test::census(reader->view()) : test::Census{};
+}
+
+EventCensus event_census_of(const std::string& path) {
+  EventCensus census;
+  const auto reader = inspect::Reader::open(path);
+  if (!reader) return census;
+  const auto& view = reader->view();
+  for (std::uint32_t i = 0; i < view.capacities().broadcasts; ++i) {
+    const layout::BroadcastWord word{view.broadcast_word(i).load()};
+    census.lanes += word.state() != layout::BroadcastState::free ? 1U : 0U;
+  }
+  for (std::uint32_t i = 0; i < view.capacities().names; ++i) {
+    for (const auto& word : view.topic(i).subscribers) census.subscribers += word.load() != 0;
+  }
+  return census;
 }
 
 std::string doctor_findings(const std::string& path, std::chrono::milliseconds pause) {

@@ -1,0 +1,234 @@
+// One kill in an operation on events: what the others are given, and what is left.
+#include <unistd.h>
+
+#include <csignal>
+#include <sstream>
+
+#include "torture/step/event_peers.hpp"
+#include "torture/step/point.hpp"
+#include "torture/step/subject.hpp"
+#include "torture/support/bus_state.hpp"
+
+namespace shmbus::torture {
+namespace {
+
+using test::Child;
+using namespace std::chrono_literals;
+
+class EventPoint {
+ public:
+  EventPoint(const Operation& operation, Peers peers)
+      : operation_(operation),
+        scene_(*operation.events),
+        path_("/dev/shm/shmbus-step." + std::to_string(::getpid())),
+        world_{path_, *ledger_, peers},
+        watch_(path_, true) {
+    ::unlink(path_.c_str());
+  }
+  EventPoint(const EventPoint&) = delete;
+  EventPoint& operator=(const EventPoint&) = delete;
+  ~EventPoint() { ::unlink(path_.c_str()); }
+
+  PointResult play(const Target& target) {
+    result_.summary.points = 1;
+    if (set_the_scene()) {
+      run_on(0);
+      result_.walk = walk(subject_.pid(), *ledger_, watch_, target);
+      run_on(std::nullopt);
+      if (result_.walk.stuck) problem(result_.summary.hung, "the operation does not end");
+      subject_.kill();
+      see_the_others();
+      judge();
+      clear_the_scene();
+    }
+    auto& sum = result_.summary;
+    if (sum.lost + sum.duplicated + sum.hung + sum.leaked + sum.other == 0) sum.recovered = 1;
+    return std::move(result_);
+  }
+
+ private:
+  void problem(std::uint64_t& counter, const std::string& what) {
+    ++counter;
+    result_.problems += "  " + what + "\n";
+  }
+  bool expect(bool good, const char* what) {
+    if (!good) problem(result_.summary.other, std::string("setting the scene: ") + what);
+    return good;
+  }
+  Child peer(int (*body)(World&)) {
+    return Child([this, body] { return body(world_); });
+  }
+  Child reader(int (*body)(World&, WaitMode)) {
+    const auto wait = world_.peers == Peers::parked ? WaitMode::blocking : WaitMode::adaptive;
+    return Child([this, body, wait] { return body(world_, wait); });
+  }
+  bool stands(const Child& child, const std::atomic<int>& reached) {
+    return test::eventually([&] { return reached != 0 && is_stopped(child.pid()); }, 10s);
+  }
+
+  bool set_the_scene() {
+    Child maker([this] { return Bus::open(path_, tiny_bus()) ? 0 : 1; });
+    if (!expect(maker.wait() == 0, "make the bus")) return false;
+    watch_.look_for_file();
+    if (scene_.readers) {
+      holder_ = reader(hold_beside);
+      skipper_ = reader(skip_beside);
+      if (!expect(wait_for(book().readers, 2), "the readers")) return false;
+    }
+    if (scene_.publisher) {
+      publisher_ = peer(publish_beside);
+      if (!expect(wait_for(book().publishing), "the publisher")) return false;
+      book().wanted = 10;
+      const bool there =
+          test::eventually([&] { return book().published[source::beside] == book().wanted; });
+      if (!expect(there, "the first events")) return false;
+    }
+    if (world_.peers == Peers::mid_recovery) {
+      reclaimer_ = peer(reclaim_and_stop_there);
+      if (!expect(wait_for(ledger_->reclaimer_ready), "the reclaimer")) return false;
+    }
+    if (!let_them_die()) return false;
+    subject_ = Child([this] { return be_subject(world_, operation_); });
+    if (!expect(wait_for(ledger_->prepared), "prepare the subject")) return false;
+    return stop_peers();
+  }
+
+  bool let_them_die() {
+    if (scene_.dead_publisher) {
+      if (world_.peers == Peers::mid_step) ledger_->armed = 1;  // at the first event of the dead
+      if (!dies(die_after_publishing)) return false;
+      if (world_.peers == Peers::mid_step && !stop_skipper()) return false;
+    }
+    if (scene_.dead_subscriber && !dies(die_holding)) return false;
+    if (scene_.no_free_lane && !dies(die_with_all_lanes)) return false;
+    if (reclaimer_.pid() <= 0) return true;
+    if (!scene_.no_free_lane && !dies(die_making_a_lane)) return false;
+    ledger_->go = 1;
+    if (scene_.no_free_lane) return true;  // nothing to stop at
+    return expect(stands(reclaimer_, ledger_->reached), "stop the reclaimer");
+  }
+  bool dies(int (*body)(World&)) {
+    return expect(peer(body).wait(10s) == test::ended_by(SIGKILL), "one that dies");
+  }
+
+  bool stop_peers() {
+    if (world_.peers != Peers::mid_step || !scene_.publisher) return true;
+    ledger_->armed = 1;
+    book().wanted += laps;
+    return expect(stands(publisher_, ledger_->reached), "stop the publisher") && stop_skipper();
+  }
+  bool stop_skipper() {
+    return expect(stands(skipper_, ledger_->caller_reached), "stop the one that skips");
+  }
+
+  void newcomer(int (*body)(World&), const char* what) {
+    const Stopwatch clock;
+    const int code = peer(body).wait(20s);
+    note(clock);
+    if (code != 0) {
+      problem(result_.summary.hung, std::string(what) + " ended with " + std::to_string(code));
+    }
+  }
+  void note(const Stopwatch& clock) {
+    result_.slowest_ms = std::max(result_.slowest_ms, clock.ms());
+  }
+  void finish(Child& child, const char* who) {
+    if (child.pid() <= 0) return;
+    const Stopwatch clock;
+    const int code = child.wait(20s);
+    note(clock);
+    if (code != 0) {
+      problem(result_.summary.hung, std::string(who) + " ended with " + std::to_string(code));
+    }
+  }
+
+  void see_the_others() {
+    for (const Child* stopped : {&publisher_, &skipper_, &reclaimer_}) {
+      if (stopped->pid() > 0) stopped->signal(SIGCONT);
+    }
+    finish(reclaimer_, "the stopped reclaimer");
+    newcomer(publish_afresh, "a fresh publisher");
+    if (scene_.publisher) {
+      book().wanted += laps;
+      const Stopwatch clock;
+      const bool all =
+          test::eventually([&] { return book().published[source::beside] == book().wanted; }, 20s);
+      note(clock);
+      if (!all) problem(result_.summary.hung, "the publisher beside does not get on");
+    }
+    book().over = 1;
+    finish(publisher_, "the publisher beside");
+    finish(holder_, "the one that holds");
+    finish(skipper_, "the one that skips");
+  }
+
+  /// The one that holds was there all the time: it has all of a living one's events, and of one
+  /// that was killed those that it knew to be published, and at most the one that it was at.
+  void judge() {
+    if (!scene_.readers) return;
+    const auto& holder = book().holder;
+    for (std::uint64_t from = 0; from < source::count; ++from) {
+      const std::uint64_t heard = holder.newest[from];
+      const std::uint64_t told = book().published[from];
+      const bool killed = from == source::subject || from == source::dead;
+      if (heard == told || (killed && heard == told + 1)) continue;
+      problem(heard < told ? result_.summary.lost : result_.summary.duplicated,
+              "of source " + std::to_string(from) + " " + std::to_string(told) +
+                  " were published and " + std::to_string(heard) + " read");
+    }
+    if (holder.missed != 0) problem(result_.summary.lost, "the one that holds missed some");
+    const auto& skipper = book().skipper;
+    const std::uint64_t accounted = skipper.delivered + skipper.missed;
+    if (accounted != holder.delivered) {
+      problem(result_.summary.lost, std::to_string(holder.delivered) +
+                                        " events, and the one that skips accounts for " +
+                                        std::to_string(accounted));
+    }
+    const auto& subject = book().subject;
+    for (const auto* heard : {&holder, &skipper, &subject}) {
+      if (heard->wrong == 0) continue;
+      problem(result_.summary.duplicated, std::to_string(heard->wrong) + " torn or out of order");
+    }
+  }
+
+  void clear_the_scene() {
+    const bool clean = test::eventually(
+        [&] {
+          return peer(take_all_lanes).wait(10s) == 0 && census_of(path_) == test::Census{} &&
+                 event_census_of(path_) == EventCensus{};
+        },
+        5s);
+    if (!clean) {
+      std::ostringstream text;
+      text << "left in the end: " << census_of(path_) << " " << event_census_of(path_) << "; "
+           << doctor_findings(path_);
+      problem(result_.summary.leaked, text.str());
+    }
+    const auto findings = doctor_findings(path_, 1ms);
+    if (!findings.empty()) problem(result_.summary.other, "doctor: " + findings);
+    if (!files_left(path_).empty()) problem(result_.summary.leaked, "files: " + files_left(path_));
+  }
+
+  EventBook& book() { return ledger_->events; }
+
+  const Operation& operation_;
+  const EventScene scene_;
+  std::string path_;
+  test::Shared<Ledger> ledger_;
+  World world_;
+  SegmentWatch watch_;
+  PointResult result_;
+  Child subject_;
+  Child publisher_;
+  Child holder_;
+  Child skipper_;
+  Child reclaimer_;
+};
+
+}  // namespace
+
+PointResult try_event_point(const Operation& operation, Peers peers, const Target& target) {
+  return EventPoint(operation, peers).play(target);
+}
+
+}  // namespace shmbus::torture
