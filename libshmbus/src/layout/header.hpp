@@ -16,7 +16,7 @@ namespace shmbus::layout {
 
 inline constexpr std::uint64_t magic = 0x31735542'6D687300ULL;  // "\0shmBUs1"
 inline constexpr std::uint32_t layout_major = 6;                // incompatible change
-inline constexpr std::uint32_t layout_minor = 0;                // an older reader may go on
+inline constexpr std::uint32_t layout_minor = 1;                // an older reader may go on
 
 /// What a bus was created with; everything else about its shape follows from this.
 struct Capacities {
