@@ -31,8 +31,8 @@ struct CommandLine {
 CommandLine look_up(const std::vector<std::string>& words);
 
 struct Limits {
-  std::size_t output_bytes = 0;     ///< on standard output
-  std::chrono::nanoseconds grace{}; ///< between SIGTERM and SIGKILL
+  std::size_t output_bytes = 0;      ///< on standard output
+  std::chrono::nanoseconds grace{};  ///< between SIGTERM and SIGKILL
 };
 
 /// Why a program was ended before it had ended by itself.

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -11,7 +12,6 @@
 #include <cstring>
 
 #include "cli/exit_codes.hpp"
-#include "common/escape.hpp"
 #include "os/descriptor.hpp"
 
 extern char** environ;
@@ -107,8 +107,8 @@ Spawned spawn(const CommandLine& line, const std::vector<std::string>& environme
   const auto all = whole_environment(environment);
   const auto words = pointers(line.words);
   const auto variables = pointers(all);
-  const Plan plan{line.file.c_str(), words.data(),       variables.data(),   in.read.get(),
-                  out.write.get(),   err.write.get(),    report.write.get(), ::getpid()};
+  const Plan plan{line.file.c_str(), words.data(),    variables.data(),   in.read.get(),
+                  out.write.get(),   err.write.get(), report.write.get(), ::getpid()};
   spawned.pid = ::fork();
   if (spawned.pid == 0) become(plan);
   if (spawned.pid < 0) {

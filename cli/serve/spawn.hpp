@@ -13,7 +13,7 @@ namespace shmbus::cli::serve {
 
 struct Spawned {
   pid_t pid = -1;
-  Descriptor in;   ///< its standard input; none of the three blocks
+  Descriptor in;  ///< its standard input; none of the three blocks
   Descriptor out;
   Descriptor err;
   int error = 0;  ///< errno, when there is no process

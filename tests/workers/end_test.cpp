@@ -89,10 +89,12 @@ TEST_CASE("a process is killed with commands on its workers", "[workers]") {
       CHECK(test::kind(reply) == ErrorKind::handler_died_after_start);
     }
   }
-  CHECK(test::eventually([&] {
-    (void)note.raw().poll();
-    return note.raw().lost() == 1;
-  }, 20s));
+  CHECK(test::eventually(
+      [&] {
+        (void)note.flush();
+        return note.raw().lost() == 1;
+      },
+      20s));
   // A successor finds nothing of it, and serves.
   Served next(path.path(), 2, [&](Server& server) {
     REQUIRE_OK(server.on<Slow>([](std::uint64_t number) { return number + 100; }));
@@ -205,10 +207,12 @@ TEST_CASE("a server that is polled leaves handlers to its workers, and waits for
       REQUIRE_OK(one);
       pending.push_back(std::move(*one));
     }
-    REQUIRE(test::eventually([&] {
-      (void)server->poll();
-      return barrier.inside == 1;
-    }, 20s));
+    REQUIRE(test::eventually(
+        [&] {
+          (void)server->poll();
+          return barrier.inside == 1;
+        },
+        20s));
     std::thread([&] {
       test::nap(20ms);
       barrier.open();
@@ -261,9 +265,8 @@ TEST_CASE("a handler on a worker destroys its own server", "[workers]") {
   REQUIRE_OK(reply);
   CHECK(**reply == 2);
   CHECK(gone);
-  CHECK(test::eventually([&] {
-    return test::kind(slow.call(1, 1s)) == ErrorKind::not_registered;
-  }, 20s));
+  CHECK(test::eventually([&] { return test::kind(slow.call(1, 1s)) == ErrorKind::not_registered; },
+                         20s));
 }
 
 #if !defined(__SANITIZE_THREAD__)  // it does not follow pthread_exit through its own frames

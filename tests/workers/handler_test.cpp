@@ -158,16 +158,15 @@ TEST_CASE("a large request is read, and a large reply written, where the caller 
   constexpr std::size_t size = 20'000;
   test::TempBus path;
   Served served(path.path(), 2, [&](Server& server) {
-    REQUIRE_OK(server.on(
-        "turn",
-        [](Context& context) {
-          const auto request = context.request();
-          const auto reply = context.reply_buffer(request.size());
-          if (reply.empty()) return Status::ok();
-          std::reverse_copy(request.begin(), request.end(), reply.begin());
-          return Status::ok();
-        },
-        {.parallel = Parallel::yes}));
+    REQUIRE_OK(server.on("turn",
+                         [](Context& context) {
+                           const auto request = context.request();
+                           const auto reply = context.reply_buffer(request.size());
+                           if (reply.empty()) return Status::ok();
+                           std::reverse_copy(request.begin(), request.end(), reply.begin());
+                           return Status::ok();
+                         },
+                         {.parallel = Parallel::yes}));
   });
   auto bus = test::open_bus(path.path());
   auto turn = test::caller_of(bus, "turn");

@@ -56,8 +56,8 @@ class JobBook {
   struct Strand {
     Job* first = nullptr;  ///< that waits
     Job* last = nullptr;
-    std::uint32_t taken = 0;  ///< the one that runs included
-    bool left = false;        ///< the next was left in its lane
+    std::uint32_t taken = 0;                             ///< the one that runs included
+    bool left = false;                                   ///< the next was left in its lane
     JobList<&Job::sent_before, &Job::sent_after> sends;  ///< one-way, of any kind
     std::uint64_t last_send = 0;
   };

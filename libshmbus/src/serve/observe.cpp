@@ -30,7 +30,8 @@ void ServerCore::note_time_queued(Invocation& call, layout::NameStats& stats) no
 void ServerCore::keep_request(Invocation& call) noexcept {
   call.observed.kept = call.taken.head().has(layout::cell_flags::request_block);
   if (!call.observed.kept) return;
-  const auto start = call.request.first(std::min(call.request.size(), call.observed.excerpt.size()));
+  const auto start =
+      call.request.first(std::min(call.request.size(), call.observed.excerpt.size()));
   std::copy(start.begin(), start.end(), call.observed.excerpt.begin());
   const bool whole = call.observed.wish.events && call.observed.wish.payload;
   call.observed.spilled = whole ? recorder::spill(bus_->view(), call.request) : 0;

@@ -37,8 +37,7 @@ void Workers::run(Worker& worker, Job& job) {
   look_for_taps(worker);
   call.observed.wish = worker.wish;
   const detail::Running here(&call);
-  // SYNC worker.end
-  const bool known = job.handler && !refusing_.load(std::memory_order_acquire);
+  const bool known = job.handler && !refusing_.load(std::memory_order_relaxed);
   const StatusCode why = known ? core_.why_not_here(call) : StatusCode::not_registered;
   if (why != StatusCode::ok) {
     refuse(job, why);

@@ -104,8 +104,8 @@ Responder Context::defer() noexcept {
   auto& lane = *call.lane;
   auto counted = detail::without_throwing([&]() -> Result<void> {
     if (!lane.deferred) lane.deferred = std::make_shared<std::atomic<std::uint32_t>>(0);
-    state->life = call.life != nullptr ? *call.life
-                                       : call.server->handler_life(call.taken.word().code());
+    state->life =
+        call.life != nullptr ? *call.life : call.server->handler_life(call.taken.word().code());
     return {};
   });
   if (!counted) return {};

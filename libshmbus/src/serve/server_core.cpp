@@ -47,7 +47,7 @@ ServerCore::ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options
       first_look_(bus_->attachment().rate),
       guard_(bus_->attachment().guard),
       standing_by_(options.stand_by) {
-  options_.label = {};  // the caller's text need not outlive the call
+  options_.label = {};                                // the caller's text need not outlive the call
   if (options_.workers != 0) options_.hot_lanes = 0;  // lanes that wait for room are not polled
 }
 

@@ -115,7 +115,7 @@ struct Invocation : Frame {
   bool with_caller = false;  ///< not wanted once the caller has gone
   std::uint64_t deadline_ticks = 0;
   std::optional<trace::HandlerSpan> span;  ///< of a command that came with a context
-  mutable serve::CallerProbe probe;  ///< it remembers when it asked last
+  mutable serve::CallerProbe probe;        ///< it remembers when it asked last
   std::unique_ptr<serve::StopWatch> token;
   serve::Observed observed;
   /// On a worker: what keeps its handler.
@@ -233,10 +233,10 @@ class ServerCore final : private serve::CommandRunner {
   [[gnu::cold]] void note_time_queued(Invocation& call, layout::NameStats& stats) noexcept;
   [[gnu::cold]] std::uint64_t begin_observed(Invocation& call) noexcept;
   [[gnu::cold]] void before_answer(Invocation& call, const Status& status) noexcept;
-  void observe(Invocation& call, StatusCode outcome, std::uint32_t detail,
-               std::uint64_t began, std::uint64_t ended) noexcept;
-  [[gnu::cold]] void observe_timed(Invocation& call, const Status& status,
-                                   std::uint64_t began, std::uint64_t ended) noexcept;
+  void observe(Invocation& call, StatusCode outcome, std::uint32_t detail, std::uint64_t began,
+               std::uint64_t ended) noexcept;
+  [[gnu::cold]] void observe_timed(Invocation& call, const Status& status, std::uint64_t began,
+                                   std::uint64_t ended) noexcept;
   [[gnu::cold]] void observe_failed(Invocation& call, const Status& status) noexcept;
 
   // server_core.cpp

@@ -58,7 +58,7 @@ class Workers final : public CommandRunner {
   [[nodiscard]] JobBook& book() noexcept { return book_; }
 
   /// Commands whose handler has not begun are refused from now on. Any thread.
-  void refuse_rest() noexcept { refusing_.store(true, std::memory_order_release); }  // SYNC worker.end
+  void refuse_rest() noexcept { refusing_.store(true, std::memory_order_relaxed); }
   /// The same, and waits for the handlers that run; but for that of the calling thread.
   void stop() noexcept;
   /// In a forked child, where the threads are not.
