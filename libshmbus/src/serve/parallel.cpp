@@ -96,6 +96,7 @@ void ServerCore::end_workers() noexcept {
 }
 
 bool ServerCore::end_on_worker(std::shared_ptr<ServerCore>& handle) noexcept {
+  if (!workers_ || attachment().forked()) return false;
   auto* worker = serve::Workers::on_this_thread(*handle);
   if (worker == nullptr) return false;
   workers_->refuse_rest();

@@ -55,7 +55,9 @@ ServerCore::~ServerCore() {
   listed_.leave();
   if (fd_ >= 0) ::close(fd_);
   if (attachment().forked()) {
-    if (workers_) workers_->forget_threads();
+    // Its threads are not here, and its locks may be held by them for ever: nothing of it is
+    // touched.
+    (void)workers_.release();
     return;
   }
   mailbox_.close();

@@ -119,11 +119,4 @@ void Workers::stop() noexcept {
   workers_.clear();
 }
 
-void Workers::forget_threads() noexcept {
-  for (auto& worker : workers_) {
-    if (worker->thread.joinable()) worker->thread.detach();
-  }
-  workers_.clear();
-}
-
 }  // namespace shmbus::serve

@@ -61,8 +61,6 @@ class Workers final : public CommandRunner {
   void refuse_rest() noexcept { refusing_.store(true, std::memory_order_relaxed); }
   /// The same, and waits for the handlers that run; but for that of the calling thread.
   void stop() noexcept;
-  /// In a forked child, where the threads are not.
-  void forget_threads() noexcept;
   /// The calling thread is one of those of that server, and runs a handler.
   static Worker* on_this_thread(const detail::ServerCore& core) noexcept;
 
