@@ -11,6 +11,7 @@
 #include "cli/rates.hpp"
 #include "cli/registered_types.hpp"
 #include "cli/units.hpp"
+#include "cli/workers_text.hpp"
 #include "codec/words.hpp"
 #include "layout/names.hpp"
 
@@ -120,6 +121,7 @@ nlohmann::json describe_json(const Snapshot& snapshot, const NameInfo& name, dou
                        {"standby_pid", pid_of(snapshot, endpoint.standby)},
                        {"order", endpoint.global_order ? "global" : "per caller"},
                        {"tickets", endpoint.inbox.waiting}};
+    if (endpoint.workers != 0) out["endpoint"]["workers"] = workers_json(endpoint);
   }
   return out;
 }
@@ -190,6 +192,7 @@ void print_endpoint(const Snapshot& snapshot, const NameInfo& name) {
   fmt::print("{:<10}{} (generation {}), {} commands, {} lost with their handler, {} sleeps, {}\n",
              "endpoint", endpoint.index, endpoint.gen, endpoint.commands, endpoint.died,
              endpoint.parks, endpoint.global_order ? "one order for all" : "order by caller");
+  if (endpoint.workers != 0) fmt::print("{:<10}{}\n", "workers", workers_text(endpoint));
   if (!endpoint.draining.nobody()) {
     fmt::print("{:<10}pid {}, which was replaced, still owes answers\n", "draining",
                pid_of(snapshot, endpoint.draining.party()));

@@ -15,6 +15,7 @@
 #include "cli/terminal.hpp"
 #include "cli/top_rows.hpp"
 #include "cli/units.hpp"
+#include "cli/workers_text.hpp"
 #include "common/options.hpp"
 #include "common/standard_output.hpp"
 
@@ -154,9 +155,11 @@ std::string text_of(const Scene& scene, const Choice& choice, bool live) {
                       [](double sum, const CommandRow& row) { return sum + row.per_s; });
   std::string out = fmt::format("{}  {} commands/s\n", summary_line(scene.now), format_rate(total));
   if (live) out += styled(key_line(choice), Style::dim) + '\n';
-  return out + (choice.processes
-                    ? table_of(chosen(process_rows(scene.before, scene.now), choice), scene.history)
-                    : table_of(chosen(commands, choice), scene.history));
+  return out +
+         (choice.processes
+              ? table_of(chosen(process_rows(scene.before, scene.now), choice), scene.history)
+              : table_of(chosen(commands, choice), scene.history)) +
+         workers_lines(scene.now);
 }
 
 nlohmann::json json_of(const ProcessRow& row) {
@@ -184,6 +187,7 @@ void show_json(const Scene& scene, const Choice& choice) {
   for (const auto& row : chosen(process_rows(scene.before, scene.now), choice)) {
     out["processes"].push_back(json_of(row));
   }
+  out["workers"] = workers_list(scene.now);
   // One document a line: a reader of a stream need not look for its end.
   fmt::print("{}\n", json_text(out));
   (void)flush_output_now();

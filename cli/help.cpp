@@ -65,8 +65,12 @@ const std::vector<Group>& groups() {
         {"route", "shmbus route user.create --canary 10%\nshmbus route user.create --promote"},
         {"gc", "shmbus gc --dry-run"},
         {"rm", "shmbus --bus hello rm"}}},
-      {"Serve commands out of plug-ins",
-       {{"host", "shmbus host --label shop prices.so stock.so"},
+      {"Serve commands by programs and plug-ins",
+       {{"serve",
+         "shmbus serve text.upper -- tr a-z A-Z\n"
+         "shmbus serve image.shrink --workers 4 --time-limit 30s -- convert - -resize 50% -\n"
+         "shmbus serve sum --schema 'u64->u64' -- sh -c 'read n; echo $((n + 1))'"},
+        {"host", "shmbus host --label shop prices.so stock.so"},
         {"plugins", "shmbus plugins"},
         {"reload", "shmbus reload prices build/prices.so"}}},
       {"For programmers and shells",

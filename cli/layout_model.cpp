@@ -70,7 +70,8 @@ std::vector<Shape> endpoint_structs() {
       SHAPE(InboxTail, FIELD(InboxTail, tail)),
       SHAPE(EndpointOwner, FIELD(EndpointOwner, head), FIELD(EndpointOwner, commands),
             FIELD(EndpointOwner, parks), FIELD(EndpointOwner, wakes), FIELD(EndpointOwner, died),
-            FIELD(EndpointOwner, waits_for), FIELD(EndpointOwner, waits_in)),
+            FIELD(EndpointOwner, waits_for), FIELD(EndpointOwner, waits_in),
+            FIELD(EndpointOwner, workers)),
       SHAPE(EndpointLabel, FIELD(EndpointLabel, text)),
   };
 }

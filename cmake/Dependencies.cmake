@@ -42,15 +42,13 @@ if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_BENCH OR SHMBUS_BUILD
 endif()
 
 # moodycamel's queue has no package config on Debian, and newer releases sit one folder deeper.
-# Used by the daemon and the benchmarks: #include <concurrentqueue.h>
-if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_BENCH)
-  find_path(SHMBUS_CONCURRENTQUEUE_DIR concurrentqueue.h REQUIRED
-            PATH_SUFFIXES concurrentqueue concurrentqueue/moodycamel)
-  mark_as_advanced(SHMBUS_CONCURRENTQUEUE_DIR)
-  add_library(shmbus_concurrentqueue INTERFACE)
-  target_include_directories(shmbus_concurrentqueue SYSTEM
-                             INTERFACE "${SHMBUS_CONCURRENTQUEUE_DIR}")
-endif()
+# Used by the library for its workers, by the daemon and the benchmarks: #include <concurrentqueue.h>
+find_path(SHMBUS_CONCURRENTQUEUE_DIR concurrentqueue.h REQUIRED
+          PATH_SUFFIXES concurrentqueue concurrentqueue/moodycamel)
+mark_as_advanced(SHMBUS_CONCURRENTQUEUE_DIR)
+add_library(shmbus_concurrentqueue INTERFACE)
+target_include_directories(shmbus_concurrentqueue SYSTEM
+                           INTERFACE "${SHMBUS_CONCURRENTQUEUE_DIR}")
 
 # The daemon's metrics: an HTTP server that polls, bounds its connections and never blocks.
 if(SHMBUS_BUILD_DAEMON)

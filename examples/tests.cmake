@@ -70,6 +70,8 @@ add_example_test(nested ${pair} "no trip in time, room of trip 7 released" - nes
 set_tests_properties("examples:nested" PROPERTIES LABELS "examples;context")
 add_example_test(group ${pair} "1000 answers, sum of squares 333833500" - group)
 set_tests_properties(examples:group PROPERTIES LABELS "examples;groups")
+add_example_test(workers ${pair} "4 answers, sum 2006," - workers)
+set_tests_properties(examples:workers PROPERTIES LABELS "examples;workers")
 add_example_test(feed ${pair} "each reader accounts for 20000 prices" - feed)
 set_tests_properties(examples:feed PROPERTIES LABELS "examples;events")
 add_example_test("log stream" ${pair} "10000 lines appended\; of 100 errors 10 read" - log_stream)

@@ -96,6 +96,9 @@ struct EndpointInfo {
   std::uint64_t parks = 0;
   std::uint64_t wakes = 0;
   std::uint64_t died = 0;
+  std::uint32_t workers = 0;    ///< threads that run its handlers; 0: the one that polls does
+  std::uint32_t busy = 0;       ///< of them
+  std::uint64_t oldest_ns = 0;  ///< for how long the oldest of what they run has run
   std::string label;
   InboxInfo inbox;
 };

@@ -5,6 +5,7 @@
 #include "layout/participant.hpp"
 #include "layout/policy.hpp"
 #include "layout/text.hpp"
+#include "os/clock.hpp"
 #include "words/inbox.hpp"
 #include "words/members.hpp"
 #include "words/table.hpp"
@@ -44,6 +45,16 @@ InboxInfo read_inbox(const segment::View& view, std::uint32_t endpoint) {
   return info;
 }
 
+/// Left by an owner of another build, the word may say anything: no more are busy than there are.
+void read_workers(const Reader& reader, const layout::EndpointOwner& from, EndpointInfo& info) {
+  if (!info.active) return;
+  const layout::WorkersWord word{from.workers.load(std::memory_order_relaxed)};
+  info.workers = word.all();
+  info.busy = std::min(word.busy(), word.all());
+  const wait::TickRate rate(reader.header().ticks_per_s);
+  if (info.busy != 0) info.oldest_ns = rate.to_ns(word.oldest_ticks(wait::ticks()));
+}
+
 EndpointInfo read_endpoint(const Reader& reader, const Snapshot& so_far, std::uint32_t index) {
   const auto& from = reader.view().endpoint(index);
   // SYNC endpoint.control
@@ -68,6 +79,7 @@ EndpointInfo read_endpoint(const Reader& reader, const Snapshot& so_far, std::ui
   info.parks = from.owner.parks.load(std::memory_order_relaxed);
   info.wakes = from.owner.wakes.load(std::memory_order_relaxed);
   info.died = from.owner.died.load(std::memory_order_relaxed);
+  read_workers(reader, from.owner, info);
   info.label = std::string(layout::load_text(from.label.text, label));
   info.inbox = read_inbox(reader.view(), index);
   return info;

@@ -1,5 +1,6 @@
 // One caller and many handler processes, each with a name of its own: what the others cost while
-// they sleep (handlers.N.idle), and what it costs to go round all of them (handlers.N.turns).
+// they sleep (handlers.N.idle), and what it costs to go round all of them (handlers.N.turns). And
+// one that runs its handler on workers (workers.N).
 
 #include <chrono>
 #include <string>
@@ -18,6 +19,7 @@ constexpr std::size_t kBytes = 40;
 struct HandlersPlan {
   unsigned handlers = 1;
   bool turns = false;  ///< each call goes to the next handler instead of the first
+  std::uint32_t workers = 0;
 };
 
 std::string name_of(unsigned index) { return "bench.handler." + std::to_string(index); }
@@ -35,9 +37,10 @@ void call_role(RoleContext& context, const PrivateBus& place, const HandlersPlan
   context.ask_to_stop();
 }
 
-void handle_role(RoleContext& context, const PrivateBus& place, unsigned index) {
+void handle_role(RoleContext& context, const PrivateBus& place, unsigned index,
+                 std::uint32_t workers) {
   Bus bus = place.open();
-  auto server = value_of("serve", bus.serve());
+  auto server = value_of("serve", bus.serve({.workers = workers}));
   EchoServer<kBytes> echo;
   value_of("on",
            server.on(name_of(index), [&](Context& command) { return answer_echo(command, echo); }));
@@ -53,7 +56,8 @@ RoundResult run_handlers(const RoundBudget& budget, const HandlersPlan& plan) {
   RoleGroup group(budget);
   group.add("caller", 0, [&](RoleContext& context) { call_role(context, place, plan); });
   for (unsigned i = 0; i < plan.handlers; ++i) {
-    group.add("handler", 1, [&, i](RoleContext& context) { handle_role(context, place, i); });
+    group.add("handler", 1,
+              [&, i](RoleContext& context) { handle_role(context, place, i, plan.workers); });
   }
   RoundResult result = group.run(0);
   if (result.status != RoundResult::Status::ok) {
@@ -82,6 +86,16 @@ void register_bus_handlers(Registry& registry) {
          .tier = Tier::detail,
          .run_round = [plan](const RoundBudget& budget) { return run_handlers(budget, plan); }});
   };
+  for (const std::uint32_t workers : {1U, 4U}) {
+    const HandlersPlan plan{.workers = workers};
+    registry.add(
+        {.name = "workers." + std::to_string(workers),
+         .payload = kBytes,
+         .mode = "adaptive",
+         .ratio_to = "call.blocking.40B",
+         .tier = Tier::detail,
+         .run_round = [plan](const RoundBudget& budget) { return run_handlers(budget, plan); }});
+  }
   for (const unsigned handlers : {1U, 4U, 16U, 64U}) {
     add("idle", handlers, "call.adaptive.40B");
   }

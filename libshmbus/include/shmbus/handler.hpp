@@ -52,6 +52,20 @@ class Handler {
     if (object_ != nullptr) destroy_(object_);
   }
   Status operator()(Context& context) const { return run_(object_, context); }
+  /// To be run while the handler lives, wherever it is moved meanwhile.
+  class Ref {
+   public:
+    Ref() noexcept = default;
+    Status operator()(Context& context) const { return run_(object_, context); }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+
+   private:
+    friend class Handler;
+    Ref(void* object, Run run) noexcept : object_(object), run_(run) {}
+    void* object_ = nullptr;
+    Run run_ = nullptr;
+  };
+  [[nodiscard]] Ref ref() const noexcept { return {object_, run_}; }
   explicit operator bool() const noexcept { return object_ != nullptr; }
 
  private:

@@ -136,9 +136,16 @@ enum class Join : std::uint8_t {
   canary,  ///< on trial beside the owner: gets the callers that `shmbus route` gives it
 };
 
+/// In a server with workers (ServeOptions::workers): what may run beside a command of this name.
+enum class Parallel : std::uint8_t {
+  no,   ///< nothing of the same caller that is `no` too: one at a time for each caller, in order
+  yes,  ///< anything, also what the same caller sent before and after it
+};
+
 /// How a name is registered.
 struct Registration {
   Join join = Join::nobody;
+  Parallel parallel = Parallel::no;
 };
 
 struct ServeOptions {
@@ -148,6 +155,8 @@ struct ServeOptions {
   std::uint32_t hot_lanes = 8;  ///< lanes polled directly while busy; the others ring
   /// Handlers are prepared, and no name leads here, until Server::take_over or Server::stand_by.
   bool stand_by = false;
+  /// Threads that run the handlers; 0: the thread that polls does. Not with Order::global.
+  std::uint32_t workers = 0;
 };
 
 /// What Server::take_over does about a server that does not give way in time.

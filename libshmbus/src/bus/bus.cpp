@@ -49,7 +49,9 @@ Result<Server> Bus::serve(const ServeOptions& options) noexcept {
   if (!core_->attachment().intact()) return core_->not_intact();
   if (auto sound = detail::check(options); !sound) return tl::unexpected<Error>(sound.error());
   return detail::without_throwing([&]() -> Result<Server> {
-    return Server(std::make_shared<detail::ServerCore>(core_, options));
+    auto core = std::make_shared<detail::ServerCore>(core_, options);
+    if (options.workers != 0) core->start_workers(core);
+    return Server(std::move(core));
   });
 }
 

@@ -6,7 +6,7 @@
 //   0x040   E1    owner              attention: is somebody to be woken? (read by every publish)
 //   0x080   E2    RMW wakers         event count the owner sleeps on
 //   0x0C0   E3    RMW producers      inbox: hint of the tail
-//   0x100   E4    owner              inbox: head; totals; what it waits for
+//   0x100   E4    owner              inbox: head; totals; what it waits for; its workers
 //   0x140   E5    owner              label
 //
 //   vacant ──CAS by a registrant──► active(holder, gen + 1, other journal slot)
@@ -72,7 +72,7 @@ struct alignas(line_bytes) EndpointOwner {  // E4
   Word64 died;       ///< commands whose handler died after it had started them
   Word64 waits_for;  ///< WaitWord: what the thread that serves waits for, in a handler; or 0
   Word64 waits_in;   ///< WaitWord: the command of that handler
-  std::array<std::uint8_t, 8> pad;
+  Word64 workers;    ///< WorkersWord
 };
 
 struct alignas(line_bytes) EndpointLabel {  // E5

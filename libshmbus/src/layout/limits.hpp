@@ -17,6 +17,7 @@ inline constexpr std::uint32_t participants_max = 4095;  // 12-bit index
 inline constexpr std::uint32_t names_max = 8192;         // 14-bit command field of a cell word
 inline constexpr std::uint32_t endpoints_max = 1000;     // 10-bit index in a lane's directory word
 inline constexpr std::uint32_t lanes_max = 65535;        // 16-bit index in a ticket
+inline constexpr std::uint32_t workers_max = 1000;       // 10 bits in WorkersWord
 inline constexpr std::uint32_t cells_per_lane_min = 4;
 inline constexpr std::uint32_t cells_per_lane_max = 256;  // one cancel bit each
 inline constexpr std::uint32_t inbox_slots_max = 65536;

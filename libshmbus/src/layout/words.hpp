@@ -101,6 +101,32 @@ struct WaitWord {
   [[nodiscard]] constexpr std::uint64_t seq() const noexcept { return bits >> 16U; }
 };
 
+/// Which of a server's workers run handlers, and since when the oldest of these has run. For those
+/// who look at it from outside. The zero value: no workers.
+struct WorkersWord {
+  std::uint64_t bits = 0;
+
+  static constexpr unsigned shift = 20;  // ticks to units
+  static constexpr unsigned unit_bits = 44;
+  /// `since`: in ticks; of no meaning while none is busy.
+  static constexpr WorkersWord make(std::uint64_t since, std::uint32_t busy,
+                                    std::uint32_t all) noexcept {
+    return {((since >> shift) << 20U) | ((busy & 0x3FFULL) << 10U) | (all & 0x3FFULL)};
+  }
+  [[nodiscard]] constexpr std::uint32_t all() const noexcept {
+    return static_cast<std::uint32_t>(bits & 0x3FFU);
+  }
+  [[nodiscard]] constexpr std::uint32_t busy() const noexcept {
+    return static_cast<std::uint32_t>((bits >> 10U) & 0x3FFU);
+  }
+  /// For how long the oldest has run, to about a millisecond; 0 when none does.
+  [[nodiscard]] constexpr std::uint64_t oldest_ticks(std::uint64_t now) const noexcept {
+    if (busy() == 0) return 0;
+    const std::uint64_t units = ((now >> shift) - (bits >> 20U)) & ((1ULL << unit_bits) - 1);
+    return units >> (unit_bits - 1) != 0 ? 0 : units << shift;  // it began after `now` was read
+  }
+};
+
 enum class EndpointState : std::uint32_t { vacant = 0, active = 1 };
 
 struct ControlWord {

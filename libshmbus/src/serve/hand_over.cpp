@@ -66,6 +66,7 @@ bool ServerCore::give_to_standby(std::size_t seat) noexcept {
     (void)move_control(shared, seen, mine.control());
     return true;
   }
+  if (one_way_first()) return true;  // it waits as for a handler that runs
   serve::Debt debt{mine.index(), DrainingWord::make(attachment().me, seen.slot()), {}};
   const auto counted = without_throwing([&]() -> Result<void> {
     debt.lanes = mine.owed();
@@ -80,6 +81,7 @@ bool ServerCore::give_to_standby(std::size_t seat) noexcept {
   // there is one word.
   if (owes && !recovery::start_draining(attachment().view, mine.index(), debt.word)) return true;
   SHMBUS_TESTPOINT("hand_over.draining");
+  hide_workers(mine);
   const std::uint32_t slot =
       owes ? 1U - seen.slot() : recovery::next_slot(attachment().view, mine.index(), seen);
   if (!move_control(shared, seen, seen.handed_over(slot))) {

@@ -5,9 +5,6 @@
 
 namespace shmbus::detail {
 
-/// Stops the draining where the last answer was given. REQUIRES: the gate is locked.
-void settle_debts(const Attachment& bus, ReplyGate& gate) noexcept;
-
 /// Tells those who still wait that nobody will answer. REQUIRES: the gate is closed.
 void abandon_debts(const Attachment& bus, ReplyGate& gate) noexcept;
 

@@ -52,6 +52,15 @@ class HandlerTable {
     if (!lives_[record]) lives_[record] = std::make_shared<HandlerLife>();
     return lives_[record];
   }
+  /// life() would ask for no memory.
+  [[nodiscard]] bool has_life(std::uint32_t record) const noexcept {
+    return find(record) == nullptr || lives_[record] != nullptr;
+  }
+  /// REQUIRES: has_life(record), find(record)
+  [[nodiscard]] const std::shared_ptr<HandlerLife>& known_life(
+      std::uint32_t record) const noexcept {
+    return lives_[record];
+  }
   /// Between two commands. REQUIRES: find(record)
   void replace(std::uint32_t record, detail::Handler handler,
                std::shared_ptr<detail::SwapState> swap) noexcept {

@@ -36,6 +36,11 @@ void Mailbox::add_bell(layout::Word32& word) noexcept {
   bells_.push_back(&word);
 }
 
+void Mailbox::ring() noexcept {
+  const std::scoped_lock lock(mutex_);
+  for (auto* bell : bells_) wait::bump_and_wake(*bell);
+}
+
 void Mailbox::close() noexcept {
   {
     const std::scoped_lock lock(mutex_);

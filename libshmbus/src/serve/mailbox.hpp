@@ -21,6 +21,7 @@ namespace news {
 inline constexpr std::uint32_t ousted = 1;   ///< an endpoint was found in other hands; stays
 inline constexpr std::uint32_t mail = 2;     ///< look into the mailbox
 inline constexpr std::uint32_t removed = 4;  ///< handlers that were removed may go
+inline constexpr std::uint32_t room = 8;     ///< workers have room for what was left in its lane
 }  // namespace news
 
 class Mailbox {
@@ -37,6 +38,8 @@ class Mailbox {
   void expect_bell();
   /// A word on which the serving thread sleeps, from now on. REQUIRES: it was expected.
   void add_bell(layout::Word32& word) noexcept;
+  /// Wakes the serving thread, which looks at its news. Any thread.
+  void ring() noexcept;
   /// The segment is about to go: nobody rings any more. What was not done never is.
   void close() noexcept;
 

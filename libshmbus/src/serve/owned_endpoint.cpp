@@ -299,6 +299,12 @@ void OwnedEndpoint::queue_again(OwnerLane& lane) noexcept {
   backlog_.push_back(&lane);
 }
 
+void OwnedEndpoint::queue_waiting() noexcept {
+  for_each_lane([this](OwnerLane& lane) {
+    if (!lane.hot && lane.waiting()) queue_again(lane);
+  });
+}
+
 /// An orphan goes free once everything that its caller committed has been answered.
 void OwnedEndpoint::drop_if_drained(OwnerLane& lane) noexcept {
   if (lane.deferred && lane.deferred->load(std::memory_order_acquire) != 0)

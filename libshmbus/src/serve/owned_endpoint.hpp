@@ -78,6 +78,8 @@ class OwnedEndpoint {
   }
   /// Runs up to `budget` commands; returns how many.
   std::size_t poll(CommandRunner& runner, std::size_t budget);
+  /// Every lane where commands wait has a turn at the next poll().
+  void queue_waiting() noexcept;
   /// Looks at every lane of the endpoint, whatever the hints say; returns how many commands ran.
   std::size_t sweep(CommandRunner& runner);
 

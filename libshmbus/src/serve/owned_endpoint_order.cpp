@@ -30,6 +30,7 @@ void OwnedEndpoint::move_in(std::string_view label) noexcept {
   if (!settling_) say_order();
   shared_->owner.waits_for.store(0, std::memory_order_relaxed);
   shared_->owner.waits_in.store(0, std::memory_order_relaxed);
+  shared_->owner.workers.store(0, std::memory_order_relaxed);
   layout::store_text(shared_->label.text, label);
   announce_awake();
   inbox_ = inbox::Consumer(bus_->view.inbox(index_), shared_->owner);

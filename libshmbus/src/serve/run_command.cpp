@@ -215,6 +215,11 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
   return why_not_in_block(call, head);
 }
 
+/// The same for workers.
+StatusCode ServerCore::why_not_here(Invocation& call) noexcept {
+  return why_not(call, call.taken.head());
+}
+
 /// The same for what lies in blocks, and asks for nothing else. One look at the lease for both when
 /// they lie close together.
 StatusCode ServerCore::why_not_in_block(Invocation& call, const lane::RequestHead& head) noexcept {
@@ -258,7 +263,7 @@ StatusCode ServerCore::why_not_unusual(Invocation& call, const lane::RequestHead
   }
   if (head.has(layout::cell_flags::with_caller)) {
     call.with_caller = true;
-    probe = {};
+    call.probe = {};
     if (call.cancelled()) return StatusCode::cancelled;
   }
   return locate_memory(call) ? StatusCode::ok : StatusCode::malformed;

@@ -7,6 +7,7 @@
 
 #include "layout/participant.hpp"
 #include "layout/text.hpp"
+#include "serve/deferred_reply.hpp"
 #include "serve/hand_over.hpp"
 #include "serve/server_core.hpp"
 #include "words/directory.hpp"
@@ -63,7 +64,7 @@ bool Context::caller_gone() const noexcept { return invocation(frame_).started()
 
 std::stop_token Context::stop_token() noexcept {
   auto& call = invocation(frame_);
-  auto& watch = call.server->token;
+  auto& watch = call.token;
   if (!watch) watch = detail::watch_for_stop(*call.server->gate(), call.started());
   if (!watch) return {};
   call.unusual = true;
@@ -103,7 +104,8 @@ Responder Context::defer() noexcept {
   auto& lane = *call.lane;
   auto counted = detail::without_throwing([&]() -> Result<void> {
     if (!lane.deferred) lane.deferred = std::make_shared<std::atomic<std::uint32_t>>(0);
-    state->life = call.server->handler_life(call.taken.word().code());
+    state->life =
+        call.life != nullptr ? *call.life : call.server->handler_life(call.taken.word().code());
     return {};
   });
   if (!counted) return {};
@@ -138,19 +140,16 @@ Result<void> answer(detail::DeferredReply* state, Commit commit, ErrorKind error
   state->stop.reset();
   // After the answer, and without the lock: the last of an exchanged handler goes with it.
   const auto last = std::move(state->life);
-  const std::scoped_lock lock(state->gate->mutex);
-  if (!state->gate->open) {
-    return fail(ErrorKind::abandoned, "the server has left: its caller was told so");
-  }
-  if (state->span) {
-    if (state->target.needed != 0 && error == ErrorKind::none) error = ErrorKind::too_large;
-    trace::end_handler(state->bus->attachment(), *state->span, false, state->id, error, code);
-  }
-  commit(state->target);
-  // SYNC deferred: the lane may go free after this.
-  state->lane_deferred->fetch_sub(1, std::memory_order_release);
-  if (!state->gate->debts.empty()) detail::settle_debts(state->bus->attachment(), *state->gate);
-  return {};
+  const auto& bus = state->bus->attachment();
+  const bool answered = detail::answer_through(*state->gate, bus, *state->lane_deferred, [&] {
+    if (state->span) {
+      if (state->target.needed != 0 && error == ErrorKind::none) error = ErrorKind::too_large;
+      trace::end_handler(bus, *state->span, false, state->id, error, code);
+    }
+    commit(state->target);
+  });
+  if (answered) return {};
+  return fail(ErrorKind::abandoned, "the server has left: its caller was told so");
 }
 
 }  // namespace
@@ -227,6 +226,7 @@ void end(std::shared_ptr<detail::ServerCore>& core) noexcept {
     auto& ending = *core;
     ending.end_inside(std::move(core));
   }
+  if (core && core->end_on_worker(core)) return;
   core.reset();
 }
 

@@ -14,6 +14,7 @@
 #include "os/fence.hpp"
 #include "os/futex.hpp"
 #include "serve/hand_over.hpp"
+#include "serve/workers.hpp"
 #include "stats/histogram.hpp"
 #include "words/extents.hpp"
 
@@ -46,14 +47,21 @@ ServerCore::ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options
       first_look_(bus_->attachment().rate),
       guard_(bus_->attachment().guard),
       standing_by_(options.stand_by) {
-  options_.label = {};  // the caller's text need not outlive the call
+  options_.label = {};                                // the caller's text need not outlive the call
+  if (options_.workers != 0) options_.hot_lanes = 0;  // lanes that wait for room are not polled
 }
 
 ServerCore::~ServerCore() {
   listed_.leave();
   if (fd_ >= 0) ::close(fd_);
-  if (attachment().forked()) return;
+  if (attachment().forked()) {
+    // Its threads are not here, and its locks may be held by them for ever: nothing of it is
+    // touched.
+    (void)workers_.release();
+    return;
+  }
   mailbox_.close();
+  end_workers();
   if (attachment().intact()) (void)check_seats();  // one who waits for a seat gets it as it is
   bridges_.clear();
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
@@ -96,7 +104,7 @@ std::size_t ServerCore::poll_all(std::size_t budget) {
   // By index: a handler may register a name, which can add an endpoint.
   for (std::size_t turns = endpoints_.size(); turns > 0 && ran < budget; --turns) {
     if (next_endpoint_ >= endpoints_.size()) next_endpoint_ = 0;
-    ran += endpoints_[next_endpoint_++]->poll(*this, budget - ran);
+    ran += endpoints_[next_endpoint_++]->poll(*runner_, budget - ran);
   }
   return ran;
 }
@@ -111,8 +119,9 @@ std::size_t ServerCore::sweep_if_due(std::uint64_t now) {
   }
   tend_members(now);
   handlers_.drop_removed();
+  show_workers();
   std::size_t ran = 0;
-  for (std::size_t i = 0; i < endpoints_.size(); ++i) ran += endpoints_[i]->sweep(*this);
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) ran += endpoints_[i]->sweep(*runner_);
   return ran;
 }
 
@@ -145,7 +154,7 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
     if (ran == 0) stats::add(endpoint->shared().owner.parks, 1);
   }
   sampler_.next_is_due();  // what comes rarely is always recorded
-  observed_.after_sleep = true;
+  call_.observed.after_sleep = true;
   look_for_taps(wait::ticks());
   return ran;
 }
@@ -247,11 +256,11 @@ Result<void> ServerCore::check_seats() noexcept {
 Result<std::size_t> ServerCore::poll(std::size_t budget) {
   if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
   if (auto mine = check_seats(); !mine) return tl::unexpected<Error>(mine.error());
-  if (observed_.was_idle) look_for_taps(wait::ticks());  // the poller may have slept meanwhile
+  if (call_.observed.was_idle) look_for_taps(wait::ticks());  // the poller may have slept meanwhile
   std::size_t ran = poll_all(budget);
   if (++polls_ % polls_between_clocks == 0) ran += sweep_if_due(wait::ticks());
   if (ran == 0 && fellows_changed()) tend_members(wait::ticks());
-  observed_.was_idle = ran == 0;
+  call_.observed.was_idle = ran == 0;
   if (ran != 0 || bridges_.empty()) return ran;
   // Nothing left: arm fd(). Whatever arrives from here on makes it readable.
   for (auto& bridge : bridges_) bridge->clear();
@@ -278,7 +287,9 @@ Result<void> ServerCore::run(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { wake_all(); });
   if (!replaced()) (void)serve_until(~0ULL, &stop);
   if (auto well = tasks_went_well(); !well) return well;
-  if (attachment().intact() && !told_to_end()) finish_committed();
+  if (attachment().intact() && !told_to_end()) {
+    workers_ ? finish_on_workers() : finish_committed();
+  }
   const auto mine = check_seats();
   if (mine && replaced()) wait_until_drained(stop);
   return mine;

@@ -18,36 +18,26 @@
 #include "os/first_look.hpp"
 #include "os/spin.hpp"
 #include "serve/cancellation.hpp"
-#include "serve/debt.hpp"
 #include "serve/handler_table.hpp"
 #include "serve/mailbox.hpp"
 #include "serve/membership.hpp"
 #include "serve/observed.hpp"
 #include "serve/owned_endpoint.hpp"
+#include "serve/reply_gate.hpp"
 #include "serve/roster.hpp"
 #include "serve/serving.hpp"
 #include "serve/shared_counts.hpp"
-#include "serve/stop_watcher.hpp"
 #include "session/core.hpp"
 #include "shmbus/server.hpp"
 #include "stats/sampler.hpp"
 #include "trace/outer.hpp"
 #include "trace/spans.hpp"
 
+namespace shmbus::serve {
+class Workers;
+}  // namespace shmbus::serve
+
 namespace shmbus::detail {
-
-/// Deferred answers may come from any thread, and after the server has gone: they pass through
-/// this gate, which closes when the server leaves its endpoint.
-struct ReplyGate {
-  std::mutex mutex;
-  std::atomic<bool> open{true};    ///< closed under the mutex
-  std::vector<serve::Debt> debts;  ///< where this server was replaced and still owes answers
-  std::shared_ptr<serve::StopWatcher> stop_watcher;  ///< made when first asked for
-};
-
-/// A token that is stopped when `command` is cancelled; null when there is no memory or thread.
-std::unique_ptr<serve::StopWatch> watch_for_stop(ReplyGate& gate,
-                                                 const serve::Started& command) noexcept;
 
 /// One command being run. A server has one, which goes from command to command: what the last one
 /// did not touch need not be set again.
@@ -129,26 +119,16 @@ struct Invocation : Frame {
   std::span<std::byte> request_window;
   std::span<std::byte> reply_window;
   std::optional<trace::HandlerSpan> span;  ///< of a command that came with a context
-};
-
-struct DeferredReply {
-  std::shared_ptr<BusCore> bus;
-  std::shared_ptr<ReplyGate> gate;
-  std::shared_ptr<std::atomic<std::uint32_t>> lane_deferred;
-  std::shared_ptr<serve::HandlerLife> life;  ///< of the handler that deferred it
-  serve::ReplyTarget target;
-  serve::Started command;
-  serve::CallerProbe probe;
-  std::uint64_t deadline_ticks = 0;
-  std::span<std::byte> request_window;
-  std::span<std::byte> reply_window;
-  std::unique_ptr<serve::StopWatch> stop;
-  std::optional<trace::HandlerSpan> span;
-  trace::CommandId id;  ///< when there is a span
-  bool answered = false;
+  mutable serve::CallerProbe probe;        ///< it remembers when it asked last
+  std::unique_ptr<serve::StopWatch> token;
+  serve::Observed observed;
+  /// On a worker: what keeps its handler.
+  const std::shared_ptr<serve::HandlerLife>* life = nullptr;
 };
 
 class ServerCore final : private serve::CommandRunner {
+  friend class serve::Workers;  // they run its commands
+
  public:
   ServerCore(std::shared_ptr<BusCore> bus, const ServeOptions& options);
   ServerCore(const ServerCore&) = delete;
@@ -191,6 +171,12 @@ class ServerCore final : private serve::CommandRunner {
   /// The handle is destroyed by a handler or a task of this very server: it takes nothing more, and
   /// goes when they have returned.
   void end_inside(std::shared_ptr<ServerCore> last) noexcept;
+  // parallel.cpp
+  /// Makes it one with workers. May throw.
+  void start_workers(std::weak_ptr<ServerCore> self);
+  /// Takes the handle that a handler on a worker destroys; false: this is no such thread.
+  bool end_on_worker(std::shared_ptr<ServerCore>& handle) noexcept;
+
   /// What end_inside() has kept, if it was called; null otherwise.
   [[nodiscard]] std::shared_ptr<ServerCore> take_kept() noexcept { return std::move(kept_); }
 
@@ -199,7 +185,7 @@ class ServerCore final : private serve::CommandRunner {
     return served_by_.load(std::memory_order_relaxed);
   }
   void note_served_by(std::uint32_t thread) noexcept {
-    if (served_by() != thread) served_by_.store(thread, std::memory_order_relaxed);
+    if (served_by() != thread) begin_serving(thread);
   }
   [[nodiscard]] bool is_on(const Attachment& bus) const noexcept {
     return &bus == &attachment() || bus.prober->same_file(*attachment().prober);
@@ -217,11 +203,17 @@ class ServerCore final : private serve::CommandRunner {
   [[nodiscard]] const std::shared_ptr<ReplyGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] const Attachment& attachment() const noexcept { return bus_->attachment(); }
 
-  // Of the command whose handler runs: here, since most need neither.
-  serve::CallerProbe probe;
-  std::unique_ptr<serve::StopWatch> token;
-
  private:
+  // parallel.cpp
+  void begin_serving(std::uint32_t thread) noexcept;
+  void look_for_room() noexcept;
+  bool one_way_first() noexcept;
+  void show_workers() noexcept;
+  void hide_workers(const serve::OwnedEndpoint& endpoint) noexcept;
+  void wait_for_workers(const serve::OwnedEndpoint& endpoint) noexcept;
+  void finish_on_workers();
+  void end_workers() noexcept;
+
   // run_command.cpp
   std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) override;
   template <layout::Phase Wanted, bool Paired>
@@ -231,6 +223,7 @@ class ServerCore final : private serve::CommandRunner {
   void run(Invocation& call, layout::CellWord word, const lane::RequestHead& head);
   Status call_handler(const Handler& handler, Context& context, Invocation& call);
   [[nodiscard]] StatusCode why_not(Invocation& call, const lane::RequestHead& head) noexcept;
+  [[nodiscard]] StatusCode why_not_here(Invocation& call) noexcept;
   [[nodiscard]] StatusCode why_not_in_block(Invocation& call,
                                             const lane::RequestHead& head) noexcept;
   [[nodiscard]] StatusCode why_not_unusual(Invocation& call,
@@ -240,15 +233,15 @@ class ServerCore final : private serve::CommandRunner {
 
   // observe.cpp, all of it beside the path of a plain command
   void look_for_taps(std::uint64_t now) noexcept;
-  void keep_request(const Invocation& call) noexcept;
-  [[gnu::cold]] void note_time_queued(const Invocation& call, layout::NameStats& stats) noexcept;
-  [[gnu::cold]] std::uint64_t begin_observed(const Invocation& call) noexcept;
+  void keep_request(Invocation& call) noexcept;
+  [[gnu::cold]] void note_time_queued(Invocation& call, layout::NameStats& stats) noexcept;
+  [[gnu::cold]] std::uint64_t begin_observed(Invocation& call) noexcept;
   [[gnu::cold]] void before_answer(Invocation& call, const Status& status) noexcept;
-  void observe(const Invocation& call, StatusCode outcome, std::uint32_t detail,
-               std::uint64_t began, std::uint64_t ended) noexcept;
-  [[gnu::cold]] void observe_timed(const Invocation& call, const Status& status,
-                                   std::uint64_t began, std::uint64_t ended) noexcept;
-  [[gnu::cold]] void observe_failed(const Invocation& call, const Status& status) noexcept;
+  void observe(Invocation& call, StatusCode outcome, std::uint32_t detail, std::uint64_t began,
+               std::uint64_t ended) noexcept;
+  [[gnu::cold]] void observe_timed(Invocation& call, const Status& status, std::uint64_t began,
+                                   std::uint64_t ended) noexcept;
+  [[gnu::cold]] void observe_failed(Invocation& call, const Status& status) noexcept;
 
   // server_core.cpp
   Result<void> begin_polling();
@@ -383,18 +376,20 @@ class ServerCore final : private serve::CommandRunner {
   stats::Sampler sampler_{bus_->attachment().time_all};
   serve::Mailbox mailbox_{news_};
   serve::Roster roster_;
-  serve::Observed observed_;
   Invocation call_{*this};
   std::atomic<std::uint32_t> served_by_{0};  ///< the thread that polled last
   std::shared_ptr<ServerCore> kept_;         ///< itself, once its handle has gone inside
+  std::weak_ptr<ServerCore> self_;           ///< with workers
   std::optional<Error> task_error_;          ///< of a posted task that threw
   Listed listed_{*this};
+  std::unique_ptr<serve::Workers> workers_;
+  serve::CommandRunner* runner_ = this;  ///< the workers, if there are any
 };
 
 inline serve::Started Invocation::started() const noexcept {
   return {&server->attachment(), lane->index(), taken.cell, lane->party(), with_caller};
 }
 
-inline bool Invocation::cancelled() const noexcept { return server->probe.cancelled(started()); }
+inline bool Invocation::cancelled() const noexcept { return probe.cancelled(started()); }
 
 }  // namespace shmbus::detail

@@ -31,6 +31,7 @@ bool ServerCore::attend() {
   // SYNC serve.mail
   const std::uint32_t seen = news_.fetch_and(serve::news::ousted, std::memory_order_acquire);
   handlers_.drop_removed();
+  if ((seen & serve::news::room) != 0) look_for_room();
   if ((seen & serve::news::mail) != 0) {
     const bool inside = std::exchange(running_, true);  // a task must not poll either
     std::uint32_t left = tasks_in_a_row;

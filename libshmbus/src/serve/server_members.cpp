@@ -9,6 +9,7 @@
 #include "os/futex.hpp"
 #include "recovery/endpoint.hpp"
 #include "serve/server_core.hpp"
+#include "serve/workers.hpp"
 #include "words/members.hpp"
 #include "words/store.hpp"
 
@@ -55,7 +56,9 @@ layout::NameStats& ServerCore::counts_of(std::uint32_t record, Join join) {
 
 /// REQUIRES: no handler of ours runs: one that gave up its name still counts there.
 void ServerCore::add_counts() noexcept {
+  const std::scoped_lock lock(gate_->mutex);  // workers count under it
   for (auto& counts : shared_counts_) counts->add_to(bus_->view().name_stats(counts->record));
+  if (workers_ && !workers_->book().idle_within(0)) return;
   std::erase_if(shared_counts_, [this](const auto& counts) {
     const auto* entry = handlers_.find(counts->record);
     return entry == nullptr || entry->stats != &counts->mine;
@@ -236,6 +239,8 @@ void ServerCore::release_seat(std::uint32_t endpoint, bool run_queue) noexcept {
     return;
   }
   const std::uint32_t gen = (*at)->gen();
+  wait_for_workers(**at);
+  hide_workers(**at);
   (*at)->vacate(*this, run_queue);
   {
     const std::scoped_lock lock(seats_mutex_);

@@ -16,6 +16,7 @@
 #include "recovery/live_place.hpp"
 #include "recovery/participant.hpp"
 #include "serve/server_core.hpp"
+#include "serve/workers.hpp"
 #include "session/check_options.hpp"
 #include "words/members.hpp"
 #include "words/quota.hpp"
@@ -138,6 +139,7 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
   roster_.enter(*record, schema);
   // Before the name leads here: a command may follow at once.
   Tentative here(handlers_, roster_, *record, std::move(handler), counts_of(*record, how.join));
+  if (workers_) workers_->set_parallel(*record, how.parallel);
   served_.reserve(served_.size() + 1);
   if (standing_by_) {
     if (how.join != Join::nobody) {
@@ -319,6 +321,7 @@ Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint)
     endpoints_.push_back(std::move(endpoint));  // acquire() made room for it
   }
   mailbox_.add_bell(endpoints_.back()->shared().events.count);
+  show_workers();
   may_loop();
   if (fd_ >= 0) {
     if (auto watched = fd(); !watched) return tl::unexpected<Error>(watched.error());

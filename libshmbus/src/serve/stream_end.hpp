@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "serve/cancellation.hpp"
+#include "serve/deferred_reply.hpp"
 #include "serve/server_core.hpp"
 #include "shmbus/stream.hpp"
 #include "stream/ends.hpp"

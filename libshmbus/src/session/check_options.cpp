@@ -75,12 +75,17 @@ Result<void> check(const ServeOptions& options) noexcept {
   check.is_one_of(options.order, Order::global, "ServeOptions::order is no value of Order");
   check.that(options.hot_lanes <= layout::lanes_max,
              "ServeOptions::hot_lanes is more than a bus can have lanes");
+  check.that(options.workers <= layout::workers_max, "ServeOptions::workers is from 0 to 1000");
+  check.that(options.workers == 0 || options.order != Order::global,
+             "ServeOptions::workers run commands at the same time: Order::global is not for them");
   return check.result();
 }
 
 Result<void> check(const Registration& registration) noexcept {
   Check check;
   check.is_one_of(registration.join, Join::canary, "Registration::join is no value of Join");
+  check.is_one_of(registration.parallel, Parallel::yes,
+                  "Registration::parallel is no value of Parallel");
   return check.result();
 }
 

@@ -153,8 +153,7 @@ int audit(const std::string& path, News& news) {
     if (!event) continue;
     const Item item = item_of(*event);
     const bool good = record.add(item, event->sequence(), in->missed()) &&
-                      item.life < publisher_lives_max &&
-                      item.number == news.heard[item.life] + 1;
+                      item.life < publisher_lives_max && item.number == news.heard[item.life] + 1;
     if (!good) ++news.wrong;
     if (item.life < publisher_lives_max) news.heard[item.life] = item.number;
   }

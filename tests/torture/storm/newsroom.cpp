@@ -65,8 +65,7 @@ void Newsroom::close(Summary& summary) {
 }
 
 std::string Newsroom::counts() const {
-  return " events=" + std::to_string(events_) +
-         " publisher-lives=" + std::to_string(news_->lives) +
+  return " events=" + std::to_string(events_) + " publisher-lives=" + std::to_string(news_->lives) +
          " delivered=" + std::to_string(news_->delivered) +
          " missed=" + std::to_string(news_->missed);
 }
