@@ -61,7 +61,7 @@ std::string unix_time(Duration from_now) {
 
 }  // namespace
 
-std::vector<std::string> ServedName::environment(const Context& context) const {
+std::vector<std::string> ServedName::environment(const shmbus::Context& context) const {
   std::vector<std::string> added{"SHMBUS_BUS=" + settings_.bus, "SHMBUS_NAME=" + settings_.name};
   const auto moment = std::min(context.remaining(), settings_.time_limit);
   const bool limited = moment != forever;
@@ -72,14 +72,14 @@ std::vector<std::string> ServedName::environment(const Context& context) const {
   return added;
 }
 
-std::optional<Clock::time_point> ServedName::until(const Context& context) const {
+std::optional<Clock::time_point> ServedName::until(const shmbus::Context& context) const {
   const auto limit = std::min(context.remaining(), settings_.time_limit);
   if (limit == forever) return std::nullopt;
   const auto now = Clock::now();
   return limit >= Clock::time_point::max() - now ? Clock::time_point::max() : now + limit;
 }
 
-Status ServedName::run(Context& context) const {
+Status ServedName::run(shmbus::Context& context) const {
   std::string json;
   auto input = context.request();
   if (settings_.types) {
@@ -121,7 +121,7 @@ Status ServedName::refuse(const Outcome& outcome) const {
   return Status::reject(outcome.exit_code, end_of(said, text_max));
 }
 
-Status ServedName::answer(Context& context, const std::string& output) const {
+Status ServedName::answer(shmbus::Context& context, const std::string& output) const {
   if (context.one_way()) return Status::ok();
   std::vector<std::byte> encoded;
   auto bytes = std::as_bytes(std::span(output));

@@ -33,13 +33,13 @@ class ServedName {
   explicit ServedName(Settings settings) : settings_(std::move(settings)) {}
 
   /// Any thread, several at a time.
-  Status run(Context& context) const;
+  Status run(shmbus::Context& context) const;
 
  private:
-  [[nodiscard]] std::vector<std::string> environment(const Context& context) const;
-  [[nodiscard]] std::optional<Clock::time_point> until(const Context& context) const;
+  [[nodiscard]] std::vector<std::string> environment(const shmbus::Context& context) const;
+  [[nodiscard]] std::optional<Clock::time_point> until(const shmbus::Context& context) const;
   Status refuse(const Outcome& outcome) const;
-  Status answer(Context& context, const std::string& output) const;
+  Status answer(shmbus::Context& context, const std::string& output) const;
 
   Settings settings_;
 };
