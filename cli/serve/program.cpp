@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "cli/serve/spawn.hpp"
 #include "os/descriptor.hpp"
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t errors_kept = 4096;
 constexpr int code_of_signal = 128;
 constexpr std::size_t piece = 16384;
+constexpr int pieces_in_a_row = 16;  // then deadlines and the other stream have their turn
 
 void signal_group(pid_t leader, int number) noexcept { ::kill(-leader, number); }
 
@@ -72,7 +74,7 @@ void Program::feed(std::span<const std::byte>& input) {
 /// with `keep_end` at the beginning.
 bool Program::drain(Descriptor& from, std::string& into, std::size_t most, bool keep_end) {
   std::array<char, piece> some{};  // NOLINT: read() fills it
-  while (from.open()) {
+  for (int left = pieces_in_a_row; left > 0 && from.open(); --left) {
     const ssize_t n = ::read(from.get(), some.data(), some.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) break;
@@ -101,9 +103,9 @@ void Program::listen(Outcome& outcome) {
 }
 
 void Program::tell_to_end(Outcome& outcome, Ended why) {
-  if (told_) return;
-  told_ = true;
+  if (std::exchange(told_, true)) return;
   outcome.ended = why;
+  if (pid_ <= 0) return;  // it has ended
   kill_at_ = Clock::now() + limits_.grace;
   signal_group(pid_, SIGTERM);
 }
@@ -158,8 +160,11 @@ Outcome Program::run(std::span<const std::byte> input, std::optional<Clock::time
     feed(input);
     listen(outcome);
   } while (wait(!input.empty(), until, cancelled, leaving, outcome));
-  listen(outcome);  // what it had written before it ended
   reap(outcome);
+  // What it had written before it ended: a pipe holds no more than this takes.
+  for (int turn = 0; turn < pieces_in_a_row && (out_.open() || err_.open()); ++turn) {
+    listen(outcome);
+  }
   return outcome;
 }
 
