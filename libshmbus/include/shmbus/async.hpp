@@ -1,10 +1,13 @@
-// co_await on a reply, and the reactor that resumes who waits.
+// co_await on a reply or an event, and the reactor that resumes who waits.
 //
 //   shmbus::Detached greet_all(shmbus::Reactor& reactor, shmbus::Caller<Greet>& greet) {
 //     for (const Person& person : people) {
 //       auto reply = co_await reactor.call(greet, person, 50ms);   // Result<TypedReply<...>>
 //       if (!reply) co_return;
 //     }
+//   }
+//   shmbus::Detached follow(shmbus::Reactor& reactor, shmbus::Subscriber<Price>& prices) {
+//     while (auto price = co_await reactor.next(prices)) use(**price);  // Result<Received<...>>
 //   }
 //   greet_all(reactor, greet);
 //   reactor.run();             // until nobody waits; or reactor.fd() and poll() in a loop of yours
@@ -21,6 +24,7 @@
 
 #include "shmbus/cxx20.hpp"
 
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -34,8 +38,12 @@
 #include "shmbus/error.hpp"
 #include "shmbus/export.hpp"
 #include "shmbus/options.hpp"
+#include "shmbus/subscriber.hpp"
 
 namespace shmbus {
+
+template <class E>
+class Subscriber;
 
 namespace detail {
 
@@ -99,6 +107,40 @@ class ReplyAwaiter : private detail::WaitNode {
   Result<PendingType> pending_;
 };
 
+/// What co_await takes: the next event of a subscriber, a Subscriber<E> or a RawSubscriber; the
+/// result is what its next() returns.
+template <class SubscriberType>
+class EventAwaiter : private detail::WaitNode {
+ public:
+  using Outcome = decltype(std::declval<SubscriberType&>().next(Duration::zero()));
+
+  EventAwaiter(detail::WaitNode& list, SubscriberType& subscriber, Duration timeout) noexcept
+      : list_(&list), subscriber_(&subscriber), until_(end_of(timeout)) {
+    ready = [](const detail::WaitNode& node) noexcept {
+      const auto& self = static_cast<const EventAwaiter&>(node);
+      return self.subscriber_->ready() || Clock::now() >= self.until_;
+    };
+  }
+
+  [[nodiscard]] bool await_ready() const noexcept { return subscriber_->ready(); }
+  void await_suspend(std::coroutine_handle<> coroutine) noexcept {
+    waiting = coroutine;
+    link_before(*list_);
+  }
+  [[nodiscard]] Outcome await_resume() noexcept { return subscriber_->next(Duration::zero()); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static Clock::time_point end_of(Duration timeout) noexcept {
+    const auto now = Clock::now();
+    return timeout >= Clock::time_point::max() - now ? Clock::time_point::max() : now + timeout;
+  }
+
+  detail::WaitNode* list_;
+  SubscriberType* subscriber_;
+  Clock::time_point until_;
+};
+
 /// Resumes coroutines when what they wait for is there.
 class SHMBUS_API Reactor {
  public:
@@ -118,6 +160,22 @@ class SHMBUS_API Reactor {
   template <class C>
   Result<void> watch(Caller<C>& caller) noexcept {
     return watch(caller.raw());
+  }
+
+  /// The same for events, which are found up to 1 ms late without it. The subscriber must outlive
+  /// the reactor, and stay where it is.
+  Result<void> watch(RawSubscriber& subscriber) noexcept;
+  template <class E>
+  Result<void> watch(Subscriber<E>& subscriber) noexcept {
+    return watch(subscriber.raw());
+  }
+
+  /// Waits for the next event without blocking the thread: timed_out when none comes in time. One
+  /// coroutine at a time waits for a subscriber. `subscriber`: a Subscriber<E> or a RawSubscriber.
+  template <class SubscriberType>
+  [[nodiscard]] EventAwaiter<SubscriberType> next(SubscriberType& subscriber,
+                                                  Duration timeout = forever) noexcept {
+    return {list(), subscriber, timeout};
   }
 
   /// Sends, and waits without blocking the thread.

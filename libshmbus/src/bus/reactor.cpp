@@ -26,11 +26,17 @@ struct Watched {
   bool listed = false;
 };
 
+struct WatchedSubscriber {
+  RawSubscriber* subscriber;
+  bool listed = false;
+};
+
 struct ReactorState {
   WaitNode list;
   WaitNode place;     ///< in the list while somebody is resumed: before who comes next
   WaitNode turn_end;  ///< likewise: those behind it have the next turn
   std::vector<Watched> callers;
+  std::vector<WatchedSubscriber> subscribers;
   int epoll = -1;
   int timer = -1;
   std::int64_t tick_ns = 0;  ///< as the timer is set; 0: it is off
@@ -45,11 +51,11 @@ struct ReactorState {
     if (epoll >= 0) ::close(epoll);
   }
 
-  /// True when all callers of this reactor can wake it.
-  bool list_callers() noexcept;
+  /// True when all that this reactor watches can wake it.
+  bool list_watched() noexcept;
   void set_tick(std::int64_t ns) noexcept;
   /// Clears their readiness and finds dead handlers; the first error, after asking all.
-  Result<void> poll_callers() noexcept;
+  Result<void> poll_watched() noexcept;
   std::size_t resume_ready() noexcept;
 };
 
@@ -70,8 +76,8 @@ bool add_to(int epoll, int fd) noexcept {
 }  // namespace
 
 /// A caller whose name was vacant had no descriptor yet: asked again each time.
-bool ReactorState::list_callers() noexcept {
-  bool all = !callers.empty();
+bool ReactorState::list_watched() noexcept {
+  bool all = !callers.empty() || !subscribers.empty();
   for (Watched& one : callers) {
     if (!one.listed) {
       const auto fd = one.caller.fd();
@@ -79,13 +85,24 @@ bool ReactorState::list_callers() noexcept {
     }
     all = all && one.listed;
   }
+  for (WatchedSubscriber& one : subscribers) {
+    if (!one.listed) {
+      const auto fd = one.subscriber->fd();
+      one.listed = fd && add_to(epoll, *fd);
+    }
+    all = all && one.listed;
+  }
   return all;
 }
 
-Result<void> ReactorState::poll_callers() noexcept {
+Result<void> ReactorState::poll_watched() noexcept {
   Result<void> first;
   for (Watched& one : callers) {
     auto polled = one.caller.poll();
+    if (!polled && first) first = std::move(polled);
+  }
+  for (WatchedSubscriber& one : subscribers) {
+    auto polled = one.subscriber->poll();
     if (!polled && first) first = std::move(polled);
   }
   return first;
@@ -145,6 +162,13 @@ Result<void> Reactor::watch(const RawCaller& caller) noexcept {
   });
 }
 
+Result<void> Reactor::watch(RawSubscriber& subscriber) noexcept {
+  return detail::without_throwing([&]() -> Result<void> {
+    state_->subscribers.push_back({&subscriber});
+    return {};
+  });
+}
+
 /// Somebody is about to wait: from here on the descriptor tells.
 detail::WaitNode& Reactor::list() noexcept {
   if (state_->tick_ns == 0) state_->set_tick(detail::unwatched_tick_ns);
@@ -157,15 +181,15 @@ int Reactor::fd() const noexcept { return state_->epoll; }
 Result<std::size_t> Reactor::poll() noexcept {
   if (idle()) {
     state_->set_tick(0);
-    if (auto polled = state_->poll_callers(); !polled) {
+    if (auto polled = state_->poll_watched(); !polled) {
       return tl::unexpected<Error>(polled.error());
     }
     return 0;
   }
   std::uint64_t ticks = 0;
   (void)!::read(state_->timer, &ticks, sizeof ticks);
-  const bool all = state_->list_callers();
-  const auto polled = state_->poll_callers();
+  const bool all = state_->list_watched();
+  const auto polled = state_->poll_watched();
   const std::size_t resumed = state_->resume_ready();
   state_->set_tick(all ? detail::watched_tick_ns : detail::unwatched_tick_ns);
   if (!polled) return tl::unexpected<Error>(polled.error());
@@ -184,7 +208,7 @@ Result<void> Reactor::run(const std::stop_token& stop, WaitMode wait) noexcept {
       wait::cpu_relax();
       if (now - polled_at < detail::spinning_poll_ns) continue;
       polled_at = now;
-      if (auto polled = state_->poll_callers(); !polled) return polled;
+      if (auto polled = state_->poll_watched(); !polled) return polled;
       continue;
     }
     const auto resumed = poll();
