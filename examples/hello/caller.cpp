@@ -9,6 +9,6 @@ int main(int argc, char** argv) {
   const auto name = shmbus::String<32>::make(argc > 1 ? argv[1] : "world");
   if (!name) return failed(name.error());  // it does not fit
   const auto greeting = greet->call({.name = *name}, 2s);
-  if (!greeting) return failed(greeting.error());  // one of 18 kinds
+  if (!greeting) return failed(greeting.error());  // one of 19 kinds
   std::cout << greeting->view() << '\n';
 }
