@@ -54,7 +54,6 @@ Schema schema_of(const serve::ServedName::Settings& settings, const std::string&
 }
 
 int run_serve(const Context& context, const Options& options) {
-  if (options.workers == 0 || options.workers > 1000) throw UsageError("--workers takes a number from 1 to 1000");
   auto settings = settings_of(context, options);
   const serve::Descriptor leaving(descriptor::event(0, EFD_NONBLOCK));
   settings.leaving = leaving.get();
@@ -96,7 +95,7 @@ void add_serve(CLI::App& app, Context& context) {
                   "Types of request and reply, as `shmbus describe --json` shows them; the program "
                   "then reads and writes JSON")
       ->type_name("TYPE->TYPE");
-  add_number(command, "--workers", options->workers, "Programs that run at the same time")
+  add_number(command, "--workers", options->workers, "Programs that run at the same time", 1, 1000)
       ->capture_default_str();
   command.add_flag("--parallel", options->parallel,
                    "Also commands of one caller run at the same time, in no order");
