@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Calls over HTTP: by type and as bytes, errors, deadlines, traces, clients that go."""
 import json
+import os
+import pathlib
+import signal
 import time
-import unittest
 
 from gateway_case import GatewayCase, eventually, main
 
@@ -94,7 +96,7 @@ class Calls(GatewayCase):
         body = b'{"ms": 20000}'
         client.send(b"POST /call/slow.sleep HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s"
                     % (len(body), body))
-        time.sleep(0.2)  # until it runs; if it does not yet, it never will, and counts as well
+        self.assertTrue(eventually(lambda: self.call("slow.started") == (200, 1)))
         client.close()
         self.assertTrue(eventually(lambda: self.call("slow.cancelled") == (200, 1)))
 
@@ -109,8 +111,6 @@ class Calls(GatewayCase):
             self.assertLess(time.monotonic() - began, 2)
 
     def test_a_stopped_handler_harms_nobody(self):
-        import os
-        import signal
         os.kill(self.handlers.process.pid, signal.SIGSTOP)
         status, problem = self.call("math.add", {"a": 1, "b": 1}, Request_Timeout="300ms")
         self.assertEqual((status, problem["kind"]), (504, "timed_out"))
@@ -128,7 +128,6 @@ class Calls(GatewayCase):
         self.assertTrue(eventually(lambda: self.call("math.add", {"a": 1, "b": 1}) == (200, 2)))
 
     def test_a_bus_that_was_replaced(self):
-        import pathlib
         self.assertEqual(self.call("math.add", {"a": 1, "b": 1}), (200, 2))
         self.handlers.end()
         pathlib.Path(self.bus).unlink()

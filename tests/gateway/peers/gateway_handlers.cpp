@@ -1,6 +1,6 @@
 // The handlers that the tests of the gateway call: peer_gateway_handlers BUS. Says "ready" when its
 // names are registered, and serves until it is killed.
-#include <csignal>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -46,6 +46,7 @@ struct Time {
 };
 using Sleep = shmbus::Command<"slow.sleep", Time, std::uint32_t>;
 using Cancelled = shmbus::Command<"slow.cancelled", Nothing, std::uint32_t>;
+using Started = shmbus::Command<"slow.started", Nothing, std::uint32_t>;
 using Die = shmbus::Command<"bad.die", Nothing, std::uint32_t>;
 using Refuse = shmbus::Command<"bad.refuse", Time, std::uint32_t>;
 
@@ -64,9 +65,11 @@ using Price = shmbus::Event<"price.changed", Tick>;
 using Publish = shmbus::Command<"price.publish", Time, std::uint64_t>;
 using Noted = shmbus::Command<"note.add", Time, std::uint32_t>;
 
+std::atomic<std::uint32_t> started_calls{0};
 std::atomic<std::uint32_t> cancelled_calls{0};
 
 std::uint32_t sleep_for(const Time& time, Context& context) {
+  ++started_calls;
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(time.ms);
   while (std::chrono::steady_clock::now() < until) {
     if (context.cancelled()) {
@@ -116,7 +119,7 @@ void serve_users(shmbus::Server& server) {
 void serve_slow(shmbus::Bus& bus) {
   auto server = bus.serve({.label = "slow"});
   require(server->on<Sleep>(sleep_for));
-  (void)server->run();
+  (void)server->run({});
 }
 
 }  // namespace
@@ -142,19 +145,20 @@ int main(int argc, char** argv) {
   }));
   require(server->on<Noted>([&](const Time& add) { return notes += add.ms; }));
   require(server->on<Cancelled>([](const Nothing&) { return cancelled_calls.load(); }));
+  require(server->on<Started>([](const Nothing&) { return started_calls.load(); }));
   require(server->on<Refuse>([](const Time& code, std::uint32_t&) {
     return Status::reject(static_cast<std::int32_t>(code.ms), "not today");
   }));
   std::thread([&bus] {
     auto deadly = bus->serve({.label = "deadly"});
     require(deadly->on<Die>([](const Nothing&) -> std::uint32_t { std::_Exit(3); }));
-    (void)deadly->run();
+    (void)deadly->run({});
   }).detach();
   if (!bus->wait_until_available("slow.sleep", 10s) || !bus->wait_until_available("bad.die", 10s)) {
     return 1;
   }
   std::puts("ready");
   std::fflush(stdout);
-  (void)server->run();
+  (void)server->run({});
   return 0;
 }
