@@ -9,6 +9,7 @@
 #include "codec/message.hpp"
 #include "codec/values.hpp"
 #include "common/escape.hpp"
+#include "inspect/described.hpp"
 
 namespace shmbus::gateway {
 namespace {
@@ -70,8 +71,8 @@ std::uint64_t Positions::of(std::uint32_t publisher) const noexcept {
 /// One subscription, what it has kept, and who reads it.
 class Topic final : public Watcher {
  public:
-  Topic(EventLoop& loop, BusLink& link, std::string name, RawSubscriber in)
-      : loop_(loop), link_(link), name_(std::move(name)), in_(std::move(in)) {}
+  Topic(EventLoop& loop, std::string bus, std::string name, RawSubscriber in)
+      : loop_(loop), bus_(std::move(bus)), name_(std::move(name)), in_(std::move(in)) {}
   ~Topic() override {
     if (fd_ >= 0) loop_.forget(fd_, *this);
   }
@@ -115,6 +116,7 @@ class Topic final : public Watcher {
   void tell(One& one, const Kept& event) const;
   void tell_missed(std::uint64_t count);
   void fail_all(const Error& error);
+  void learn_type();
   std::string text_of(std::span<const std::byte> bytes);
   One* find(const EventReader& reader) noexcept {
     const auto found = std::find_if(readers_.begin(), readers_.end(),
@@ -123,8 +125,10 @@ class Topic final : public Watcher {
   }
 
   EventLoop& loop_;
-  BusLink& link_;
+  std::string bus_;
   std::string name_;
+  std::optional<codec::Type> learned_;
+  Time looked_at_ = 0;  ///< for its type
   RawSubscriber in_;
   int fd_ = -1;
   bool broken_ = false;
@@ -161,10 +165,23 @@ void Topic::keep(const EventView& event) {
 }
 
 /// JSON by the type, else {"text": ...} or {"hex": ...}: always on one line.
+/// A topic has its type for ever, once a publisher or a subscriber has brought one.
+void Topic::learn_type() {
+  const Time at = now();
+  if (looked_at_ != 0 && at - looked_at_ < second) return;
+  looked_at_ = at;
+  const auto reader = inspect::Reader::open(bus_);
+  if (!reader) return;
+  for (const auto& one : inspect::described_names(*reader)) {
+    if (one.name != name_ || one.schema.empty()) continue;
+    if (auto sides = codec::CommandTypes::parse(one.schema)) learned_ = std::move(sides->request);
+  }
+}
+
 std::string Topic::text_of(std::span<const std::byte> bytes) {
   std::string out;
-  const auto known = link_.look_up(name_);
-  if (known && (*known)->typed && codec::decode((*known)->request, bytes, out, {}, "event")) {
+  if (!learned_) learn_type();
+  if (learned_ && codec::decode(*learned_, bytes, out, {}, "event")) {
     return escape::json_document(out);
   }
   const std::string_view chars(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -242,7 +259,8 @@ Result<std::unique_ptr<Reading>> EventHub::join(std::string_view name, EventRead
     auto in =
         (*opened)->subscribe(CommandName(name), {.from = From::oldest, .wait = WaitMode::blocking});
     if (!in) return tl::unexpected<Error>(in.error());
-    topic = std::make_shared<Topic>(loop_, link_, std::string(name), std::move(*in));
+    topic = std::make_shared<Topic>(loop_, std::string((*opened)->path()), std::string(name),
+                                    std::move(*in));
     if (const auto begun = topic->begin(); !begun) return tl::unexpected<Error>(begun.error());
     topics_[std::string(name)] = topic;
   }

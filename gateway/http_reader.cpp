@@ -40,6 +40,14 @@ bool has_word(std::string_view list, std::string_view word) noexcept {
   return false;
 }
 
+/// "METHOD TARGET HTTP/2.0"
+bool names_another_version(std::string_view head) noexcept {
+  const auto line = head.substr(0, head.find('\r'));
+  const auto last = line.rfind(' ');
+  return std::count(line.begin(), line.end(), ' ') == 2 &&
+         line.substr(last + 1).starts_with("HTTP/");
+}
+
 }  // namespace
 
 bool same_word(std::string_view a, std::string_view b) noexcept {
@@ -165,8 +173,9 @@ std::size_t HttpReader::feed_head(std::string_view bytes) {
   error_code error;
   parser_->put(boost::asio::buffer(bytes.data(), size), error);
   if (parser_->too_many_fields()) return refuse(431, "too many fields");
-  if (error == http::error::bad_version)
+  if (error == http::error::bad_version && names_another_version(bytes)) {
     return refuse(505, "HTTP/1.1 and HTTP/1.0 are spoken here");
+  }
   if (error == http::error::body_limit) return refuse(413, "the body is too large");
   if (error || !parser_->is_header_done()) return refuse(400, "no HTTP request");
   if (!framing_is_plain()) return 0;

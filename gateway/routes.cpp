@@ -96,6 +96,7 @@ struct Routes::Asked {
 };
 
 void Routes::configure(const Config& config) {
+  config_ = config;
   limits_ = config.limits;
   principals_.update(config, loop_);
   if (hub_ == nullptr || !hub_->leads_to(config.bus, config.trust)) {
@@ -263,7 +264,7 @@ std::unique_ptr<Work> Routes::run(Job job, std::string body, Exchange& to) {
     case Job::Kind::listen:
       return run_listen(std::move(job), to);
     case Job::Kind::describe:
-      to.answer(problem(404, "target", "there is nothing at this path"));
+      to.answer(describe(job.slot.principal()));
       return nullptr;
     default:
       return run_call(std::move(job), body, to);

@@ -66,6 +66,7 @@ class Routes {
 
   std::unique_ptr<Work> run_call(Job job, const std::string& body, Exchange& to);
   std::unique_ptr<Work> run_listen(Job job, Exchange& to);
+  Response describe(const Principal& principal);
 
   EventLoop& loop_;
   const program::Log& log_;
