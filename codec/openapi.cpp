@@ -12,7 +12,8 @@ namespace shmbus::codec {
 namespace {
 
 constexpr std::string_view bytes_content =
-    R"("application/octet-stream":{"schema":{"type":"string","format":"binary","x-in-message":true}})";
+    R"("application/octet-stream":{"schema":{"type":"string","format":"binary",)"
+    R"("x-in-message":true}})";
 
 constexpr std::string_view problem_head =
     R"("Problem":{"type":"object","description":"A problem as of RFC 9457. `kind` is the error of )"

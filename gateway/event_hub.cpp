@@ -186,7 +186,7 @@ std::string Topic::text_of(std::span<const std::byte> bytes) {
   }
   const std::string_view chars(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (codec::is_utf8(chars)) return fmt::format("{{\"text\":{}}}", escape::json(chars));
-  return fmt::format("{{\"hex\":\"{}\"}}", codec::to_hex(bytes));
+  return fmt::format("{{\"hex\":{}}}", escape::json(codec::to_hex(bytes)));
 }
 
 void Topic::tell(One& one, const Kept& event) const {

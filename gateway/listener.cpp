@@ -1,5 +1,6 @@
 #include "gateway/listener.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -37,6 +38,9 @@ Result<program::ListenSocket> from_systemd(const std::string& name) {
     (void)std::getline(list, one, ':');
     if (one != name) continue;
     program::Descriptor fd{descriptor::duplicate(first_of_systemd + static_cast<int>(i))};
+    // What systemd hands over may block, and accepting must not.
+    const int flags = ::fcntl(fd.get(), F_GETFL);
+    (void)::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK);
     int listening = 0;
     socklen_t bytes = sizeof listening;
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes) != 0 ||

@@ -145,9 +145,7 @@ limits: {connections: 2000}
         before = self.memory_kib()
         idle = [self.raw() for _ in range(800)]
         for one in idle:
-            one.send(WHOLE)
-        for one in idle:
-            self.assertEqual(one.answer()[0], 200)
+            self.assertEqual(one.send(WHOLE).answer()[0], 200)
         self.assertEqual(self.call("math.add", {"a": 1, "b": 2}), (200, 3))
         self.assertLess((self.memory_kib() - before) / 800, 8)  # KiB for each
 
