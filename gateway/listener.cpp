@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <sstream>
+#include <utility>
 
 #include "common/escape.hpp"
 #include "common/units.hpp"
@@ -114,7 +115,14 @@ void Listener::ready(std::uint32_t /*events*/) {
     sockaddr_storage at{};
     socklen_t bytes = sizeof at;
     program::Descriptor fd{descriptor::accept(socket_.fd.get(), SOCK_NONBLOCK)};
-    if (!fd.valid()) return;
+    if (!fd.valid()) {
+      const bool exhausted =
+          errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+      // The socket stays readable: without a pause the loop would not sleep any more.
+      if (exhausted) loop_.change(socket_.fd.get(), 0, *this);
+      paused_ = paused_ || exhausted;
+      return;
+    }
     (void)::getpeername(fd.get(), reinterpret_cast<sockaddr*>(&at), &bytes);
     int family = 0;
     socklen_t size = sizeof family;
@@ -127,6 +135,10 @@ void Listener::ready(std::uint32_t /*events*/) {
     auto peer = peer_of(fd.get(), at, bytes);
     accepted_(Stream(std::move(fd)), std::move(peer), tls_);
   }
+}
+
+void Listener::go_on() {
+  if (std::exchange(paused_, false)) loop_.change(socket_.fd.get(), EPOLLIN, *this);
 }
 
 }  // namespace shmbus::gateway

@@ -29,6 +29,8 @@ class Listener final : public Watcher {
   [[nodiscard]] const ListenerConfig& config() const noexcept { return config_; }
   /// As it turned out: port 0 becomes the one that the kernel chose.
   [[nodiscard]] const std::string& address() const noexcept { return socket_.address; }
+  /// Accepts again, after there was no descriptor for another connection.
+  void go_on();
   /// Reads certificate and key anew, for connections from now on.
   Result<void> reload_tls();
 
@@ -40,6 +42,7 @@ class Listener final : public Watcher {
   Accepted accepted_;
   std::shared_ptr<const TlsCredentials> tls_;
   bool watched_ = false;
+  bool paused_ = false;
 };
 
 }  // namespace shmbus::gateway

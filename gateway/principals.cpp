@@ -75,6 +75,19 @@ void Principals::update(const Config& config, EventLoop& loop) {
     if (wanted.anonymous) anonymous_ = principal;
     all_.push_back(std::move(principal));
   }
+  for (auto& one : before) {
+    if (std::find(all_.begin(), all_.end(), one) == all_.end()) former_.push_back(std::move(one));
+  }
+}
+
+void Principals::tick() {
+  for (const auto& one : all_) one->link().tick();
+  for (const auto& one : former_) one->link().tick();
+}
+
+void Principals::check() {
+  for (const auto& one : all_) one->link().check_bus();
+  std::erase_if(former_, [](const auto& one) { return !one->busy(); });
 }
 
 std::shared_ptr<Principal> Principals::find(const Credentials& shown) const {

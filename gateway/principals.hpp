@@ -30,6 +30,7 @@ class Principal {
   [[nodiscard]] Time wait_for_one() const noexcept;
   [[nodiscard]] BusLink& link() noexcept { return link_; }
   void adopt(PrincipalConfig config) noexcept;
+  [[nodiscard]] bool busy() const noexcept { return under_way_ != 0 || link_.busy(); }
 
  private:
   friend class Slot;
@@ -71,9 +72,14 @@ class Principals {
   /// Null when nobody is known by these. A token that is shown must be a known one.
   [[nodiscard]] std::shared_ptr<Principal> find(const Credentials& shown) const;
   [[nodiscard]] const std::vector<std::shared_ptr<Principal>>& all() const noexcept { return all_; }
+  /// Looks for answers and deadlines, also of principals that are not configured any more.
+  void tick();
+  /// Forgets those that have nothing under way any more.
+  void check();
 
  private:
   std::vector<std::shared_ptr<Principal>> all_;
+  std::vector<std::shared_ptr<Principal>> former_;
   std::unordered_map<std::string, std::shared_ptr<Principal>> by_token_;
   std::unordered_map<uid_t, std::shared_ptr<Principal>> by_uid_;
   std::shared_ptr<Principal> anonymous_;

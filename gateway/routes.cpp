@@ -106,12 +106,10 @@ void Routes::configure(const Config& config) {
   }
 }
 
-void Routes::tick() {
-  for (const auto& one : principals_.all()) one->link().tick();
-}
+void Routes::tick() { principals_.tick(); }
 
 void Routes::check() {
-  for (const auto& one : principals_.all()) one->link().check_bus();
+  principals_.check();
   hub_->check();
 }
 

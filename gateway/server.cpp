@@ -103,6 +103,7 @@ void Server::reload(const std::string& config_path) {
   auto config = read_config(config_path, problems);
   for (const auto& line : problems.lines) log_.write(Level::error, line);
   if (config) {
+    if (config->bus.empty()) config->bus = config_.bus;
     if (const auto listening = listen(config->listeners); listening) {
       config_ = std::move(*config);
       limits_ = config_.limits;
@@ -158,6 +159,7 @@ void Server::tick(Time at) {
   if (at - checked_at_ >= check_pause) {
     checked_at_ = at;
     routes_.check();
+    for (const auto& one : listeners_) one->go_on();
   }
   std::erase_if(connections_, [](const auto& one) { return one->dead(); });
 }
