@@ -45,7 +45,7 @@ def changed(rng, data):
 class Hostile(GatewayCase):
     config = """principals:
   any: {anonymous: true, call: '*', send: '*', events: '*', concurrent: 1000}
-limits: {head_time: 300ms, gap_time: 300ms, body_time: 1s, idle_time: 1s, streams: 20}
+limits: {head_time: 300ms, gap_time: 300ms, body_time: 1s, idle_time: 20s, streams: 20}
 """
 
     def test_changed_requests(self):
