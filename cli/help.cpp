@@ -75,6 +75,7 @@ const std::vector<Group>& groups() {
         {"reload", "shmbus reload prices build/prices.so"}}},
       {"For programmers and shells",
        {{"gen", "shmbus gen users.yaml -o users.hpp --namespace users"},
+        {"openapi", "shmbus openapi > shop.json"},
         {"layout", "shmbus layout --defaults"},
         {"completions", "source <(shmbus completions bash)"},
         {"help", "shmbus help call"}}}};

@@ -83,6 +83,16 @@ if(TARGET shmbusd)
       \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbusd@.service\")")
 endif()
 
+if(TARGET shmbus_gateway)
+  install(TARGETS shmbus_gateway RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(CODE "
+    set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+    configure_file(\"${PROJECT_SOURCE_DIR}/packaging/shmbus-gateway.service.in\"
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-gateway@.service\" @ONLY)
+    list(APPEND CMAKE_INSTALL_MANIFEST_FILES
+      \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-gateway@.service\")")
+endif()
+
 if(TARGET shmbus_cli)
   install(TARGETS shmbus_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   # Shell completions, each under the name its shell looks for.
@@ -101,7 +111,11 @@ if(TARGET shmbus_cli AND TARGET shmbusd AND NOT CMAKE_CROSSCOMPILING)
   find_package(Python3 COMPONENTS Interpreter)
   if(Python3_Interpreter_FOUND)
     set(man_pages "")
-    foreach(page "shmbus|shmbus_cli" "shmbusd|shmbusd")
+    set(pages "shmbus|shmbus_cli" "shmbusd|shmbusd")
+    if(TARGET shmbus_gateway)
+      list(APPEND pages "shmbus-gateway|shmbus_gateway")
+    endif()
+    foreach(page IN LISTS pages)
       string(REPLACE "|" ";" page "${page}")
       list(POP_FRONT page name target)
       add_custom_command(OUTPUT "${PROJECT_BINARY_DIR}/man/${name}.1"

@@ -11,9 +11,8 @@
 #include <vector>
 
 #include "attach/attachment.hpp"
-#include "daemon/log.hpp"
 #include "daemon/messages.hpp"
-#include "daemon/notify.hpp"
+#include "daemon/program.hpp"
 #include "daemon/publisher.hpp"
 #include "daemon/sources.hpp"
 #include "segment/file.hpp"

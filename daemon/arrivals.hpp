@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/descriptor.hpp"
 #include "daemon/messages.hpp"
+#include "daemon/program.hpp"
 #include "layout/lane.hpp"
 #include "shmbus/error.hpp"
 

@@ -14,10 +14,9 @@
 #include <thread>
 
 #include "common/escape.hpp"
-#include "daemon/log.hpp"
 #include "daemon/metrics_server.hpp"
-#include "daemon/notify.hpp"
 #include "daemon/options.hpp"
+#include "daemon/program.hpp"
 #include "daemon/rival.hpp"
 #include "daemon/run.hpp"
 #include "daemon/sources.hpp"

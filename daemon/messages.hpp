@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/program.hpp"
+
 namespace shmbus::daemon {
 
 using Nanos = std::uint64_t;
@@ -80,8 +82,6 @@ struct StopSignal {};
 
 using Event = std::variant<event::Started, event::Arrival, event::Census, event::Watch, event::Exit,
                            event::Verdict, event::Reclaim, event::BusFile, event::StopSignal>;
-
-enum class Level : std::uint8_t { error, warning, info, debug };
 
 enum class Ending : std::uint8_t {
   stopped,   ///< asked to, by a signal

@@ -10,8 +10,8 @@
 #include <optional>
 #include <vector>
 
-#include "daemon/listen_socket.hpp"
 #include "daemon/metrics_text.hpp"
+#include "daemon/program.hpp"
 #include "inspect/reader.hpp"
 
 namespace shmbus::daemon {

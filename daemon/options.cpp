@@ -12,7 +12,7 @@
 #include "common/options.hpp"
 #include "common/standard_output.hpp"
 #include "common/units.hpp"
-#include "daemon/log.hpp"
+#include "daemon/program.hpp"
 #include "inspect/trust_text.hpp"
 
 namespace shmbus::daemon {

@@ -1,9 +1,8 @@
 // The loop of shmbusd: events in, one step of the supervisor, actions out, until it says stop.
 #pragma once
 
-#include "daemon/log.hpp"
 #include "daemon/messages.hpp"
-#include "daemon/notify.hpp"
+#include "daemon/program.hpp"
 #include "session/core.hpp"
 #include "shmbus/error.hpp"
 

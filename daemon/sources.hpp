@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "daemon/arrivals.hpp"
-#include "daemon/descriptor.hpp"
 #include "daemon/messages.hpp"
+#include "daemon/program.hpp"
 #include "shmbus/error.hpp"
 
 namespace shmbus::daemon {

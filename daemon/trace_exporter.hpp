@@ -8,7 +8,8 @@
 #include <memory>
 #include <string>
 
-#include "daemon/log.hpp"
+#include "daemon/messages.hpp"
+#include "daemon/program.hpp"
 #include "daemon/span_counts.hpp"
 #include "shmbus/error.hpp"
 

@@ -70,7 +70,7 @@ add_example_test(nested ${pair} "no trip in time, room of trip 7 released" - nes
 set_tests_properties("examples:nested" PROPERTIES LABELS "examples;context")
 add_example_test(group ${pair} "1000 answers, sum of squares 333833500" - group)
 set_tests_properties(examples:group PROPERTIES LABELS "examples;groups")
-add_example_test(workers ${pair} "4 answers, sum 2006," - workers)
+add_example_test(workers ${pair} "4 answers, sum 2006" - workers)
 set_tests_properties(examples:workers PROPERTIES LABELS "examples;workers")
 add_example_test(feed ${pair} "each reader accounts for 20000 prices" - feed)
 add_example_test(settings ${pair} "10 processes have version 3" - settings)

@@ -56,6 +56,6 @@ int main(int argc, char** argv) {
   }
   callers.clear();  // waits for them
   const auto took = std::chrono::steady_clock::now() - began;
-  std::printf("4 answers, sum %u, %s\n", sum.load(),
-              took < 150ms ? "at the same time" : "one after the other");
+  std::fprintf(stderr, "%s\n", took < 150ms ? "at the same time" : "one after the other");
+  std::printf("4 answers, sum %u\n", sum.load());
 }

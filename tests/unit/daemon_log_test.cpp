@@ -1,10 +1,10 @@
 // Log lines: shape, levels, and values that come from a hostile segment.
-#include "daemon/log.hpp"
+#include "common/log.hpp"
 #include "support/catch.hpp"
 
-using shmbus::daemon::Level;
-using shmbus::daemon::level_from;
-using shmbus::daemon::Log;
+using shmbus::program::Level;
+using shmbus::program::level_from;
+using shmbus::program::Log;
 
 TEST_CASE("daemon log: one line, with a time or with the journal's level") {
   const Log plain(Level::debug, false);

@@ -1,4 +1,4 @@
-#include "daemon/log.hpp"
+#include "common/log.hpp"
 
 #include <fmt/chrono.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 
 #include "common/escape.hpp"
 
-namespace shmbus::daemon {
+namespace shmbus::program {
 namespace {
 
 struct LevelName {
@@ -87,4 +87,4 @@ std::optional<Level> level_from(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-}  // namespace shmbus::daemon
+}  // namespace shmbus::program

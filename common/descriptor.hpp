@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace shmbus::daemon {
+namespace shmbus::program {
 
 class Descriptor {
  public:
@@ -29,4 +29,4 @@ class Descriptor {
   int fd_ = -1;
 };
 
-}  // namespace shmbus::daemon
+}  // namespace shmbus::program

@@ -1,4 +1,4 @@
-#include "daemon/listen_socket.hpp"
+#include "common/listen_socket.hpp"
 
 #include <fmt/format.h>
 #include <netdb.h>
@@ -16,7 +16,7 @@
 #include "common/escape.hpp"
 #include "common/units.hpp"
 
-namespace shmbus::daemon {
+namespace shmbus::program {
 namespace {
 
 constexpr std::string_view unix_prefix = "unix:";
@@ -123,4 +123,4 @@ Result<ListenSocket> listen_at(std::string_view address) {
   return listen_at_host(address, host, std::string(port));
 }
 
-}  // namespace shmbus::daemon
+}  // namespace shmbus::program

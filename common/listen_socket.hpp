@@ -1,13 +1,13 @@
-// Where the daemon listens for scrapers: ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH.
+// Where a program listens for HTTP: ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-#include "daemon/descriptor.hpp"
+#include "common/descriptor.hpp"
 #include "shmbus/error.hpp"
 
-namespace shmbus::daemon {
+namespace shmbus::program {
 
 struct ListenSocket {
   Descriptor fd;
@@ -19,4 +19,4 @@ struct ListenSocket {
 /// when the system refuses. A socket file that nobody answers at any more is replaced.
 Result<ListenSocket> listen_at(std::string_view address);
 
-}  // namespace shmbus::daemon
+}  // namespace shmbus::program

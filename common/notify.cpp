@@ -1,4 +1,4 @@
-#include "daemon/notify.hpp"
+#include "common/notify.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -12,7 +12,7 @@
 
 #include "os/descriptor.hpp"
 
-namespace shmbus::daemon {
+namespace shmbus::program {
 namespace {
 
 std::uint64_t number_in(const char* variable) noexcept {
@@ -32,7 +32,7 @@ Notifier Notifier::from_environment() {
   const std::uint64_t pid = number_in("WATCHDOG_PID");
   if (pid == 0 || pid == static_cast<std::uint64_t>(::getpid())) {
     const std::uint64_t day_us = 86'400'000'000;  // longer ones need no answer sooner
-    notifier.watchdog_ = std::min(number_in("WATCHDOG_USEC"), day_us) * microsecond;
+    notifier.watchdog_ = std::min(number_in("WATCHDOG_USEC"), day_us) * 1'000;
   }
   return notifier;
 }
@@ -55,4 +55,4 @@ void Notifier::send(std::string_view state) const noexcept {
                  reinterpret_cast<const sockaddr*>(&to), length);
 }
 
-}  // namespace shmbus::daemon
+}  // namespace shmbus::program

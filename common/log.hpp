@@ -9,14 +9,15 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "daemon/messages.hpp"
+namespace shmbus::program {
 
-namespace shmbus::daemon {
+enum class Level : std::uint8_t { error, warning, info, debug };
 
 struct Field {
   std::string_view key;
@@ -46,4 +47,4 @@ class Log {
 
 std::optional<Level> level_from(std::string_view name) noexcept;
 
-}  // namespace shmbus::daemon
+}  // namespace shmbus::program

@@ -2,13 +2,13 @@
 // names in $NOTIFY_SOCKET. Silent when there is none.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "daemon/descriptor.hpp"
-#include "daemon/messages.hpp"
+#include "common/descriptor.hpp"
 
-namespace shmbus::daemon {
+namespace shmbus::program {
 
 class Notifier {
  public:
@@ -20,13 +20,13 @@ class Notifier {
   explicit Notifier(std::string_view socket);
 
   void send(std::string_view state) const noexcept;
-  /// Wanted between two signs of life; 0 when nobody waits for any.
-  [[nodiscard]] Nanos watchdog() const noexcept { return watchdog_; }
+  /// Nanoseconds wanted between two signs of life; 0 when nobody waits for any.
+  [[nodiscard]] std::uint64_t watchdog() const noexcept { return watchdog_; }
 
  private:
   std::string address_;  ///< as in sockaddr_un; empty: nobody listens
   Descriptor socket_;
-  Nanos watchdog_ = 0;
+  std::uint64_t watchdog_ = 0;
 };
 
-}  // namespace shmbus::daemon
+}  // namespace shmbus::program

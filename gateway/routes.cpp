@@ -1,0 +1,272 @@
+#include "gateway/routes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/escape.hpp"
+#include "common/units.hpp"
+#include "gateway/target.hpp"
+#include "shmbus/name.hpp"
+
+namespace shmbus::gateway {
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+constexpr std::string_view bytes_type = "application/octet-stream";
+
+/// "Application/JSON; charset=utf-8" -> "application/json"
+std::string media_type(std::string_view field) {
+  std::string out(field.substr(0, field.find(';')));
+  while (!out.empty() && (out.back() == ' ' || out.back() == '\t')) out.pop_back();
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+bool is_json(const std::string& type) { return type == json_type || type.ends_with("+json"); }
+
+/// "Request-Timeout: 500ms" or "...: 2.5" (seconds), "Prefer: wait=5". Nothing: none was given.
+struct GivenTimeout {
+  std::optional<Duration> limit;
+  bool sound = true;
+};
+GivenTimeout timeout_of(const RequestHead& head) {
+  const auto seconds = [](std::string_view text) -> std::optional<Duration> {
+    const auto value = parse_decimal(text);
+    constexpr double most = 1e6;
+    if (!value || *value > most) return std::nullopt;
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*value));
+  };
+  if (const auto field = head.field("request-timeout")) {
+    auto limit = seconds(*field);
+    if (!limit) limit = parse_duration(*field);
+    return {limit, limit.has_value() && *limit > Duration::zero()};
+  }
+  constexpr std::string_view wait = "wait=";
+  const auto prefer = head.field("prefer").value_or("");
+  if (!prefer.starts_with(wait)) return {};
+  const auto limit = seconds(prefer.substr(wait.size(), prefer.find_first_of(",;") - wait.size()));
+  return {limit, true};  // a preference that makes no sense is ignored
+}
+
+bool wants_bytes(const RequestHead& head, bool sent_bytes) {
+  const auto accept = head.field("accept");
+  if (!accept || accept->find("*/*") != std::string_view::npos) return sent_bytes;
+  const bool json = accept->find("json") != std::string_view::npos;
+  return !json && accept->find(bytes_type) != std::string_view::npos;
+}
+
+std::string_view words_for(Job::Kind kind) noexcept {
+  switch (kind) {
+    case Job::Kind::call:
+      return "call";
+    case Job::Kind::send:
+      return "send to";
+    case Job::Kind::listen:
+      return "listen to";
+    default:
+      return "describe";
+  }
+}
+
+Action action_of(Job::Kind kind) noexcept {
+  return kind == Job::Kind::call   ? Action::call
+         : kind == Job::Kind::send ? Action::send
+                                   : Action::listen;
+}
+
+Response allowing(std::string_view methods, int status) {
+  Response out =
+      status == 204 ? Response{} : problem(status, "method", "this takes another method");
+  out.status = status;
+  out.add("Allow", methods);
+  return out;
+}
+
+}  // namespace
+
+struct Routes::Asked {
+  const RequestHead& head;
+  const Peer& peer;
+  Target target;
+  Job::Kind kind = Job::Kind::call;
+  std::string name;
+  std::string_view methods;  ///< that the target takes
+  std::shared_ptr<Principal> principal;
+};
+
+void Routes::configure(const Config& config) {
+  config_ = config;
+  limits_ = config.limits;
+  principals_.update(config, loop_);
+  if (hub_ == nullptr || !hub_->leads_to(config.bus, config.trust)) {
+    // Streams of the former bus keep their topics until they end.
+    hub_ = std::make_unique<EventHub>(loop_,
+                                      BusLink::Where{config.bus, config.trust, "gateway events"});
+  }
+}
+
+void Routes::tick() { principals_.tick(); }
+
+void Routes::check() {
+  principals_.check();
+  hub_->check();
+}
+
+void Routes::note_refusal(const RequestHead& head, const Peer& peer, int status,
+                          std::string_view why) {
+  constexpr std::size_t shown_max = 200;
+  log_.write(program::Level::warning, "request refused",
+             {{"peer", peer.address},
+              {"status", status},
+              {"method", std::string_view(head.method).substr(0, shown_max)},
+              {"target", std::string_view(head.target).substr(0, shown_max)},
+              {"why", why}});
+}
+
+Response Routes::refuse(const Asked& asked, Response response) {
+  constexpr std::size_t shown_max = 200;
+  log_.write(program::Level::warning, "request refused",
+             {{"peer", asked.peer.address},
+              {"principal",
+               asked.principal == nullptr ? std::string_view("-") : asked.principal->config().name},
+              {"status", response.status},
+              {"method", std::string_view(asked.head.method).substr(0, shown_max)},
+              {"target", std::string_view(asked.head.target).substr(0, shown_max)},
+              {"name", std::string_view(asked.name).substr(0, shown_max)}});
+  return response;
+}
+
+Response Routes::health() {
+  const auto& all = principals_.all();
+  const auto bus = all.empty() ? Result<Bus*>(nullptr) : all.front()->link().bus();
+  return bus ? json_response(200, "{\"status\":\"ok\"}\n") : problem(bus.error());
+}
+
+std::variant<Response, Job> Routes::judge(const RequestHead& head, const Peer& peer) {
+  Asked asked{head, peer, {}, Job::Kind::call, {}, {}, nullptr};
+  auto target = parse_target(head.target == "*" ? "/" : std::string_view(head.target));
+  if (!target) {
+    return refuse(asked, problem(400, "target", "the target of the request is no path"));
+  }
+  asked.target = std::move(*target);
+  const auto& t = asked.target;
+  const auto command = head.field("x-command");
+  if (t.prefix == "/call" || t.prefix == "/send") {
+    asked.kind = t.prefix == "/call" ? Job::Kind::call : Job::Kind::send;
+    asked.name = t.name;
+    asked.methods = "POST, OPTIONS";
+  } else if (t.prefix == "/events") {
+    asked.kind = Job::Kind::listen;
+    asked.name = t.name;
+    asked.methods = "GET, HEAD, OPTIONS";
+  } else if (t.path == "/openapi.json" || t.path == "/health") {
+    asked.kind = Job::Kind::describe;
+    asked.methods = "GET, HEAD, OPTIONS";
+  } else if (command || t.path == "/") {
+    asked.name = command.value_or("");
+    asked.methods = "POST, OPTIONS";
+  } else {
+    return refuse(asked, problem(404, "target", "there is nothing at this path"));
+  }
+  return judge_asked(asked);
+}
+
+std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
+  const auto& head = asked.head;
+  if (head.method == "OPTIONS") return allowing(asked.methods, 204);
+  const bool reads = head.method == "GET" || head.method == "HEAD";
+  if (asked.methods.starts_with("GET") ? !reads : head.method != "POST") {
+    return refuse(asked, allowing(asked.methods, 405));
+  }
+  if (const auto expect = head.field("expect"); expect && !head.expects_continue) {
+    return refuse(asked, problem(417, "expect", "100-continue is all that can be expected here"));
+  }
+  if (asked.target.path == "/health") return health();
+  if (auto refusal = admit(asked)) return refuse(asked, std::move(*refusal));
+  auto slot = Slot::take(asked.principal);
+  if (!slot) {
+    auto refusal = problem(429, "concurrency", "too many requests of this client are under way");
+    return refuse(asked, std::move(refusal.add("Retry-After", "1")));
+  }
+  Job job{asked.kind, std::move(*slot), asked.name, nullptr, false, false, {}, {}, {}};
+  if (asked.kind == Job::Kind::describe) return job;
+  if (auto refusal = refuse_name(asked)) return refuse(asked, std::move(*refusal));
+  if (asked.kind == Job::Kind::listen) {
+    if (const auto last = head.field("last-event-id")) job.last = Positions::parse(*last);
+    if (head.method == "GET") return job;
+    return Response{}.add("Content-Type", "text/event-stream");
+  }
+  const auto known = asked.principal->link().look_up(asked.name);
+  if (!known) {
+    const bool unknown = known.error().kind == ErrorKind::not_registered;
+    return problem(known.error(), During::request, unknown ? 404 : 0);
+  }
+  job.known = *known;
+  const auto type = head.field("content-type");
+  const auto media = media_type(type.value_or(json_type));
+  job.bytes_in = media == bytes_type;
+  job.bytes_out = wants_bytes(head, job.bytes_in);
+  if (!job.bytes_in && !is_json(media)) {
+    return refuse(asked, problem(415, "media-type",
+                                 "a body is application/json or application/octet-stream"));
+  }
+  if ((!job.bytes_in || !job.bytes_out) && !job.known->typed) {
+    return problem(415, "types-unknown",
+                   "the types of this name are not known: send application/octet-stream, and "
+                   "accept it");
+  }
+  const auto timeout = timeout_of(head);
+  if (!timeout.sound) {
+    return refuse(
+        asked, problem(400, "timeout", "Request-Timeout takes seconds, or a duration like 500ms"));
+  }
+  job.timeout = std::min(timeout.limit.value_or(limits_.call_time), limits_.call_time_max);
+  const auto trace = TraceContext::parse(head.field("traceparent").value_or(""));
+  if (trace) job.trace = *trace;
+  return job;
+}
+
+/// Finds out whose request it is, and whether there is room for it in their rate.
+std::optional<Response> Routes::admit(Asked& asked) {
+  if (asked.head.count("authorization") > 1) {
+    return problem(400, "credentials", "more than one Authorization");
+  }
+  asked.principal = principals_.find({asked.head.field("authorization"), asked.peer.uid});
+  if (asked.principal == nullptr) {
+    auto refusal = problem(401, "credentials", "no known credentials were shown");
+    return std::move(refusal.add("WWW-Authenticate", "Bearer"));
+  }
+  if (!asked.principal->take(now())) {
+    const auto wait = asked.principal->wait_for_one() / second + 1;
+    auto refusal = problem(429, "rate", "more requests than this client may make");
+    return std::move(refusal.add("Retry-After", std::to_string(wait)));
+  }
+  if (asked.kind == Job::Kind::describe && !asked.principal->config().describe) {
+    return problem(403, "permission", "this client may not read descriptions");
+  }
+  return std::nullopt;
+}
+
+std::optional<Response> Routes::refuse_name(Asked& asked) {
+  if (asked.head.count("x-command") > 1) return problem(400, "name", "more than one X-Command");
+  if (const auto why = why_no_name(asked.name); !why.empty()) return problem(400, "name", why);
+  if (asked.principal->may(action_of(asked.kind), asked.name)) return std::nullopt;
+  return problem(403, "permission",
+                 fmt::format("'{}' may not {} '{}'", asked.principal->config().name,
+                             words_for(asked.kind), asked.name));
+}
+
+std::unique_ptr<Work> Routes::run(Job job, std::string body, Exchange& to) {
+  switch (job.kind) {
+    case Job::Kind::listen:
+      return run_listen(std::move(job), to);
+    case Job::Kind::describe:
+      to.answer(describe(job.slot.principal()));
+      return nullptr;
+    default:
+      return run_call(std::move(job), body, to);
+  }
+}
+
+}  // namespace shmbus::gateway

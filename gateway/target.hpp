@@ -1,0 +1,20 @@
+// The target of a request, taken apart.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace shmbus::gateway {
+
+struct Target {
+  std::string path;    ///< percent-encoding undone
+  std::string prefix;  ///< "/call" of "/call/user.create"; the path where there is no more
+  std::string name;    ///< "user.create" of it; may hold slashes
+};
+
+/// "/path?query" or "http://host/path?query"; nothing for what is neither, has a broken
+/// percent-encoding, or is too long.
+std::optional<Target> parse_target(std::string_view target);
+
+}  // namespace shmbus::gateway
