@@ -69,6 +69,15 @@ std::string_view words_for(Job::Kind kind) noexcept {
   }
 }
 
+/// A page of another site, in the browser of somebody who may more than that site.
+bool is_from_another_site(const RequestHead& head) noexcept {
+  const auto origin = head.field("origin");
+  if (!origin) return false;
+  const auto scheme = origin->find("://");
+  return scheme == std::string_view::npos ||
+         !same_word(origin->substr(scheme + 3), head.field("host").value_or(""));
+}
+
 Action action_of(Job::Kind kind) noexcept {
   return kind == Job::Kind::call   ? Action::call
          : kind == Job::Kind::send ? Action::send
@@ -183,6 +192,9 @@ std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
     return refuse(asked, problem(417, "expect", "100-continue is all that can be expected here"));
   }
   if (asked.target.path == "/health") return health();
+  if (is_from_another_site(head)) {
+    return refuse(asked, problem(403, "origin", "pages of other sites may not use this"));
+  }
   if (auto refusal = admit(asked)) return refuse(asked, std::move(*refusal));
   auto slot = Slot::take(asked.principal);
   if (!slot) {

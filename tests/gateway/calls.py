@@ -137,6 +137,13 @@ class Calls(GatewayCase):
 
 
 class Methods(GatewayCase):
+    def test_pages_of_other_sites(self):
+        host = "%s:%d" % self.address
+        for origin, status in (("http://evil.example", 403), ("null", 403),
+                               ("http://" + host, 200)):
+            got = self.call("math.add", {"a": 1, "b": 2}, Origin=origin)
+            self.assertEqual(got[0], status, origin)
+
     def test_methods(self):
         status, fields, _ = self.ask("OPTIONS", "/call/math.add")
         self.assertEqual((status, fields["allow"]), (204, "POST, OPTIONS"))
