@@ -10,6 +10,7 @@
 #include "cli/present.hpp"
 #include "cli/rates.hpp"
 #include "cli/registered_types.hpp"
+#include "cli/topic_text.hpp"
 #include "cli/units.hpp"
 #include "cli/workers_text.hpp"
 #include "codec/words.hpp"
@@ -225,6 +226,29 @@ void print_endpoint(const Snapshot& snapshot, const NameInfo& name) {
   fmt::print("\n{}", table.text());
 }
 
+/// Null when the name is a command's.
+const inspect::TopicInfo* topic_of(const Snapshot& snapshot, const NameInfo& name) {
+  for (const auto& topic : snapshot.topics) {
+    if (topic.record == name.record) return &topic;
+  }
+  return nullptr;
+}
+
+int describe_topic(const Context& context, const inspect::TopicInfo& topic,
+                   const std::optional<RegisteredTypes>& types) {
+  if (!context.json) {
+    print_topic(topic, types);
+    return exit_ok;
+  }
+  nlohmann::json out{{"event", topic_json(topic)}};
+  if (types && !types->hash_only) {
+    out["event"]["schema"] = types->text;
+    out["value"] = fields_json(types->request);
+  }
+  print_json(out);
+  return exit_ok;
+}
+
 int run_describe(const Context& context, const std::string& wanted) {
   const auto reader = value_or_fail(inspect::Reader::open(context.bus));
   const Rated rated = rated_snapshot(reader);
@@ -236,6 +260,9 @@ int run_describe(const Context& context, const std::string& wanted) {
   }
   const double per_s = rated.per_s[static_cast<std::size_t>(name - rated.snapshot.names.data())];
   const auto types = registered_types(reader, *name);
+  if (const auto* topic = topic_of(rated.snapshot, *name)) {
+    return describe_topic(context, *topic, types);
+  }
   if (context.json) {
     auto out = describe_json(rated.snapshot, *name, per_s);
     add_types(out, types);
@@ -255,9 +282,10 @@ int run_describe(const Context& context, const std::string& wanted) {
 void add_describe(CLI::App& app, Context& context) {
   const auto name = std::make_shared<std::string>();
   auto& command =
-      add_command(app, context, "describe", "Show everything about one name, with its callers",
+      add_command(app, context, "describe",
+                  "Show everything about one name: who serves or publishes it, who uses it",
                   [&context, name] { return run_describe(context, *name); });
-  command.add_option("NAME", *name, "Name of a command")->required();
+  command.add_option("NAME", *name, "Name of a command or an event")->required();
 }
 
 }  // namespace shmbus::cli

@@ -14,6 +14,7 @@
 #include "cli/present.hpp"
 #include "cli/terminal.hpp"
 #include "cli/top_rows.hpp"
+#include "cli/topic_text.hpp"
 #include "cli/units.hpp"
 #include "cli/workers_text.hpp"
 #include "common/options.hpp"
@@ -158,7 +159,8 @@ std::string text_of(const Scene& scene, const Choice& choice, bool live) {
   return out +
          (choice.processes
               ? table_of(chosen(process_rows(scene.before, scene.now), choice), scene.history)
-              : table_of(chosen(commands, choice), scene.history)) +
+              : table_of(chosen(commands, choice), scene.history) +
+                    topic_rows(scene.before, scene.now)) +
          workers_lines(scene.now);
 }
 
@@ -177,6 +179,7 @@ nlohmann::json json_of(const ProcessRow& row) {
 void show_json(const Scene& scene, const Choice& choice) {
   nlohmann::json out{{"bus", bus_json(scene.now)},
                      {"names", nlohmann::json::array()},
+                     {"events", nlohmann::json::array()},
                      {"processes", nlohmann::json::array()}};
   for (const auto& row : chosen(command_rows(scene.before, scene.now), choice)) {
     auto entry = name_json(*row.now, row.per_s);
@@ -187,7 +190,11 @@ void show_json(const Scene& scene, const Choice& choice) {
   for (const auto& row : chosen(process_rows(scene.before, scene.now), choice)) {
     out["processes"].push_back(json_of(row));
   }
+<<<<<<< HEAD
   out["workers"] = workers_list(scene.now);
+=======
+  for (const auto& topic : scene.now.topics) out["events"].push_back(topic_json(topic));
+>>>>>>> 758df98 (Events in describe, top, the metrics and the doctor; names of events complete)
   // One document a line: a reader of a stream need not look for its end.
   fmt::print("{}\n", json_text(out));
   (void)flush_output_now();

@@ -26,9 +26,15 @@ std::string bus_of(const CommandLine& line) {
   return set != nullptr ? set : "default";
 }
 
-void add_names(const std::string& bus, Candidates& out) {
+/// Events where one is published or read, commands elsewhere, both where any name will do.
+void add_names(const std::string& bus, const std::string& command, Candidates& out) {
   const auto snapshot = inspect::take_snapshot(bus);
   if (!snapshot) return;
+  const bool of_events = command == "listen" || command == "publish";
+  if (of_events || command == "describe") {
+    for (const auto& topic : snapshot->topics) out.all.push_back({topic.name, "event"});
+  }
+  if (of_events) return;
   for (const auto& name : snapshot->names) {
     const bool served =
         name.lease == layout::lease_published && name.state != inspect::NameState::unregistered;
@@ -85,7 +91,7 @@ Candidates values_of(const CLI::Option& option, const CommandLine& line) {
   } else if (name == "PLUGIN") {
     add_plugins(bus_of(line), out);
   } else if (name == "NAME") {
-    add_names(bus_of(line), out);
+    add_names(bus_of(line), line.command->get_name(), out);
   } else if (type == "NAME|PATH") {
     for (auto& bus : names_of_buses()) out.all.push_back({std::move(bus), "bus"});
     out.files = out.all.empty();

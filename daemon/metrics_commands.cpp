@@ -31,6 +31,7 @@ std::vector<Command> commands_of(const Snapshot& snapshot) {
   std::set<std::string> seen;
   for (const auto& name : snapshot.names) {
     if (name.lease != layout::lease_published) continue;
+    if (layout::BindingWord{name.binding_bits}.is_event()) continue;  // metrics_events.cpp
     auto label = fmt::format("command=\"{}\"", escape::prometheus(name.name));
     if (seen.insert(label).second) out.push_back({&name, std::move(label)});
   }

@@ -1,10 +1,10 @@
 #include "daemon/metrics_text.hpp"
-#include "common/escape.hpp"
 
 #include <shmbus/version.hpp>
 
 #include "common/escape.hpp"
 #include "daemon/metrics_commands.hpp"
+#include "daemon/metrics_events.hpp"
 #include "daemon/metrics_page.hpp"
 #include "inspect/snapshot.hpp"
 #include "layout/participant.hpp"
@@ -159,6 +159,7 @@ std::string metrics_text(const inspect::Reader& reader, const SpanCounts* spans)
   write_callers(page, Callers(reader.view()));
   write_endpoints(page, snapshot);
   write_commands(page, reader, snapshot);
+  write_events(page, snapshot);
   write_recorder(page, reader.view());
   if (spans != nullptr) write_spans(page, *spans);
   return page.take();

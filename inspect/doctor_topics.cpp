@@ -1,5 +1,5 @@
-// Topics: words that no participant writes, subscribers that hold up publishers, lanes that are
-// used up.
+// Topics: words that no participant writes, subscribers that hold up publishers or read nothing,
+// events that nobody reads, lanes that are used up.
 #include "inspect/doctor_parts.hpp"
 #include "layout/event_words.hpp"
 
@@ -7,6 +7,7 @@ namespace shmbus::inspect {
 namespace {
 
 constexpr std::uint64_t far_behind = 1000;
+constexpr std::uint64_t many_for_nobody = 1000;
 
 std::string event_text(const TopicInfo& topic) { return "event '" + topic.name + "'"; }
 
@@ -31,11 +32,24 @@ void check_subscriber(const TopicInfo& topic, const SubscriberInfo& info,
       break;
     }
   }
-  if (!holds && info.delivered == 0 && info.missed + info.behind > far_behind) {
+  if (info.delivered == 0 && info.missed + info.behind > far_behind) {
     out.push_back(
         {Severity::note, "event-unread", event_text(topic),
          who + " has subscribed and read nothing of " + counted(info.missed + info.behind, "event"),
          "a process that needs no events should destroy its subscriber"});
+  }
+}
+
+void check_readers(const TopicInfo& topic, std::vector<Finding>& out) {
+  if (!topic.subscribers.empty() || topic.published() < many_for_nobody) return;
+  for (const auto& publisher : topic.publishers) {
+    if (publisher.standing != Standing::living) continue;
+    out.push_back({Severity::note, "event-nobody-reads", event_text(topic),
+                   counted(topic.published(), "event") + " were published, by '" + publisher.label +
+                       "' (pid " + std::to_string(publisher.pid) +
+                       ") among others, and nobody subscribes",
+                   "see whether the subscribers use the same name and the same bus"});
+    return;
   }
 }
 
@@ -46,6 +60,7 @@ void check_topics(const Snapshot& snapshot, std::vector<Finding>& out) {
   for (const auto& topic : snapshot.topics) {
     used += topic.publishers.size();
     for (const auto& info : topic.subscribers) check_subscriber(topic, info, out);
+    check_readers(topic, out);
   }
   const auto all = snapshot.bus.header.capacities.broadcasts;
   if (used >= all && all != 0) {

@@ -220,6 +220,13 @@ struct TopicInfo {
   std::string name;
   std::vector<PublisherInfo> publishers;
   std::vector<SubscriberInfo> subscribers;
+
+  [[nodiscard]] std::uint64_t published() const noexcept;  ///< by all publishers that are there
+  [[nodiscard]] std::uint64_t missed() const noexcept;     ///< by all subscribers that are there
+  /// The subscriber that is furthest behind; null when there is none.
+  [[nodiscard]] const SubscriberInfo* slowest() const noexcept;
+  /// The one for which publishers wait when they wait: of those that hold, the furthest behind.
+  [[nodiscard]] const SubscriberInfo* holder() const noexcept;
 };
 
 /// One ring of the flight recorder, or the tap. See snapshot_recorder.cpp for what is judged.

@@ -66,7 +66,29 @@ SubscriberInfo read_subscriber(const Reader& reader, const Snapshot& so_far, con
   return info;
 }
 
+const SubscriberInfo* furthest_behind(const TopicInfo& topic, bool only_holders) noexcept {
+  const SubscriberInfo* found = nullptr;
+  for (const auto& one : topic.subscribers) {
+    if (only_holders && !one.word.holds()) continue;
+    if (found == nullptr || one.behind > found->behind) found = &one;
+  }
+  return found;
+}
+
 }  // namespace
+
+std::uint64_t TopicInfo::published() const noexcept {
+  std::uint64_t all = 0;
+  for (const auto& one : publishers) all += one.published;
+  return all;
+}
+std::uint64_t TopicInfo::missed() const noexcept {
+  std::uint64_t all = 0;
+  for (const auto& one : subscribers) all += one.missed;
+  return all;
+}
+const SubscriberInfo* TopicInfo::slowest() const noexcept { return furthest_behind(*this, false); }
+const SubscriberInfo* TopicInfo::holder() const noexcept { return furthest_behind(*this, true); }
 
 void read_topics(const Reader& reader, Snapshot& out) {
   const auto& view = reader.view();

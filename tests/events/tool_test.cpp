@@ -78,3 +78,58 @@ TEST_CASE("ls tells events from commands, and the doctor knows their memory", "[
   CHECK(test::run_tool({"--bus", path.path(), "doctor"}).out.find("holds events") !=
         std::string::npos);
 }
+
+TEST_CASE("describe and top show who publishes, who reads and who is behind", "[events]") {
+  test::TempBus path;
+  auto bus = test::open_bus(path.path(), {.label = "feed"});
+  auto out = test::publisher_of(bus, {.keep = 4});
+  auto in = test::subscriber_of(bus, {.when_slow = WhenSlow::hold});
+  for (std::uint64_t i = 1; i <= 5; ++i) CHECK_OK(out.publish(tick(i)));
+  CHECK_OK(in.next(0ns));
+  const auto text =
+      test::run_tool({"--bus", path.path(), "describe", std::string(Price::name.text)});
+  CHECK(text.code == 0);
+  CHECK(text.out.find("feed (pid " + std::to_string(::getpid()) + ") is 4 behind") !=
+        std::string::npos);
+  CHECK(text.out.find("holds") != std::string::npos);
+  CHECK(text.out.find("filler") != std::string::npos);  // a member of its type
+  const auto described = nlohmann::json::parse(
+      test::run_tool({"--bus", path.path(), "describe", std::string(Price::name.text), "--json"})
+          .out);
+  CHECK(described["event"]["subscribers"][0]["delivered"] == 1);
+  CHECK(described["event"]["subscribers"][0]["behind"] == 4);
+  CHECK_FALSE(described["value"].empty());
+  const auto top =
+      test::run_tool({"--bus", path.path(), "top", "--count", "1", "--interval", "10ms"});
+  CHECK(top.out.find("is 4 behind") != std::string::npos);
+}
+
+TEST_CASE("the doctor tells who reads nothing, and what nobody reads", "[events]") {
+  test::TempBus path;
+  auto bus = test::open_bus(path.path(), {.label = "feed"});
+  auto out = test::publisher_of(bus);
+  for (std::uint64_t i = 1; i <= 999; ++i) CHECK_OK(out.publish(tick(i)));
+  const auto findings = [&] { return test::run_tool({"--bus", path.path(), "doctor"}).out; };
+  CHECK(findings().find("nobody subscribes") == std::string::npos);
+  CHECK_OK(out.publish(tick(1'000)));
+  CHECK(findings().find("nobody subscribes") != std::string::npos);
+  auto in = test::subscriber_of(bus);
+  CHECK(findings().find("nobody subscribes") == std::string::npos);
+  for (std::uint64_t i = 1; i <= 1'001; ++i) CHECK_OK(out.publish(tick(i)));
+  CHECK(findings().find("has subscribed and read nothing") != std::string::npos);
+  CHECK_OK(in.next(0ns));
+  CHECK(findings().find("has subscribed and read nothing") == std::string::npos);
+}
+
+TEST_CASE("names of events complete where events are wanted, and nowhere else", "[events]") {
+  test::TempBus path;
+  auto bus = test::open_bus(path.path());
+  auto out = test::publisher_of(bus);
+  const auto completed = [&](const char* command) {
+    return test::run_tool({"complete", "fish", "shmbus", "--bus", path.path(), command, ""}).out;
+  };
+  for (const char* command : {"listen", "publish", "describe"}) {
+    CHECK(completed(command).find("price.changed") != std::string::npos);
+  }
+  CHECK(completed("call").find("price.changed") == std::string::npos);
+}
