@@ -190,11 +190,8 @@ void show_json(const Scene& scene, const Choice& choice) {
   for (const auto& row : chosen(process_rows(scene.before, scene.now), choice)) {
     out["processes"].push_back(json_of(row));
   }
-<<<<<<< HEAD
   out["workers"] = workers_list(scene.now);
-=======
   for (const auto& topic : scene.now.topics) out["events"].push_back(topic_json(topic));
->>>>>>> 758df98 (Events in describe, top, the metrics and the doctor; names of events complete)
   // One document a line: a reader of a stream need not look for its end.
   fmt::print("{}\n", json_text(out));
   (void)flush_output_now();
