@@ -118,7 +118,7 @@ const char* shmbus_version(void) { return SHMBUS_VERSION; }
 
 const char* shmbus_kind_name(int32_t kind) {
   if (kind == SHMBUS_OK) return "ok";
-  if (kind < 0 || kind > SHMBUS_LIMIT_REACHED) return "unknown";
+  if (kind < 0 || kind > static_cast<int>(shmbus::last_error_kind)) return "unknown";
   return shmbus::to_string(static_cast<shmbus::ErrorKind>(kind)).data();  // literals: a 0 follows
 }
 

@@ -15,7 +15,6 @@
 #include "cli/registered_types.hpp"
 #include "cli/stream_call.hpp"
 #include "cli/units.hpp"
-#include "common/escape.hpp"
 #include "common/options.hpp"
 #include "nlohmann/json.hpp"
 #include "shmbus/shmbus.hpp"
@@ -101,7 +100,7 @@ void show(const Options& options, const NamedTypes& known, std::span<const std::
       throw Failure(ErrorKind::invalid_argument,
                     "the types of this name are not known: choose another --output");
     }
-    if (value) fmt::print("{}\n", escape::json_document(*value));
+    if (value) fmt::print("{}\n", *value);
     return;
   }
   const bool raw = options.output == "raw" || (options.output == "auto" && !on_terminal());

@@ -69,9 +69,9 @@ int run_publish(const Context& context, const Options& options) {
     sequence = value_or_fail(out.publish(event, timeout));
     count = 1;
   }
-  std::vector<char> room(options.lines ? line_bytes_of(event_bytes(options, known, 0)) : 0);
+  InputLines lines(line_bytes_of(event_bytes(options, known, 0)));
   while (options.lines) {
-    const auto line = next_line(room, "raise --event-bytes");
+    const auto line = lines.next("raise --event-bytes");
     if (!line) break;
     sequence = value_or_fail(out.publish(event_of(*line, options, known), timeout));
     ++count;

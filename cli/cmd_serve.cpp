@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 
+#include <csignal>
 #include <memory>
 
 #include "cli/commands.hpp"
@@ -55,6 +56,7 @@ Schema schema_of(const serve::ServedName::Settings& settings, const std::string&
 
 int run_serve(const Context& context, const Options& options) {
   auto settings = settings_of(context, options);
+  std::signal(SIGPIPE, SIG_IGN);  // a program need not read its request
   const serve::Descriptor leaving(descriptor::event(0, EFD_NONBLOCK));
   settings.leaving = leaving.get();
   const auto schema = schema_of(settings, options.schema);

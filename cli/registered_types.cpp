@@ -4,6 +4,7 @@
 
 #include "cli/exit_codes.hpp"
 #include "codec/values.hpp"
+#include "common/escape.hpp"
 #include "inspect/snapshot.hpp"
 #include "words/members.hpp"
 #include "words/store.hpp"
@@ -55,7 +56,7 @@ NamedTypes types_of(const std::string& bus, const std::string& name) {
 std::string json_text(const codec::Type& type, std::span<const std::byte> bytes) {
   std::string text;
   value_or_fail(codec::decode(type, bytes, text));
-  return text;
+  return escape::json_document(text);
 }
 
 std::vector<std::byte> read_request(const PayloadOptions& options, const NamedTypes& known) {

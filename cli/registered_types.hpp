@@ -41,8 +41,8 @@ struct NamedTypes {
 };
 NamedTypes types_of(const std::string& bus, const std::string& name);
 
-/// The value as one line of JSON. Throws Failure when the bytes are too few for the type, or too
-/// much follows from them.
+/// The value as one line of JSON, fit to be shown. Throws Failure when the bytes are too few for
+/// the type, or too much follows from them.
 std::string json_text(const codec::Type& type, std::span<const std::byte> bytes);
 
 /// The request as its options give it: a plain argument is JSON when the types are known, else

@@ -14,7 +14,8 @@
 namespace shmbus::cli {
 namespace {
 
-constexpr auto patience = std::chrono::milliseconds(100);  // an interruption is seen within this
+constexpr auto patience = std::chrono::milliseconds(100);   // an interruption is seen within this
+constexpr auto line_slice = std::chrono::milliseconds(20);  // then the handler's records are shown
 
 class StreamCall {
  public:
@@ -26,15 +27,22 @@ class StreamCall {
 
   /// All lines of standard input; what comes back meanwhile is shown.
   void send_lines() {
-    std::vector<char> room(line_bytes_of(options_.stream.window));
+    InputLines lines(line_bytes_of(options_.stream.window));
     while (!ended_ && !interrupted()) {
-      const auto line = next_line(room, "open a larger window with --window");
+      show_what_is_there();
+      if (!lines.wait(line_slice)) continue;
+      const auto line = lines.next("open a larger window with --window");
       if (!line) break;
       PayloadOptions one = options_.payload;
       (typed_ ? one.plain : one.text) = *line;
       send(read_request(one, known_));
     }
-    (void)stream_.close();
+    // What an interruption has cut short is not all that there was to send.
+    if (interrupted()) {
+      stream_.cancel();
+    } else {
+      (void)stream_.close();
+    }
   }
   /// Until the stream has ended, or the user ends it.
   void show_records() {
@@ -64,7 +72,15 @@ class StreamCall {
       if (sent.error().kind != ErrorKind::timed_out) throw Failure(sent.error());
       if (reads_) show_next(patience);
     }
-    while (reads_ && !ended_ && stream_.ready()) show_next(Duration::zero());
+  }
+  void show_what_is_there() {
+    if (!reads_) {
+      ended_ = stream_.ready();  // it has answered, and takes no more
+      return;
+    }
+    bool shown = false;
+    for (; !ended_ && stream_.ready(); shown = true) show_next(Duration::zero());
+    if (shown) (void)flush_output_now();
   }
   void show_next(Duration timeout) {
     auto record = stream_.next(Duration::zero());

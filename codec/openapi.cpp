@@ -106,6 +106,12 @@ void append_operation(std::string& out, const OpenApiName& one) {
   out += "}}}";
 }
 
+/// The gateway does not offer those.
+bool has_stream(const OpenApiName& one) {
+  const auto types = CommandTypes::parse(one.schema);
+  return types && (types->request_stream || types->reply_stream);
+}
+
 void append_events(std::string& out, const std::vector<OpenApiName>& names) {
   bool first = true;
   for (const auto& one : names) {
@@ -141,7 +147,7 @@ void append_components(std::string& out) {
   }
   out += "},\"schemas\":{";
   out += problem_head;
-  constexpr int kinds = static_cast<int>(ErrorKind::limit_reached);
+  constexpr int kinds = static_cast<int>(last_error_kind);
   for (int kind = 1; kind <= kinds; ++kind) {
     if (kind != 1) out += ",";
     append_string(out, to_string(static_cast<ErrorKind>(kind)));
@@ -161,7 +167,7 @@ std::string openapi_document(std::string_view title, const std::vector<OpenApiNa
       "\"servers\":[{\"url\":\"/\"}],\"security\":[{\"token\":[]},{}],\"paths\":{";
   bool first = true;
   for (const auto& one : names) {
-    if (one.event) continue;
+    if (one.event || has_stream(one)) continue;
     if (!std::exchange(first, false)) out += ",";
     append_operation(out, one);
   }

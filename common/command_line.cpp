@@ -1,8 +1,10 @@
 #include "common/command_line.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "common/escape.hpp"
+#include "common/standard_output.hpp"
 
 namespace shmbus {
 namespace {
@@ -168,6 +170,27 @@ std::string what_makes_no_sense(const CommandLine& line) {
   }
   return "no option '" + escape::terminal(line.unknown_option) + "'" +
          question(closest(line.unknown_option, known));
+}
+
+std::optional<int> parse_for_program(CLI::App& app, int argc, const char* const* argv) {
+  constexpr int printed = 0;
+  constexpr int lost = 1;
+  constexpr int usage = 2;
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const auto senseless = what_makes_no_sense(read_command_line(app, words));
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) {  // --help, --version
+      (void)app.exit(e);
+      return flush_standard_output().state != Printed::lost ? printed : lost;
+    }
+    const std::string why = senseless.empty() ? escape::terminal(e.what()) : senseless;
+    const auto& name = app.get_name();
+    std::fprintf(stderr, "%s: %s; see `%s --help`\n", name.c_str(), why.c_str(), name.c_str());
+    return usage;
+  }
 }
 
 }  // namespace shmbus

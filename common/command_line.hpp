@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,5 +40,10 @@ std::string closest(std::string_view typed, std::span<const std::string> known);
 /// "no command 'lss'; did you mean 'ls'?", or the same for an option; empty when there is nothing
 /// to say. What was typed is shown as escape::terminal() has it.
 std::string what_makes_no_sense(const CommandLine& line);
+
+/// Parses the command line of a program without subcommands. Nothing when it is to run; else the
+/// exit code, after help or version was printed (0, or 1 when it could not be), or what makes no
+/// sense was said on standard error (2).
+std::optional<int> parse_for_program(CLI::App& app, int argc, const char* const* argv);
 
 }  // namespace shmbus

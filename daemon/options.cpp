@@ -1,8 +1,6 @@
 #include "daemon/options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdio>
 #include <shmbus/version.hpp>
 #include <vector>
 
@@ -10,7 +8,6 @@
 #include "common/command_line.hpp"
 #include "common/escape.hpp"
 #include "common/options.hpp"
-#include "common/standard_output.hpp"
 #include "common/units.hpp"
 #include "daemon/program.hpp"
 #include "inspect/trust_text.hpp"
@@ -91,21 +88,7 @@ Parsed parse_command_line(int argc, const char* const* argv) {
       "publishes counters.",
       "shmbusd"};
   describe(app, parsed.options);
-  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  const auto senseless = what_makes_no_sense(read_command_line(app, words));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) {  // --help, --version
-      (void)app.exit(e);
-      const bool printed = flush_standard_output().state != Printed::lost;
-      parsed.exit = printed ? exit_code::stopped : exit_code::failed;
-      return parsed;
-    }
-    const std::string why = senseless.empty() ? escape::terminal(e.what()) : senseless;
-    std::fprintf(stderr, "shmbusd: %s; see `shmbusd --help`\n", why.c_str());
-    parsed.exit = exit_code::usage;
-  }
+  parsed.exit = parse_for_program(app, argc, argv);
   return parsed;
 }
 

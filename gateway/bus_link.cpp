@@ -37,6 +37,7 @@ std::shared_ptr<const KnownName> known_name(std::string_view name, const Registe
   known->registered = types;
   if (auto sides = codec::CommandTypes::parse(types.text.view()); !types.text.empty() && sides) {
     known->typed = true;
+    known->streams = sides->request_stream || sides->reply_stream;
     known->request = std::move(sides->request);
     known->reply = std::move(sides->reply);
   }

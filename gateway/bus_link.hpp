@@ -25,7 +25,8 @@ namespace shmbus::gateway {
 struct KnownName {
   std::string name;
   RegisteredTypes registered;
-  bool typed = false;  ///< both types below are known; else it takes bytes
+  bool typed = false;    ///< both types below are known; else it takes bytes
+  bool streams = false;  ///< its request or reply is a stream
   codec::Type request;
   codec::Type reply;
 };

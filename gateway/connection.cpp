@@ -242,7 +242,7 @@ void Connection::finish_request() {
   reader_.reset();
   job_.reset();
   enter(State::reading);
-  // Whoever answers may be the work itself: it is let go when the caller is back.
+  // The work itself may be what answers: it is destroyed when this returns.
   const auto work = std::move(work_);
   if (!busy_) pump();
   want_what_is_due();

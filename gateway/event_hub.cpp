@@ -164,7 +164,6 @@ void Topic::keep(const EventView& event) {
   }
 }
 
-/// JSON by the type, else {"text": ...} or {"hex": ...}: always on one line.
 /// A topic has its type for ever, once a publisher or a subscriber has brought one.
 void Topic::learn_type() {
   const Time at = now();
@@ -178,6 +177,7 @@ void Topic::learn_type() {
   }
 }
 
+/// JSON by the type, else {"text": ...} or {"hex": ...}: always on one line.
 std::string Topic::text_of(std::span<const std::byte> bytes) {
   std::string out;
   if (!learned_) learn_type();

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdio>
 #include <shmbus/version.hpp>
 #include <vector>
 
 #include "common/command_line.hpp"
 #include "common/escape.hpp"
 #include "common/options.hpp"
-#include "common/standard_output.hpp"
 #include "shmbus/name.hpp"
 
 namespace shmbus::gateway {
@@ -95,21 +92,7 @@ Parsed parse_command_line(int argc, const char* const* argv) {
   Parsed parsed;
   CLI::App app{"Lets HTTP clients call commands and read events of a shmbus.", "shmbus-gateway"};
   describe(app, parsed.options);
-  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  const auto senseless = what_makes_no_sense(read_command_line(app, words));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) {  // --help, --version
-      (void)app.exit(e);
-      const bool printed = flush_standard_output().state != Printed::lost;
-      parsed.exit = printed ? exit_code::stopped : exit_code::failed;
-      return parsed;
-    }
-    const std::string why = senseless.empty() ? escape::terminal(e.what()) : senseless;
-    std::fprintf(stderr, "shmbus-gateway: %s; see `shmbus-gateway --help`\n", why.c_str());
-    parsed.exit = exit_code::usage;
-  }
+  parsed.exit = parse_for_program(app, argc, argv);
   return parsed;
 }
 

@@ -215,6 +215,10 @@ std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
     return problem(known.error(), During::request, unknown ? 404 : 0);
   }
   job.known = *known;
+  if (job.known->streams) {
+    return problem(501, "streams",
+                   "this command sends records, which HTTP clients cannot read yet");
+  }
   const auto type = head.field("content-type");
   const auto media = media_type(type.value_or(json_type));
   job.bytes_in = media == bytes_type;

@@ -53,19 +53,6 @@ class EventLink {
   PrivateBus place_{Capacities{.extents = 256}};
 };
 
-template <std::size_t Bytes>
-void add_stream(Registry& registry, const std::string& name, const std::string& ratio_to) {
-  registry.add({.name = name,
-                .payload = Bytes,
-                .mode = "spin",
-                .unit = Unit::per_second,
-                .ratio_to = ratio_to,
-                .tier = Tier::detail,
-                .run_round = [](const RoundBudget& budget) {
-                  return run_stream<Bytes, EventLink<Bytes>>(budget, Isolation::processes);
-                }});
-}
-
 constexpr unsigned subscribers = 4;
 
 /// All deliveries a second: each subscriber gets every event, so one of them speaks for all.
@@ -108,10 +95,10 @@ RoundResult run_four(const RoundBudget& budget) {
 }  // namespace
 
 void register_bus_events(Registry& registry) {
-  add_stream<32>(registry, "event.1s.32B", "oneway.1p.32B");
-  add_stream<64>(registry, "event.1s.64B", "oneway.1p.64B");
-  add_stream<1024>(registry, "event.1s.1KiB", "floor.ring.1024B");
-  add_stream<64 * 1024>(registry, "event.1s.64KiB", "");
+  add_stream_row<32, EventLink<32>>(registry, "event.1s.32B", "oneway.1p.32B");
+  add_stream_row<64, EventLink<64>>(registry, "event.1s.64B", "oneway.1p.64B");
+  add_stream_row<1024, EventLink<1024>>(registry, "event.1s.1KiB", "floor.ring.1024B");
+  add_stream_row<64 * 1024, EventLink<64 * 1024>>(registry, "event.1s.64KiB", "");
   registry.add({.name = "event.4s.64B",
                 .payload = 64,
                 .mode = "adaptive",

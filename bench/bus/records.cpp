@@ -1,4 +1,5 @@
 // Records of a stream: to the handler, in place, and from it, by value and in place.
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -13,7 +14,7 @@ namespace {
 constexpr const char* name = "records";
 
 constexpr StreamOptions window_for(std::size_t bytes) noexcept {
-  return {.window = std::max<std::size_t>(64 * 1024, 16 * bytes)};
+  return {.window = std::max<std::size_t>(StreamOptions().window, 16 * bytes)};
 }
 
 /// The handler's process: it defers the one call that there is, and goes on in its own loop.
@@ -123,26 +124,14 @@ class RecordLink {
 using ToHandler = RecordLink<CallerEnd, HandlerEnd>;
 using FromHandler = RecordLink<HandlerEnd, CallerEnd>;
 
-template <std::size_t Bytes, class Link>
-void add(Registry& registry, const std::string& row, const std::string& ratio_to) {
-  registry.add({.name = row,
-                .payload = Bytes,
-                .mode = "spin",
-                .unit = Unit::per_second,
-                .ratio_to = ratio_to,
-                .tier = Tier::detail,
-                .run_round = [](const RoundBudget& budget) {
-                  return run_stream<Bytes, Link>(budget, Isolation::processes);
-                }});
-}
-
 }  // namespace
 
 void register_bus_records(Registry& registry) {
-  add<64, ToHandler>(registry, "record.to_handler.64B", "floor.ring.64B");
-  add<64, FromHandler>(registry, "record.from_handler.64B", "floor.ring.64B");
-  add<1024, FromHandler>(registry, "record.from_handler.1KiB", "floor.ring.1024B");
-  add<64 * 1024, FromHandler>(registry, "record.from_handler.64KiB", "oneway.loan.64KiB");
+  add_stream_row<64, ToHandler>(registry, "record.to_handler.64B", "floor.ring.64B");
+  add_stream_row<64, FromHandler>(registry, "record.from_handler.64B", "floor.ring.64B");
+  add_stream_row<1024, FromHandler>(registry, "record.from_handler.1KiB", "floor.ring.1024B");
+  add_stream_row<64 * 1024, FromHandler>(registry, "record.from_handler.64KiB",
+                                         "oneway.loan.64KiB");
 }
 
 }  // namespace shmbus::bench

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "harness/measure.hpp"
+#include "harness/registry.hpp"
 
 namespace shmbus::bench {
 
@@ -135,6 +136,20 @@ template <std::size_t Bytes, class Link, class... Args>
     detail::leave_together(context);
   });
   return detail::run_counted<Link>(group, 1);
+}
+
+/// A row of that, over two processes that spin.
+template <std::size_t Bytes, class Link>
+void add_stream_row(Registry& registry, const std::string& name, const std::string& ratio_to) {
+  registry.add({.name = name,
+                .payload = Bytes,
+                .mode = "spin",
+                .unit = Unit::per_second,
+                .ratio_to = ratio_to,
+                .tier = Tier::detail,
+                .run_round = [](const RoundBudget& budget) {
+                  return run_stream<Bytes, Link>(budget, Isolation::processes);
+                }});
 }
 
 }  // namespace shmbus::bench

@@ -115,7 +115,7 @@ Spawned spawn(const CommandLine& line, const std::vector<std::string>& environme
     spawned.error = errno;
     return spawned;
   }
-  ::setpgid(spawned.pid, spawned.pid);  // whoever is first: from here on the group is there
+  ::setpgid(spawned.pid, spawned.pid);  // here and in the child: the group is there
   report.write.close();
   spawned.error = error_of_start(report.read);
   if (spawned.error != 0) {

@@ -37,7 +37,7 @@ TEST_CASE("the tool shows typed events as JSON, and hostile texts escaped", "[ev
   auto out = test::publisher_of<Said>(bus, {.keep = 4});
   Line line;
   line.number = 7;
-  REQUIRE(line.text.assign("a \x1b[31m\nb"));
+  REQUIRE(line.text.assign("a \x1b[31m\n\u202eb"));
   CHECK_OK(out.publish(line));
   const auto heard =
       test::run_tool({"--bus", path.path(), "listen", "said", "--from", "oldest", "--count", "1"});
@@ -45,7 +45,8 @@ TEST_CASE("the tool shows typed events as JSON, and hostile texts escaped", "[ev
   CHECK(heard.out.find('\x1b') == std::string::npos);
   const auto json = nlohmann::json::parse(heard.out);
   CHECK(json["number"] == 7);
-  CHECK(json["text"] == "a \x1b[31m\nb");
+  CHECK(heard.out.find("\u202e") == std::string::npos);
+  CHECK(json["text"] == "a \x1b[31m\n\u202eb");
   const auto sent =
       test::run_tool({"--bus", path.path(), "publish", "said", R"({"number": 8, "text": "x"})"});
   CHECK(sent.code == 0);

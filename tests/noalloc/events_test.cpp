@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "noalloc/meters.hpp"
+#include "noalloc/rounds.hpp"
 #include "shmbus/shmbus.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
@@ -17,23 +17,12 @@ using namespace shmbus::test;
 namespace {
 
 constexpr std::uint64_t events_in_round = 200;
-constexpr std::uint64_t warm_up_rounds = 10;
 
 struct Tick {
   std::uint64_t number = 0;
   std::array<std::uint64_t, 5> filler{};
 };
 using Price = Event<"price", Tick>;
-
-struct Stage {
-  Meters publisher;
-  Meters subscriber;
-  std::atomic<int> there{0};
-  std::atomic<std::uint64_t> wanted{0};  ///< rounds
-  std::atomic<std::uint64_t> published{0};
-  std::atomic<std::uint64_t> read{0};
-  std::atomic<std::uint64_t> failures{0};
-};
 
 struct Manner {
   const char* name;
@@ -50,8 +39,8 @@ bool publish(Publisher<Price>& out, std::uint64_t number, bool loan) {
   return place->publish().has_value();
 }
 
-int publish_counted(const std::string& path, Stage& stage, const Manner& manner) {
-  count_into(stage.publisher);
+int publish_counted(const std::string& path, Rounds& stage, const Manner& manner) {
+  count_into(stage.writer);
   auto bus = Bus::open(path);
   auto out = bus ? bus->publisher<Price>({.keep = 300}) : fail(ErrorKind::bus_unusable, "");
   if (!out) return 1;
@@ -64,12 +53,12 @@ int publish_counted(const std::string& path, Stage& stage, const Manner& manner)
     for (std::uint64_t i = 0; i < events_in_round; ++i) {
       if (!publish(*out, ++number, manner.loan)) ++stage.failures;
     }
-    ++stage.published;
+    ++stage.written;
   }
 }
 
-int read_counted(const std::string& path, Stage& stage, const Manner& manner) {
-  count_into(stage.subscriber);
+int read_counted(const std::string& path, Rounds& stage, const Manner& manner) {
+  count_into(stage.reader);
   auto bus = Bus::open(path);
   if (!bus) return 1;
   auto in = bus->subscribe<Price>({.when_slow = manner.slow, .wait = WaitMode::spinning});
@@ -86,56 +75,14 @@ int read_counted(const std::string& path, Stage& stage, const Manner& manner) {
   }
 }
 
-struct Costs {
-  std::uint64_t allocations = 0;
-  std::uint64_t faults = 0;
-  std::uint64_t system_calls = 0;
-};
-
-class Scene {
- public:
-  explicit Scene(const Manner& manner)
-      : publisher_([&] { return publish_counted(place_.path(), *stage_, manner); }) {
-    REQUIRE(eventually([&] { return stage_->there == 1; }, 10s));
-    subscriber_ = Child([&] { return read_counted(place_.path(), *stage_, manner); });
-    for (std::uint64_t i = 0; i <= warm_up_rounds; ++i) (void)one_round();
-  }
-
-  /// The least of each that a round has cost.
-  Costs quietest(int rounds) {
-    Costs best{~0ULL, ~0ULL, ~0ULL};
-    for (int i = 0; i < rounds; ++i) {
-      const Costs now = one_round();
-      best.allocations = std::min(best.allocations, now.allocations);
-      best.faults = std::min(best.faults, now.faults);
-      best.system_calls = std::min(best.system_calls, now.system_calls);
-      if (best.allocations + best.faults + best.system_calls == 0) break;
-    }
-    CHECK(stage_->failures == 0);
-    return best;
-  }
-
- private:
-  Costs one_round() {
-    const Costs before = so_far();
-    const std::uint64_t round = ++stage_->wanted;
-    REQUIRE(eventually([&] { return stage_->read == round && stage_->published == round; }, 60s));
-    const Costs after = so_far();
-    return {after.allocations - before.allocations, after.faults - before.faults,
-            after.system_calls - before.system_calls};
-  }
-  Costs so_far() {
-    const auto& s = *stage_;
-    return {s.publisher.allocations + s.subscriber.allocations,
-            page_faults(publisher_.pid()) + page_faults(subscriber_.pid()),
-            s.publisher.system_calls + s.subscriber.system_calls};
-  }
-
-  TempBus place_;
-  Shared<Stage> stage_;
-  Child publisher_;
-  Child subscriber_;
-};
+Costs cost_of(const Manner& manner, int rounds) {
+  const TempBus place;
+  const Shared<Rounds> stage;
+  const Child publisher([&] { return publish_counted(place.path(), *stage, manner); });
+  REQUIRE(eventually([&] { return stage->there == 1; }, 10s));
+  const Child subscriber([&] { return read_counted(place.path(), *stage, manner); });
+  return Rounding(*stage, publisher, subscriber).quietest(rounds);
+}
 
 }  // namespace
 
@@ -146,7 +93,7 @@ TEST_CASE("no heap allocation and no page fault in an event, on either side") {
                                 {"by value, skipped", WhenSlow::skip}};
   for (const auto& manner : manners) {
     INFO(manner.name);
-    const Costs seen = Scene(manner).quietest(30);
+    const Costs seen = cost_of(manner, 30);
     CHECK(seen.allocations == 0);
     CHECK(seen.faults == 0);
   }
@@ -154,7 +101,7 @@ TEST_CASE("no heap allocation and no page fault in an event, on either side") {
 
 TEST_CASE("no system call in an event while both are awake and nobody skips") {
   for (const bool loan : {false, true}) {
-    const Costs seen = Scene({"sealed", WhenSlow::hold, loan, true}).quietest(2'000);
+    const Costs seen = cost_of({"sealed", WhenSlow::hold, loan, true}, 2'000);
     INFO((loan ? "in place" : "by value"));
     CHECK(seen.system_calls == 0);
   }

@@ -160,8 +160,10 @@ TEST_CASE("a side that is stopped holds up its stream, and is not dead", "[strea
 
 TEST_CASE("a stream that was not started waits for the next handler", "[streams]") {
   test::TempBus path;
+  const test::Shared<std::atomic<bool>> blocked;
   auto handler = test::handler_process(
-      path.path(), test::handlers({{"count", test::count_up}, {"block", [](Context&) {
+      path.path(), test::handlers({{"count", test::count_up}, {"block", [&](Context&) {
+                                                                 *blocked = true;
                                                                  test::nap(1h);
                                                                  return Status::ok();
                                                                }}}));
@@ -170,7 +172,7 @@ TEST_CASE("a stream that was not started waits for the next handler", "[streams]
   auto blocking = blocker.start({}, 0, forever);
   REQUIRE_OK(blocking);
   auto caller = test::caller_of(bus, "count", {.when_vacant = WhenVacant::wait});
-  test::nap(50ms);
+  REQUIRE(test::eventually([&] { return blocked->load(); }));
   auto stream = caller.open(test::raw(Count{0, 500}));
   REQUIRE_OK(stream);
   CHECK(test::kind(stream->next(10ms)) == ErrorKind::timed_out);

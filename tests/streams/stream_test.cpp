@@ -220,11 +220,12 @@ TEST_CASE("a slow reader holds up its stream, and nothing is lost", "[streams]")
 
 TEST_CASE("a gap is over, and the stream goes on", "[streams]") {
   const test::TempBus path;
+  const test::Shared<std::atomic<bool>> go_on;
   const auto handler =
-      test::handler_process(path.path(), test::handlers({{"slow", [](Context& context) {
+      test::handler_process(path.path(), test::handlers({{"slow", [&](Context& context) {
                                                             RawWriter out(context);
                                                             (void)out.put(test::numbered(0));
-                                                            test::nap(300ms);
+                                                            while (!*go_on) test::nap(1ms);
                                                             (void)out.put(test::numbered(1));
                                                             return Status::ok();
                                                           }}}));
@@ -234,6 +235,7 @@ TEST_CASE("a gap is over, and the stream goes on", "[streams]") {
   REQUIRE_OK(stream->next());
   CHECK(test::kind(stream->next()) == ErrorKind::timed_out);
   CHECK(test::kind(stream->next(1ms)) == ErrorKind::timed_out);
+  *go_on = true;
   const auto second = stream->next(10s);
   REQUIRE_OK(second);
   CHECK(test::is_numbered(*second, 1));
@@ -377,4 +379,50 @@ TEST_CASE("streams belong to the thread of their caller", "[streams]") {
   CHECK(elsewhere == ErrorKind::wrong_thread);
   CHECK(test::read_numbers(stream, 0) == 10);
   CHECK_OK(stream.end());
+}
+
+TEST_CASE("a server with workers ends while its handlers wait in streams", "[streams]") {
+  const test::TempBus path;
+  const test::Shared<std::atomic<int>> waiting;
+  const test::Shared<std::atomic<int>> ended;
+  test::Child handler([&] {
+    auto bus = Bus::open(path.path());
+    if (!bus) return 1;
+    {
+      auto server = bus->serve({.workers = 2});
+      if (!server) return 2;
+      const auto in_stream = [&](auto wait) {
+        return [&, wait](Context& context) {
+          ++*waiting;
+          const auto why = wait(context);
+          *ended += why == ErrorKind::cancelled ? 1 : 100;
+          return Status::ok();
+        };
+      };
+      const auto put = in_stream([](Context& context) {
+        RawWriter out(context);
+        auto done = out.put(test::numbered(0));
+        while (done) done = out.put(test::numbered(0));
+        return done.error().kind;
+      });
+      const auto next = in_stream([](Context& context) {
+        RawReader in(context);
+        return in.next().error().kind;
+      });
+      // Both of one caller, whose commands would run one after the other.
+      const bool added = server->on("put", put, {.parallel = Parallel::yes}) &&
+                         server->on("next", next, {.parallel = Parallel::yes});
+      if (!added) return 3;
+      while (*waiting < 2) (void)server->run_for(1ms);
+    }
+    return *ended == 2 ? 0 : 4;
+  });
+  auto bus = test::open_when_served(path.path(), "next");
+  auto writing = test::caller_of(bus, "put");
+  auto full = writing.open({}, {.window = 512});
+  REQUIRE_OK(full);
+  auto reading = test::caller_of(bus, "next");
+  auto empty = reading.open({}, {}, Records::to_handler);
+  REQUIRE_OK(empty);
+  CHECK(handler.wait(20s) == 0);
 }

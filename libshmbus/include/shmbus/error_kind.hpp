@@ -36,6 +36,9 @@ enum class ErrorKind : std::uint16_t {
   stream_ended = 19,        ///< there is no further record; the end of the stream says why
 };
 
+/// The kind with the highest number.
+inline constexpr ErrorKind last_error_kind = ErrorKind::stream_ended;
+
 /// Short stable name of a kind, e.g. "timed_out".
 SHMBUS_API std::string_view to_string(ErrorKind kind) noexcept;
 

@@ -47,9 +47,9 @@ enum class Records : std::uint8_t {
 };
 
 struct StreamOptions {
-  /// Bytes of records, with 8 of each record's own, that may be under way in one direction. The
-  /// largest record takes 8 bytes less.
-  std::size_t window = 64 * 1024;
+  /// Bytes of records, with 8 of each record's own, that may be under way in one direction; rounded
+  /// up to 64. The largest record takes 8 bytes less. By default a block of 64 KiB with its head.
+  std::size_t window = std::size_t{64} * 1024 - 256;
   /// Of the whole stream, from open() to its end. It travels with the command, unless it is
   /// `forever`.
   Duration timeout = forever;

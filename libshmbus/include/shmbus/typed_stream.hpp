@@ -196,7 +196,7 @@ class Reader {
 };
 
 /// The handler's side of a stream that goes on after its handler has returned, in any thread of the
-/// process, one at a time. Destroyed without an end, the caller is told `abandoned`.
+/// process, one at a time. Destroyed without an end, the caller gets `abandoned`.
 template <class C>
 class DeferredStream {
  public:

@@ -39,7 +39,8 @@ tl::unexpected<Error> no_records_this_way() noexcept {
 Result<void> CallerCore::fill_stream(lane::Outgoing& out, std::span<const std::byte> request,
                                      std::size_t reply_capacity, const StreamOptions& options,
                                      Records records, Deadline& deadline) noexcept {
-  const std::size_t window = layout::window_head_bytes + options.window;
+  constexpr std::size_t unit = layout::line_bytes;
+  const std::size_t window = layout::window_head_bytes + (options.window + unit - 1) / unit * unit;
   const bool in = records != Records::to_handler;
   const bool from_here = records != Records::from_handler;
   const std::size_t reply = in ? window : reply_capacity;

@@ -3,7 +3,8 @@
 // instructions.
 //
 // A strand is what one lane has under way of names with Parallel::no: one job runs, few wait behind
-// it. What does not find room stays in its lane, which is noted; whoever makes room then says so.
+// it. A command without room stays in its lane, which is noted; the worker that makes room then
+// wakes the serving thread.
 #pragma once
 
 #include <condition_variable>
@@ -48,7 +49,7 @@ class JobBook {
   void end_one_way(Job& job) noexcept;
   struct Finished {
     Job* next;  ///< of the same strand, to be run now; or null
-    bool room;  ///< for what was left in its lane: the serving thread is to be told
+    bool room;  ///< for what was left in its lane: wake the serving thread
   };
   Finished finish(Job& job) noexcept;
 

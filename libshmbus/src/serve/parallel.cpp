@@ -95,6 +95,10 @@ void ServerCore::end_workers() noexcept {
   for (auto& endpoint : endpoints_) hide_workers(*endpoint);
 }
 
+const std::atomic<bool>* ServerCore::ending() const noexcept {
+  return workers_ ? &workers_->refusing() : nullptr;
+}
+
 bool ServerCore::end_on_worker(std::shared_ptr<ServerCore>& handle) noexcept {
   if (!workers_ || attachment().forked()) return false;
   auto* worker = serve::Workers::on_this_thread(*handle);

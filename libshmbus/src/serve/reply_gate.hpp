@@ -31,7 +31,7 @@ std::unique_ptr<serve::StopWatch> watch_for_stop(ReplyGate& gate,
 void settle_debts(const Attachment& bus, ReplyGate& gate) noexcept;
 
 /// Commits by `commit()` what is one of the `owed` answers of its lane. False, and nothing is
-/// committed, when the server has left: the caller was told so.
+/// committed, when the server has left: its caller has an error by then.
 template <class Commit>
 bool answer_through(ReplyGate& gate, const Attachment& bus, std::atomic<std::uint32_t>& owed,
                     Commit commit) noexcept {

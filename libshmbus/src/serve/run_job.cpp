@@ -123,7 +123,8 @@ void Workers::refuse(Job& job, StatusCode why) noexcept {
   call.end();
 }
 
-/// The thread ends in a handler: the caller is told, and another thread works in its place.
+/// The thread ends in a handler: the caller gets `abandoned`, and another thread works in its
+/// place.
 void Workers::abandon(Worker& worker, Job& job) {
   auto& call = job.call;
   call.token.reset();
@@ -131,7 +132,7 @@ void Workers::abandon(Worker& worker, Job& job) {
     if (call.one_way) call.lane->count_send_answer();
     if (!call.deferred) call.target.commit_code(StatusCode::abandoned);
   });
-  // Up to the end in one piece: whoever has waited for the job finds the new thread.
+  // Under one lock: stop(), which has waited for the job, finds the new thread.
   const std::scoped_lock lock(threads_mutex_);
   if (Job* next = finish(worker, job)) queue_.put(worker.producer, next);
   worker.thread.detach();

@@ -177,6 +177,9 @@ class ServerCore final : private serve::CommandRunner {
   /// Takes the handle that a handler on a worker destroys; false: this is no such thread.
   bool end_on_worker(std::shared_ptr<ServerCore>& handle) noexcept;
 
+  /// True once the server ends while its workers run handlers; null without workers.
+  [[nodiscard]] const std::atomic<bool>* ending() const noexcept;
+
   /// What end_inside() has kept, if it was called; null otherwise.
   [[nodiscard]] std::shared_ptr<ServerCore> take_kept() noexcept { return std::move(kept_); }
 

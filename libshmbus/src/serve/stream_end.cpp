@@ -23,41 +23,38 @@ Invocation& invocation(Frame* frame) noexcept { return *static_cast<Invocation*>
 
 }  // namespace
 
-HandlerEnd::HandlerEnd(const serve::Started& command, std::uint64_t deadline_ticks,
-                       const stream::Window& window, const DeferredReply* deferred) noexcept
-    : command_(command),
-      deadline_ticks_(deadline_ticks),
-      handler_(&window.head->handler),
-      events_(&window.head->events),
-      deferred_(deferred) {}
+HandlerEnd::HandlerEnd(const Command& command, const stream::Window& window) noexcept
+    : command_(command), handler_(&window.head->handler), events_(&window.head->events) {}
 
 Sleeper HandlerEnd::caller() const noexcept {
-  auto& head = command_.head();
+  auto& head = command_.started.head();
   return {&head.caller.park, &head.caller.parked_at, &head.events.count};
 }
 
 Result<void> HandlerEnd::check() noexcept {
   if (!bus().guard->was_intact()) [[unlikely]]
     return fail(ErrorKind::bus_unusable, "the bus was cut short or closed: end the stream");
-  if (deferred_ != nullptr) {
-    if (deferred_->answered) {
+  if (command_.deferred != nullptr) {
+    if (command_.deferred->answered) {
       return fail(ErrorKind::invalid_argument, "this stream was answered: nothing can follow");
     }
-    if (!deferred_->gate->open.load(std::memory_order_relaxed)) {
-      return fail(ErrorKind::abandoned, "the server has left: its caller was told so");
+    if (!command_.deferred->gate->open.load(std::memory_order_relaxed)) {
+      return fail(ErrorKind::abandoned, "the server has left: its caller got an error");
     }
   }
-  if (command_.withdrawn()) [[unlikely]]
+  if (command_.started.withdrawn()) [[unlikely]]
     return fail(ErrorKind::cancelled, "the caller wants no more of this stream: end it");
+  if (command_.ending != nullptr && command_.ending->load(std::memory_order_relaxed)) [[unlikely]]
+    return fail(ErrorKind::cancelled, "the server of this stream is being destroyed: end it");
   return {};
 }
 
 Result<void> HandlerEnd::still_wanted() noexcept {
   if (auto wanted = check(); !wanted) return wanted;
-  if (probe_.gone(command_)) {
+  if (probe_.gone(command_.started)) {
     return fail(ErrorKind::cancelled, "the caller of this stream has gone: end it");
   }
-  if (deadline_ticks_ != 0 && wait::ticks() >= deadline_ticks_) {
+  if (command_.deadline_ticks != 0 && wait::ticks() >= command_.deadline_ticks) {
     return fail(ErrorKind::timed_out, "the deadline of this stream is over: end it");
   }
   return {};
@@ -77,21 +74,22 @@ Result<void> HandlerEnd::wait(stream::Change change, Deadline& deadline) noexcep
       return fail(ErrorKind::timed_out, "the caller made no room, or sent no record, in time");
     }
     std::uint64_t limit = std::min(deadline.left_ns(now), stream_slice_ns);
-    if (deadline_ticks_ > now) limit = std::min(limit, bus().rate.to_ns(deadline_ticks_ - now));
+    if (command_.deadline_ticks > now)
+      limit = std::min(limit, bus().rate.to_ns(command_.deadline_ticks - now));
     sleep(change, limit);
   }
   return {};
 }
 
 void HandlerEnd::sleep(stream::Change change, std::uint64_t limit_ns) noexcept {
-  auto& cancelled = command_.head().events.count;
+  auto& cancelled = command_.started.head().events.count;
   const std::uint32_t cancel_seen = cancelled.load(std::memory_order_acquire);  // SYNC wait.event
   const std::uint32_t seen = events_->count.load(std::memory_order_acquire);    // SYNC wait.event
   handler_->parked_at.store(seen, std::memory_order_release);                   // SYNC wait.parked
   handler_->park.store(1, std::memory_order_release);
   // SYNC window.park: "I sleep", then look; the caller stores, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
-  if (!change.there() && !command_.withdrawn()) {
+  if (!change.there() && !command_.started.withdrawn()) {
     const std::array<wait::FutexWaiter, 2> words{
         {{&events_->count, seen}, {&cancelled, cancel_seen}}};
     wait::futex_wait_any(words, exact ? limit_ns : std::min(limit_ns, inexact_stream_slice_ns));
@@ -107,13 +105,10 @@ namespace {
 /// Takes the window, so that it has one writer, or reader. Null: there is none, or no memory.
 template <class End>
 std::unique_ptr<End, CloseStream> open_end(std::span<std::byte>& block,
-                                           const serve::Started& command,
-                                           std::uint64_t deadline_ticks,
-                                           const DeferredReply* deferred) noexcept {
+                                           const HandlerEnd::Command& command) noexcept {
   const auto window = stream::Window::in(block.data(), block.size());
   if (!window) return nullptr;
-  std::unique_ptr<End, CloseStream> end(new (std::nothrow)
-                                            End(command, deadline_ticks, *window, deferred));
+  std::unique_ptr<End, CloseStream> end(new (std::nothrow) End(command, *window));
   if (end) block = {};
   return end;
 }
@@ -121,14 +116,15 @@ std::unique_ptr<End, CloseStream> open_end(std::span<std::byte>& block,
 template <class End>
 std::unique_ptr<End, CloseStream> open_end(Invocation& call, std::span<std::byte>& block) noexcept {
   if (call.deferred) return nullptr;
-  return open_end<End>(block, call.started(), call.deadline_ticks, nullptr);
+  return open_end<End>(block,
+                       {call.started(), call.deadline_ticks, nullptr, call.server->ending()});
 }
 
 template <class End>
 std::unique_ptr<End, CloseStream> open_end(DeferredReply* state,
                                            std::span<std::byte> DeferredReply::*block) noexcept {
   if (state == nullptr || state->answered) return nullptr;
-  return open_end<End>(state->*block, state->command, state->deadline_ticks, state);
+  return open_end<End>(state->*block, {state->command, state->deadline_ticks, state, nullptr});
 }
 
 }  // namespace

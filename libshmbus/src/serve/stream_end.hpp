@@ -1,6 +1,7 @@
 // The handler's side of a stream: how it waits for its caller, and what ends it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "serve/cancellation.hpp"
@@ -13,14 +14,18 @@ namespace shmbus::detail {
 
 class HandlerEnd final : public StreamEnd {
  public:
-  /// `deferred`: null while the handler runs.
-  HandlerEnd(const serve::Started& command, std::uint64_t deadline_ticks,
-             const stream::Window& window, const DeferredReply* deferred) noexcept;
+  struct Command {
+    serve::Started started;
+    std::uint64_t deadline_ticks = 0;           ///< 0: none
+    const DeferredReply* deferred = nullptr;    ///< null while the handler runs
+    const std::atomic<bool>* ending = nullptr;  ///< see ServerCore::ending()
+  };
+  HandlerEnd(const Command& command, const stream::Window& window) noexcept;
 
   [[nodiscard]] Result<void> check() noexcept override;
   [[nodiscard]] Result<void> wait(stream::Change change, Deadline& deadline) noexcept override;
   [[nodiscard]] Duration usual_timeout() const noexcept override { return forever; }
-  [[nodiscard]] const Attachment& bus() const noexcept override { return *command_.bus; }
+  [[nodiscard]] const Attachment& bus() const noexcept override { return *command_.started.bus; }
 
   /// The caller, which sleeps at its lane.
   [[nodiscard]] Sleeper caller() const noexcept;
@@ -29,20 +34,18 @@ class HandlerEnd final : public StreamEnd {
   [[nodiscard]] Result<void> still_wanted() noexcept;
   void sleep(stream::Change change, std::uint64_t limit_ns) noexcept;
 
-  serve::Started command_;
+  Command command_;
   serve::CallerProbe probe_;
-  std::uint64_t deadline_ticks_;  ///< 0: none
   layout::WindowHandler* handler_;
   layout::WindowEvents* events_;
-  const DeferredReply* deferred_;
 };
 
 class HandlerWriter {
  public:
-  HandlerWriter(const serve::Started& command, std::uint64_t deadline_ticks,
-                const stream::Window& window, const DeferredReply* deferred) noexcept
-      : end_(command, deadline_ticks, window, deferred),
-        records(window, end_.caller(), end_, deferred != nullptr ? &deferred->answered : nullptr) {}
+  HandlerWriter(const HandlerEnd::Command& command, const stream::Window& window) noexcept
+      : end_(command, window),
+        records(window, end_.caller(), end_,
+                command.deferred != nullptr ? &command.deferred->answered : nullptr) {}
 
  private:
   HandlerEnd end_;
@@ -53,9 +56,8 @@ class HandlerWriter {
 
 class HandlerReader {
  public:
-  HandlerReader(const serve::Started& command, std::uint64_t deadline_ticks,
-                const stream::Window& window, const DeferredReply* deferred) noexcept
-      : end_(command, deadline_ticks, window, deferred), records(window, end_.caller(), end_) {}
+  HandlerReader(const HandlerEnd::Command& command, const stream::Window& window) noexcept
+      : end_(command, window), records(window, end_.caller(), end_) {}
 
   Result<std::span<const std::byte>> next(Duration timeout) noexcept {
     if (auto wanted = end_.check(); !wanted) [[unlikely]]

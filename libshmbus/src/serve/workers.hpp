@@ -59,6 +59,8 @@ class Workers final : public CommandRunner {
 
   /// Commands whose handler has not begun are refused from now on. Any thread.
   void refuse_rest() noexcept { refusing_.store(true, std::memory_order_relaxed); }
+  /// True from then on. Lives as long as a handler runs.
+  [[nodiscard]] const std::atomic<bool>& refusing() const noexcept { return refusing_; }
   /// The same, and waits for the handlers that run; but for that of the calling thread.
   void stop() noexcept;
   /// The calling thread is one of those of that server, and runs a handler.

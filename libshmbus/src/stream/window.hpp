@@ -18,7 +18,7 @@ namespace shmbus::stream {
 struct Window {
   layout::WindowHead* head = nullptr;
   std::byte* ring = nullptr;
-  std::uint64_t size = 0;  ///< of the ring
+  std::uint64_t size = 0;  ///< of the ring, a multiple of 64
 
   /// Nothing when the block is too small for one.
   static std::optional<Window> in(std::byte* block, std::uint64_t bytes) noexcept;

@@ -38,7 +38,8 @@ enum {
   SHMBUS_FORKED = 15,    /* open the bus again in the child */
   SHMBUS_CORRUPTED = 16, /* a peer wrote what no correct peer writes */
   SHMBUS_ABANDONED = 17, /* the handler dropped the command without answering */
-  SHMBUS_LIMIT_REACHED = 18
+  SHMBUS_LIMIT_REACHED = 18,
+  SHMBUS_STREAM_ENDED = 19 /* no function of this header returns it yet */
 };
 
 /* A command that failed below the one that failed: why a handler said no. */
