@@ -26,6 +26,15 @@ void put_causes(shmbus_error_t& out, const Causes& causes) noexcept {
   }
 }
 
+/// Of one side of a schema. "stream<T>": no bytes of its own, if T is a type.
+schema::Type side_of(std::string_view side) noexcept {
+  const auto item = schema::stream_item(side);
+  if (!item) return schema::parse_type(side);
+  auto type = schema::parse_type(*item);
+  type.size = 0;
+  return type;
+}
+
 /// Throws std::bad_alloc.
 std::string_view kept(std::string_view text) {
   static std::mutex mutex;
@@ -96,8 +105,8 @@ Result<Schema> schema_of_text(const char* text) noexcept {
   if (text == nullptr || *text == '\0') return Schema{};
   const std::string_view whole(text);
   const auto sides = schema::split(whole);
-  const auto request = schema::parse_type(sides ? sides->request : std::string_view{});
-  const auto reply = schema::parse_type(sides ? sides->reply : std::string_view{});
+  const auto request = side_of(sides ? sides->request : std::string_view{});
+  const auto reply = side_of(sides ? sides->reply : std::string_view{});
   if (request.kind == schema::Kind::bad || reply.kind == schema::Kind::bad) {
     return fail(ErrorKind::invalid_argument,
                 "the schema does not follow the grammar of shmbus/schema/text.hpp: request->reply");

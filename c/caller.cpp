@@ -3,14 +3,8 @@
 #include "session/core.hpp"
 
 namespace shmbus::capi {
-namespace {
 
-constexpr std::int64_t poll_ns = 10'000'000;  // deadlines and deaths are found within this
-
-/// NULL stands for no bytes.
-bool readable(const void* data, std::size_t size) noexcept { return data != nullptr || size == 0; }
-
-[[gnu::cold, gnu::noinline]] int no_node(shmbus_error_t* error) noexcept {
+int no_node(shmbus_error_t* error) noexcept {
   return refuse(error, ErrorKind::overloaded, "out of memory");
 }
 
@@ -20,25 +14,9 @@ void let_go(shmbus_caller_t* caller) noexcept {
   delete caller;
 }
 
-/// Makes a handle of what `make` returns. Without memory for the handle, `make` is not called.
-template <class Handle, class F>
-int hand_out(shmbus_caller_t* owner, Nodes<Handle>& nodes, Handle** out, shmbus_error_t* error,
-             F&& make) noexcept {
-  auto* const node = nodes.take();
-  if (node == nullptr) [[unlikely]]
-    return no_node(error);
-  ::new (static_cast<void*>(&node->result)) decltype(node->result)(make());
-  if (!node->result) [[unlikely]] {
-    const int kind = report(error, node->result.error());
-    std::destroy_at(&node->result);
-    nodes.put(node);
-    return kind;
-  }
-  node->owner = owner;
-  ++owner->handles;
-  *out = node;
-  return SHMBUS_OK;
-}
+namespace {
+
+constexpr std::int64_t poll_ns = 10'000'000;  // deadlines and deaths are found within this
 
 template <class Handle>
 void take_back(Nodes<Handle> shmbus_caller_t::*nodes, Handle* handle) noexcept {

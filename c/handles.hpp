@@ -20,6 +20,7 @@
 #include "shmbus/bus.hpp"
 #include "shmbus/shmbus.h"
 #include "shmbus/signals.hpp"
+#include "shmbus/stream.hpp"
 
 namespace shmbus::capi {
 
@@ -164,6 +165,28 @@ struct shmbus_caller_t {
   shmbus::capi::Nodes<shmbus_reply_t> replies;
 };
 
+/// One of its caller's handles, as loans are.
+struct shmbus_stream_t {
+  shmbus::RawStream stream;
+  shmbus_caller_t* owner;
+};
+
+struct shmbus_publisher_t {
+  shmbus::RawPublisher publisher;
+  std::optional<shmbus::EventLoan> loan{};
+};
+struct shmbus_subscriber_t {
+  shmbus::RawSubscriber subscriber;
+  std::optional<shmbus::EventView> held{};
+};
+
+struct shmbus_writer_t {
+  shmbus::RawWriter end;
+};
+struct shmbus_reader_t {
+  shmbus::RawReader end;
+};
+
 struct shmbus_server_t {
   struct RequestStop {
     std::stop_source& stop;
@@ -199,6 +222,35 @@ struct shmbus_watch_t {
 };
 
 namespace shmbus::capi {
+
+[[gnu::cold, gnu::noinline]] int no_node(shmbus_error_t* error) noexcept;
+/// Ends one of the handles of a caller; the last one ends the caller.
+void let_go(shmbus_caller_t* caller) noexcept;
+
+/// NULL stands for no bytes.
+inline bool readable(const void* data, std::size_t size) noexcept {
+  return data != nullptr || size == 0;
+}
+
+/// Makes a handle of what `make` returns. Without memory for the handle, `make` is not called.
+template <class Handle, class F>
+int hand_out(shmbus_caller_t* owner, Nodes<Handle>& nodes, Handle** out, shmbus_error_t* error,
+             F&& make) noexcept {
+  auto* const node = nodes.take();
+  if (node == nullptr) [[unlikely]]
+    return no_node(error);
+  ::new (static_cast<void*>(&node->result)) decltype(node->result)(make());
+  if (!node->result) [[unlikely]] {
+    const int kind = report(error, node->result.error());
+    std::destroy_at(&node->result);
+    nodes.put(node);
+    return kind;
+  }
+  node->owner = owner;
+  ++owner->handles;
+  *out = node;
+  return SHMBUS_OK;
+}
 
 /// A handler of C, as one of C++.
 class HandlerClosure : public Closure<shmbus_handler_t> {

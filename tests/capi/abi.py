@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-HEADERS = ("base", "bus", "caller", "policy", "server")
+HEADERS = ("base", "bus", "caller", "event", "policy", "server", "stream")
 
 
 def text_of(root):

@@ -30,13 +30,12 @@
  * Text       UTF-8; ends with 0 where it is passed in or out without a size.
  * Times      Nanoseconds, relative, on the monotonic clock. SHMBUS_FOREVER: no limit.
  *            SHMBUS_DEFAULT_TIMEOUT: that of the bus (5 s unless it was created with another).
- * Threads    A bus may be shared. A caller, and all loans, pending calls and replies made with it,
- *            belongs to the thread that made it (SHMBUS_WRONG_THREAD); make one in each thread.
- *            One thread at a time may use a server or a watch. Exceptions are named.
- * Fork       Handles do not survive fork(): functions of the child return SHMBUS_FORKED. exec() is
- *            fine.
- * Closures   {context, call, drop}: call(context, ...) as documented; drop(context) once, when it
- *            will never be called again, on whatever thread ends it; drop may be NULL. They must
+ * Threads    A bus may be shared. A caller, and all loans, pending calls, streams and replies made
+ *            with it, belongs to the thread that made it (SHMBUS_WRONG_THREAD); make one in each
+ * thread. One thread at a time may use a server, a watch, a publisher or a subscriber. Exceptions
+ * are named. Fork       Handles do not survive fork(): functions of the child return SHMBUS_FORKED.
+ * exec() is fine. Closures   {context, call, drop}: call(context, ...) as documented; drop(context)
+ * once, when it will never be called again, on whatever thread ends it; drop may be NULL. They must
  *            not leave by longjmp or by an exception.
  * Cost       No call here allocates memory once a caller is warm, unless it says so.
  *
@@ -49,7 +48,9 @@
 #include <shmbus/c/base.h>
 #include <shmbus/c/bus.h>
 #include <shmbus/c/caller.h>
+#include <shmbus/c/event.h>
 #include <shmbus/c/policy.h>
 #include <shmbus/c/server.h>
+#include <shmbus/c/stream.h>
 
 #endif

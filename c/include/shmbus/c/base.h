@@ -39,7 +39,7 @@ enum {
   SHMBUS_CORRUPTED = 16, /* a peer wrote what no correct peer writes */
   SHMBUS_ABANDONED = 17, /* the handler dropped the command without answering */
   SHMBUS_LIMIT_REACHED = 18,
-  SHMBUS_STREAM_ENDED = 19 /* no function of this header returns it yet */
+  SHMBUS_STREAM_ENDED = 19 /* no record follows; the end of the stream says why */
 };
 
 /* A command that failed below the one that failed: why a handler said no. */
@@ -74,15 +74,20 @@ typedef struct shmbus_error_t {
   { .size = sizeof(shmbus_error_t) }
 #endif
 
-typedef struct shmbus_bus_t shmbus_bus_t;             /* an opened bus */
-typedef struct shmbus_caller_t shmbus_caller_t;       /* calls one name, from one thread */
-typedef struct shmbus_loan_t shmbus_loan_t;           /* memory of the segment, to be filled */
-typedef struct shmbus_pending_t shmbus_pending_t;     /* a call under way */
-typedef struct shmbus_reply_t shmbus_reply_t;         /* the bytes of a reply */
-typedef struct shmbus_server_t shmbus_server_t;       /* runs handlers of names */
-typedef struct shmbus_context_t shmbus_context_t;     /* a command while its handler runs */
-typedef struct shmbus_responder_t shmbus_responder_t; /* answers a command later */
-typedef struct shmbus_watch_t shmbus_watch_t;         /* reports names that come and go */
+typedef struct shmbus_bus_t shmbus_bus_t;               /* an opened bus */
+typedef struct shmbus_caller_t shmbus_caller_t;         /* calls one name, from one thread */
+typedef struct shmbus_loan_t shmbus_loan_t;             /* memory of the segment, to be filled */
+typedef struct shmbus_pending_t shmbus_pending_t;       /* a call under way */
+typedef struct shmbus_reply_t shmbus_reply_t;           /* the bytes of a reply */
+typedef struct shmbus_server_t shmbus_server_t;         /* runs handlers of names */
+typedef struct shmbus_context_t shmbus_context_t;       /* a command while its handler runs */
+typedef struct shmbus_responder_t shmbus_responder_t;   /* answers a command later */
+typedef struct shmbus_watch_t shmbus_watch_t;           /* reports names that come and go */
+typedef struct shmbus_publisher_t shmbus_publisher_t;   /* publishes events of one name */
+typedef struct shmbus_subscriber_t shmbus_subscriber_t; /* reads events of one name */
+typedef struct shmbus_stream_t shmbus_stream_t;         /* a call with records */
+typedef struct shmbus_writer_t shmbus_writer_t;         /* a handler's records to its caller */
+typedef struct shmbus_reader_t shmbus_reader_t;         /* a handler's records of its caller */
 
 /* How both sides wait. */
 enum {
