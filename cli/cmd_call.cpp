@@ -25,9 +25,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t reply_capacity_default = 65536;
-constexpr std::chrono::milliseconds look_pause{20};
+constexpr std::chrono::milliseconds retry_pause{20};
 
-struct Options {
+struct CallFlags {
   std::string name;
   PayloadOptions payload;
   std::string timeout;
@@ -39,7 +39,7 @@ struct Options {
 };
 
 /// Which way records go, as asked for, else as registered; nothing for a command without any.
-std::optional<Records> records_of(const NamedTypes& known, const Options& options) {
+std::optional<Records> records_of(const NamedTypes& known, const CallFlags& options) {
   if (options.records == "from-handler") return Records::from_handler;
   if (options.records == "to-handler") return Records::to_handler;
   if (options.records == "both") return Records::both;
@@ -51,7 +51,7 @@ std::optional<Records> records_of(const NamedTypes& known, const Options& option
   return std::nullopt;
 }
 
-StreamOptions stream_options(const Options& options, Duration timeout) {
+StreamOptions stream_options(const CallFlags& options, Duration timeout) {
   StreamOptions stream{.timeout = timeout == default_timeout ? forever : timeout};
   if (options.window.empty()) return stream;
   const auto window = parse_bytes(options.window);
@@ -61,7 +61,7 @@ StreamOptions stream_options(const Options& options, Duration timeout) {
 }
 
 /// What was asked for, else what the handler registered, else 64 KiB.
-std::size_t reply_capacity(const NamedTypes& known, const Options& options) {
+std::size_t reply_capacity(const NamedTypes& known, const CallFlags& options) {
   if (!options.reply_capacity.empty()) {
     const auto asked = parse_bytes(options.reply_capacity);
     if (!asked) throw UsageError("--reply-capacity takes a size, like 4096, 64K or 1M");
@@ -78,7 +78,7 @@ std::optional<std::string> typed_reply(const NamedTypes& known, std::span<const 
   return json_text(known.types->reply, reply);
 }
 
-void show_json(const Options& options, const NamedTypes& known, std::span<const std::byte> reply,
+void show_json(const CallFlags& options, const NamedTypes& known, std::span<const std::byte> reply,
                std::uint64_t took_ns) {
   nlohmann::ordered_json out{{"name", options.name},
                              {"bytes", reply.size()},
@@ -91,7 +91,7 @@ void show_json(const Options& options, const NamedTypes& known, std::span<const 
   fmt::print("{}\n", json_text(out, 2));
 }
 
-void show(const Options& options, const NamedTypes& known, std::span<const std::byte> reply) {
+void show(const CallFlags& options, const NamedTypes& known, std::span<const std::byte> reply) {
   const auto chars = as_chars(reply);
   const bool typed = known.types && !known.types->hash_only;
   if (options.output == "json" || (options.output == "auto" && typed)) {
@@ -120,7 +120,7 @@ std::string_view advice_on(std::int32_t code) {
   return "; what that means is its own affair";
 }
 
-[[noreturn]] void explain_rejection(Error error, const Options& options) {
+[[noreturn]] void explain_rejection(Error error, const CallFlags& options) {
   const std::string said(error.message.view());
   error.message = {};
   error.message.append(
@@ -132,14 +132,14 @@ std::string_view advice_on(std::int32_t code) {
   throw Failure(error);
 }
 
-[[noreturn]] void waited_in_vain(const Options& options, Duration waited) {
+[[noreturn]] void waited_in_vain(const CallFlags& options, Duration waited) {
   throw Failure(ErrorKind::not_registered,
                 fmt::format("nobody has served '{}' for {}: start its handler, or wait longer with "
                             "--timeout",
                             options.name, format_ns(static_cast<std::uint64_t>(waited.count()))));
 }
 
-[[noreturn]] void explain(Error error, const Options& options, Duration waited) {
+[[noreturn]] void explain(Error error, const CallFlags& options, Duration waited) {
   if (error.kind == ErrorKind::rejected) explain_rejection(error, options);
   const bool of_reply = error.message.view().starts_with("the reply");
   if (error.kind == ErrorKind::too_large && of_reply && error.needed != 0) {
@@ -150,14 +150,14 @@ std::string_view advice_on(std::int32_t code) {
 }
 
 /// With --wait also for the bus itself: handler and caller may be started in any order.
-Bus open_bus(const Context& context, const Options& options, Clock::time_point until) {
+Bus open_when_there(const Context& context, const CallFlags& options, Clock::time_point until) {
   for (;;) {
     auto bus =
         Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus call"});
     if (bus) return std::move(*bus);
     const bool absent = bus.error().kind == ErrorKind::bus_unusable && bus.error().code == ENOENT;
     if (!options.wait || !absent || Clock::now() >= until) throw Failure(bus.error());
-    std::this_thread::sleep_for(look_pause);
+    std::this_thread::sleep_for(retry_pause);
   }
 }
 
@@ -168,7 +168,7 @@ Clock::time_point end_of(Duration timeout) {
   return limit >= Clock::time_point::max() - now ? Clock::time_point::max() : now + limit;
 }
 
-int run_call(const Context& context, const Options& options) {
+int run_call(const Context& context, const CallFlags& options) {
   check_payload(options.payload);
   const auto timeout =
       options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
@@ -178,7 +178,7 @@ int run_call(const Context& context, const Options& options) {
     return std::max<Duration>(until - Clock::now(), Duration::zero());
   };
   const auto began = Clock::now();
-  auto bus = open_bus(context, options, until);
+  auto bus = open_when_there(context, options, until);
   if (options.wait) {
     // Its types, too, are known once it is registered.
     const auto there = bus.wait_until_available(options.name, left());
@@ -230,7 +230,7 @@ int run_call(const Context& context, const Options& options) {
 }  // namespace
 
 void add_call(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CallFlags>();
   auto& command = add_command(app, context, "call",
                               "Call a name and print its reply; the exit code tells why not",
                               [&context, options] { return run_call(context, *options); });

@@ -9,6 +9,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/open_bus.hpp"
 #include "cli/present.hpp"
 #include "cli/units.hpp"
 #include "inspect/snapshot.hpp"
@@ -37,8 +38,7 @@ bool holds(const Seats& seats, const inspect::ParticipantInfo& wanted) {
 
 /// The dead that are still there afterwards.
 Seats reclaim(const Context& context, const inspect::Reader& reader) {
-  auto bus = value_or_fail(
-      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus gc"}));
+  auto bus = open_bus(context, "shmbus gc");
   for (int round = 0; round < rounds; ++round) {
     (void)value_or_fail(bus.reclaim());
     if (dead_of(reader).empty()) break;

@@ -163,7 +163,7 @@ int run_gen(const GenOptions& options) {
   return exit_ok;
 }
 
-void add_choice(CLI::App& command, GenOptions& options) {
+void add_selection(CLI::App& command, GenOptions& options) {
   command
       .add_option("--operation", options.made.operations,
                   "Only this command (x-command or operationId); may be repeated")
@@ -211,7 +211,7 @@ void add_gen(CLI::App& app, Context& context) {
   command
       .add_option("--namespace", options->made.name_space, "Namespace of what is made, like a::b")
       ->capture_default_str();
-  add_choice(command, *options);
+  add_selection(command, *options);
   add_bounds(command, *options);
   command
       .add_option("--check", options->checks,

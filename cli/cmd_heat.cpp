@@ -22,7 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options {
+struct HeatOptions {
   std::string name;
   bool queue = false;  ///< the time before the handler, instead of the time in it
   std::string interval = "1s";
@@ -32,18 +32,18 @@ struct Options {
 
 constexpr std::size_t piped_columns = 30;
 constexpr std::size_t columns_kept = 512;
-constexpr Duration interval_min = std::chrono::milliseconds(10);
+constexpr Duration column_min = std::chrono::milliseconds(10);
 
 std::int64_t unix_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-std::string_view what_time(const Options& options) {
+std::string_view mapped_time(const HeatOptions& options) {
   return options.queue ? "time queued" : "time in the handler";
 }
 
-stats::Counts times_of(const inspect::Reader& reader, const Options& options) {
+stats::Counts mapped_times(const inspect::Reader& reader, const HeatOptions& options) {
   const auto snapshot = inspect::take_snapshot(reader);
   const auto* found = snapshot.name(options.name);
   if (found == nullptr) {
@@ -53,7 +53,7 @@ stats::Counts times_of(const inspect::Reader& reader, const Options& options) {
   return options.queue ? found->queue : found->service;
 }
 
-nlohmann::json json_of(const HeatMap& map, const Options& options, Duration interval) {
+nlohmann::json json_of(const HeatMap& map, const HeatOptions& options, Duration interval) {
   nlohmann::json out{{"name", options.name},
                      {"interval_ns", interval.count()},
                      {"columns", nlohmann::json::array()}};
@@ -67,12 +67,12 @@ nlohmann::json json_of(const HeatMap& map, const Options& options, Duration inte
   return out;
 }
 
-std::string title_of(const Options& options, Duration interval) {
-  return fmt::format("{}: {}, {} a column", printable(options.name), what_time(options),
+std::string title_of(const HeatOptions& options, Duration interval) {
+  return fmt::format("{}: {}, {} a column", printable(options.name), mapped_time(options),
                      format_ns(static_cast<std::uint64_t>(interval.count())));
 }
 
-void write_svg(const HeatMap& map, const Options& options, Duration interval) {
+void write_svg(const HeatMap& map, const HeatOptions& options, Duration interval) {
   std::ofstream file(options.svg, std::ios::binary);
   file << map.svg(title_of(options, interval));
   if (!file.flush()) {
@@ -89,11 +89,11 @@ bool wait_for_next(const Terminal& terminal, Clock::time_point until) {
   }
 }
 
-int run_heat(const Context& context, const Options& options) {
-  const auto interval = std::max(duration_or_fail(options.interval), interval_min);
+int run_heat(const Context& context, const HeatOptions& options) {
+  const auto interval = std::max(duration_or_fail(options.interval), column_min);
   if (interval == forever) throw UsageError("an interval of 'forever' shows nothing; try 1s");
   auto reader = value_or_fail(inspect::Reader::open(context.bus));
-  stats::Counts before = times_of(reader, options);
+  stats::Counts before = mapped_times(reader, options);
   HeatMap map(columns_kept);
   catch_interruptions();
   {
@@ -106,7 +106,7 @@ int run_heat(const Context& context, const Options& options) {
         reader = value_or_fail(inspect::Reader::open(context.bus));
         before = {};
       }
-      const stats::Counts now = times_of(reader, options);
+      const stats::Counts now = mapped_times(reader, options);
       map.add(unix_ms(), now.since(before));
       before = now;
       if (!terminal.live()) continue;
@@ -128,7 +128,7 @@ int run_heat(const Context& context, const Options& options) {
 }  // namespace
 
 void add_heat(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HeatOptions>();
   auto& command =
       add_command(app, context, "heat", "Draw a latency heat map of a command over time",
                   [&context, options] { return run_heat(context, *options); });

@@ -22,7 +22,7 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct HistOptions {
   std::string name;
   bool queue = false;  ///< the time before the handler, instead of the time in it
   std::string over;
@@ -36,11 +36,11 @@ std::string share_name(double share) {
   return share == 1 ? "max" : fmt::format("p{:g}", share * 100);
 }
 
-std::string_view what_time(const Options& options) {
+std::string_view what_time(const HistOptions& options) {
   return options.queue ? "time queued" : "time in the handler";
 }
 
-stats::Counts times_of(const inspect::Reader& reader, const Options& options) {
+stats::Counts times_of(const inspect::Reader& reader, const HistOptions& options) {
   const auto snapshot = inspect::take_snapshot(reader);
   const auto* found = snapshot.name(options.name);
   if (found == nullptr) {
@@ -50,7 +50,7 @@ stats::Counts times_of(const inspect::Reader& reader, const Options& options) {
   return options.queue ? found->queue : found->service;
 }
 
-stats::Counts look(const Context& context, const Options& options) {
+stats::Counts look(const Context& context, const HistOptions& options) {
   const auto reader = value_or_fail(inspect::Reader::open(context.bus));
   const auto before = times_of(reader, options);
   if (options.over.empty()) return before;
@@ -168,7 +168,7 @@ nlohmann::json percentiles_json(const stats::Counts& counts) {
   return out;
 }
 
-nlohmann::json json_of(const Options& options, const stats::Counts& now,
+nlohmann::json json_of(const HistOptions& options, const stats::Counts& now,
                        const std::optional<stats::Counts>& then) {
   nlohmann::json out{{"name", options.name},
                      {"samples", now.total},
@@ -188,7 +188,7 @@ nlohmann::json json_of(const Options& options, const stats::Counts& now,
   return out;
 }
 
-int run_hist(const Context& context, const Options& options) {
+int run_hist(const Context& context, const HistOptions& options) {
   std::optional<stats::Counts> then;
   if (!options.compare.empty()) then = saved(options.compare);
   const auto now = look(context, options);
@@ -205,7 +205,7 @@ int run_hist(const Context& context, const Options& options) {
 }  // namespace
 
 void add_hist(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HistOptions>();
   auto& command = add_command(app, context, "hist", "Show how long a command takes, as a histogram",
                               [&context, options] { return run_hist(context, *options); });
   command.add_option("NAME", options->name, "Name of the command")->required();

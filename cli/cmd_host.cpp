@@ -25,7 +25,7 @@ constexpr std::chrono::seconds patience_at_end{2};  // for answers that are owed
 // handler that dies.
 constexpr unsigned ends_within_s = 10;
 
-struct Options {
+struct HostOptions {
   std::vector<std::string> plugins;
   std::string label = "host";
   std::string trial_limit = "5s";
@@ -77,16 +77,16 @@ class Serving {
 };
 
 /// As it was given: links on the way are looked at when it is opened.
-std::string absolute(const std::string& path) {
+std::string absolute_path(const std::string& path) {
   std::error_code error;
   auto all = std::filesystem::absolute(path, error);
   return error ? path : all.string();
 }
 
-void load_all(host::Host& host, const Options& options) {
+void load_all(host::Host& host, const HostOptions& options) {
   for (const auto& path : options.plugins) {
     try {
-      const auto done = host.install({}, absolute(path));
+      const auto done = host.install({}, absolute_path(path));
       fmt::print("{} {} serves\n", printable(path), printable(done.to));
       (void)flush_output_now();
     } catch (const host::PluginError& e) {
@@ -105,7 +105,7 @@ void wait_for_answers(const host::Host& host) {
   }
 }
 
-int run_host(const Context& context, const Options& options) {
+int run_host(const Context& context, const HostOptions& options) {
   const Signals signals;
   host::HostOptions limits;
   limits.trial_limit =
@@ -145,7 +145,7 @@ int run_host(const Context& context, const Options& options) {
 }  // namespace
 
 void add_host(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HostOptions>();
   auto& command = add_command(app, context, "host", "Serve commands out of plug-ins (.so)",
                               [&context, options] { return run_host(context, *options); });
   command.add_option("FILE", options->plugins, "Shared objects; see shmbus/plugin.h")->required();

@@ -20,12 +20,12 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct LayoutOptions {
   bool defaults = false;
   Capacities capacities{};
 };
 
-layout::Geometry geometry_of(const Context& context, const Options& options) {
+layout::Geometry geometry_of(const Context& context, const LayoutOptions& options) {
   if (options.defaults || any_given(options.capacities)) {
     return value_or_fail(segment::geometry_for(options.capacities));
   }
@@ -112,7 +112,7 @@ nlohmann::json layout_json(const layout::Geometry& geometry) {
   return out;
 }
 
-int run_layout(const Context& context, const Options& options) {
+int run_layout(const Context& context, const LayoutOptions& options) {
   const auto geometry = geometry_of(context, options);
   if (context.json) {
     print_json(layout_json(geometry));
@@ -128,7 +128,7 @@ int run_layout(const Context& context, const Options& options) {
 }  // namespace
 
 void add_layout(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<LayoutOptions>();
   auto& command = add_command(app, context, "layout", "Print the offset table of the segment",
                               [&context, options] { return run_layout(context, *options); });
   command.add_flag("--defaults", options->defaults, "Of a default bus, without looking at any");

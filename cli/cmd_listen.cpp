@@ -7,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/open_bus.hpp"
 #include "cli/output.hpp"
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
@@ -19,7 +20,7 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct ListenOptions {
   std::string name;
   std::string from = "now";
   std::string duration = "forever";
@@ -27,7 +28,7 @@ struct Options {
   bool hold = false;
 };
 
-constexpr auto patience = std::chrono::milliseconds(100);  // an interruption is seen within this
+constexpr auto wait_slice = std::chrono::milliseconds(100);  // an interruption is seen within this
 
 From from_of(const std::string& word) {
   if (word == "latest") return From::latest;
@@ -37,7 +38,8 @@ From from_of(const std::string& word) {
 /// Its types become known with the first publisher that has some.
 class Texts {
  public:
-  Texts(const Context& context, const Options& options) : bus_(context.bus), name_(options.name) {}
+  Texts(const Context& context, const ListenOptions& options)
+      : bus_(context.bus), name_(options.name) {}
 
   /// JSON where the type is known, else nothing.
   std::optional<std::string> typed(std::span<const std::byte> bytes) {
@@ -85,11 +87,10 @@ void show_missed(const Context& context, std::uint64_t now, std::uint64_t all) {
   }
 }
 
-int run_listen(const Context& context, const Options& options) {
+int run_listen(const Context& context, const ListenOptions& options) {
   const auto duration = duration_or_fail(options.duration);
   catch_interruptions();
-  auto bus = value_or_fail(
-      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus listen"}));
+  auto bus = open_bus(context, "shmbus listen");
   auto in =
       value_or_fail(bus.subscribe(std::string_view(options.name),
                                   {.from = from_of(options.from),
@@ -103,7 +104,7 @@ int run_listen(const Context& context, const Options& options) {
     auto event = in.next(Duration::zero());
     if (!event && event.error().kind == ErrorKind::timed_out) {
       if (!flush_output_now()) return exit_ok;  // app.cpp says why
-      event = in.next(patience);
+      event = in.next(wait_slice);
       if (!event && event.error().kind == ErrorKind::timed_out) continue;
     }
     if (in.missed() != missed) {
@@ -121,7 +122,7 @@ int run_listen(const Context& context, const Options& options) {
 }  // namespace
 
 void add_listen(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ListenOptions>();
   auto& command = add_command(app, context, "listen", "Events of a name as they are published",
                               [&context, options] { return run_listen(context, *options); });
   command.add_option("NAME", options->name, "Name of an event")->required();

@@ -14,19 +14,19 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct LsOptions {
   bool all = false;
   bool names_only = false;
 };
 
-bool wanted(const inspect::NameInfo& name, const Options& options) {
+bool wanted(const inspect::NameInfo& name, const LsOptions& options) {
   if (layout::BindingWord{name.binding_bits}.is_event()) return false;  // among the topics
   if (!is_published(name)) return false;
   return options.all || name.state != inspect::NameState::unregistered;
 }
 
 /// Positions of the wanted names, by name.
-std::vector<std::size_t> selection(const inspect::Snapshot& snapshot, const Options& options) {
+std::vector<std::size_t> selection(const inspect::Snapshot& snapshot, const LsOptions& options) {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < snapshot.names.size(); ++i) {
     if (wanted(snapshot.names[i], options)) order.push_back(i);
@@ -37,7 +37,7 @@ std::vector<std::size_t> selection(const inspect::Snapshot& snapshot, const Opti
   return order;
 }
 
-void print_json_list(const Rated& rated, const Options& options) {
+void print_json_list(const Rated& rated, const LsOptions& options) {
   nlohmann::json out{{"bus", bus_json(rated.snapshot)}, {"names", nlohmann::json::array()}};
   out["rates_by"] = rated.by_daemon ? "daemon" : "sample";
   for (const std::size_t i : selection(rated.snapshot, options)) {
@@ -48,7 +48,7 @@ void print_json_list(const Rated& rated, const Options& options) {
   print_json(out);
 }
 
-void print_table(const Rated& rated, const Options& options) {
+void print_table(const Rated& rated, const LsOptions& options) {
   Table table({{"NAME"},
                {"OWNER"},
                {"PID", Align::right},
@@ -115,7 +115,7 @@ void print_topics(const inspect::Snapshot& snapshot) {
   fmt::print("\n{}", table.text());
 }
 
-int run_ls(const Context& context, const Options& options) {
+int run_ls(const Context& context, const LsOptions& options) {
   const auto reader = value_or_fail(inspect::Reader::open(context.bus));
   if (options.names_only) {
     const auto snapshot = inspect::take_snapshot(reader);
@@ -138,7 +138,7 @@ int run_ls(const Context& context, const Options& options) {
 }  // namespace
 
 void add_ls(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<LsOptions>();
   auto& command =
       add_command(app, context, "ls", "List commands and events: owner, state, counters",
                   [&context, options] { return run_ls(context, *options); });

@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/host/hosts.hpp"
+#include "cli/open_bus.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
 #include "common/standard_output.hpp"
@@ -22,11 +23,6 @@ struct PluginsOptions {
   bool names_only = false;
   std::string timeout = "2s";
 };
-
-Bus open_bus(const Context& context) {
-  return value_or_fail(
-      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus plugins"}));
-}
 
 Style style_of(PluginState state) noexcept {
   switch (state) {
@@ -110,7 +106,7 @@ void print_table(const std::vector<host::HostView>& hosts) {
 }
 
 int run_plugins(const Context& context, const PluginsOptions& options) {
-  auto bus = open_bus(context);
+  auto bus = open_bus(context, "shmbus plugins");
   const auto hosts = host::ask_hosts(context.bus, bus, duration_or_fail(options.timeout));
   if (options.names_only) {
     for (const auto& one : hosts) {
@@ -136,7 +132,7 @@ struct ReloadOptions {
   std::string timeout = "30s";
 };
 
-std::string absolute(const std::string& path) {
+std::string real_path(const std::string& path) {
   if (path.empty()) return path;
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
                                                          &std::free);
@@ -148,7 +144,7 @@ std::string absolute(const std::string& path) {
 
 host::ReloadRequest request_of(const ReloadOptions& options, const host::PluginPlace& place) {
   host::ReloadRequest request;
-  const auto path = absolute(options.file);
+  const auto path = real_path(options.file);
   if (!request.plugin.assign(place.plugin) || !request.path.assign(path)) {
     throw Failure(ErrorKind::invalid_argument, "the name or the path is too long");
   }
@@ -180,7 +176,7 @@ void show(const Context& context, const host::PluginPlace& place, const host::Re
 }
 
 int run_reload(const Context& context, const ReloadOptions& options) {
-  auto bus = open_bus(context);
+  auto bus = open_bus(context, "shmbus plugins");
   const auto place =
       host::find_plugin(host::ask_hosts(context.bus, bus, std::chrono::seconds(5)), options.name);
   const auto request = request_of(options, place);

@@ -7,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/open_bus.hpp"
 #include "cli/output.hpp"
 #include "cli/policy_text.hpp"
 #include "common/options.hpp"
@@ -17,7 +18,7 @@ namespace shmbus::cli {
 namespace {
 
 /// What was said; what was not stays as it is.
-struct Options {
+struct PolicyOptions {
   std::string name;
   bool deny = false;
   bool allow = false;
@@ -33,7 +34,7 @@ struct Options {
   bool breaker_rejections = false;
 };
 
-void change_breaker(CircuitBreaker& breaker, const Options& options) {
+void change_breaker(CircuitBreaker& breaker, const PolicyOptions& options) {
   if (!options.breaker.empty()) {
     const auto percent = percent_or_fail(options.breaker);
     if (percent == 0 || breaker.failure_percent == 0) breaker = {};
@@ -50,7 +51,7 @@ void change_breaker(CircuitBreaker& breaker, const Options& options) {
   if (options.breaker_rejections) breaker.count_rejections = true;
 }
 
-Policy changed(Policy policy, const Options& options) {
+Policy changed(Policy policy, const PolicyOptions& options) {
   if (options.deny) policy.deny = true;
   if (options.allow) policy.deny = false;
   if (!options.deadline.empty()) {
@@ -74,14 +75,6 @@ Policy changed(Policy policy, const Options& options) {
   return policy;
 }
 
-Bus open_bus(const Context& context) {
-  OpenOptions open;
-  open.create = false;
-  open.trust = context.trust;
-  open.label = "shmbus policy";
-  return value_or_fail(Bus::open(context.bus, open));
-}
-
 void print_one(const Context& context, std::string_view name, const Policy& policy,
                const PolicyStatus& status) {
   if (context.json) {
@@ -91,8 +84,8 @@ void print_one(const Context& context, std::string_view name, const Policy& poli
   }
 }
 
-int run_set(const Context& context, const Options& options) {
-  auto bus = open_bus(context);
+int run_set(const Context& context, const PolicyOptions& options) {
+  auto bus = open_bus(context, "shmbus policy");
   const auto policy = changed(value_or_fail(bus.policy(options.name)), options);
   value_or_fail(bus.set_policy(options.name, policy));
   print_one(context, options.name, policy, value_or_fail(bus.policy_status(options.name)));
@@ -100,7 +93,7 @@ int run_set(const Context& context, const Options& options) {
 }
 
 int run_clear(const Context& context, const std::string& name) {
-  auto bus = open_bus(context);
+  auto bus = open_bus(context, "shmbus policy");
   value_or_fail(bus.clear_policy(name));
   print_one(context, name, {}, value_or_fail(bus.policy_status(name)));
   return exit_ok;
@@ -136,7 +129,7 @@ int run_show(const Context& context, const std::string& only) {
 }
 
 void add_set(CLI::App& group, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PolicyOptions>();
   auto& set = add_command(group, context, "set",
                           "Ask this of everybody who calls NAME, from the next command on",
                           [&context, options] { return run_set(context, *options); });

@@ -19,7 +19,7 @@ namespace {
 using inspect::Deceased;
 using recorder::Kind;
 
-struct Options {
+struct PostmortemOptions {
   std::string target;
   std::size_t last = 10;
 };
@@ -64,7 +64,7 @@ std::string event_text(EventTexts& texts, const recorder::Event& event) {
   }
 }
 
-void print_one(EventTexts& texts, const Deceased& one, const Options& options) {
+void print_one(EventTexts& texts, const Deceased& one, const PostmortemOptions& options) {
   fmt::print("{}  uid {}  participant {}.{}\n  {}\n", Who{one.pid, one.label}.text(), one.uid,
              one.party.index(), one.party.epoch(), fate_of(texts, one));
   if (!one.left_behind.empty() || !one.told.empty()) fmt::print("  it was running\n");
@@ -119,7 +119,7 @@ std::uint32_t pid_in(const std::string& text) {
   return parsed.ec == std::errc{} && parsed.ptr == end ? pid : 0;
 }
 
-int run_postmortem(const Context& context, const Options& options) {
+int run_postmortem(const Context& context, const PostmortemOptions& options) {
   const std::uint32_t pid = pid_in(options.target);
   const bool is_file = !options.target.empty() && pid == 0;
   const auto reader = value_or_fail(inspect::Reader::open(is_file ? options.target : context.bus));
@@ -143,7 +143,7 @@ int run_postmortem(const Context& context, const Options& options) {
 }  // namespace
 
 void add_postmortem(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PostmortemOptions>();
   auto& command =
       add_command(app, context, "postmortem", "What processes that died were running, and did last",
                   [&context, options] { return run_postmortem(context, *options); });

@@ -37,7 +37,7 @@ namespace {
 
 constexpr std::uint64_t pid_max = 4'194'304;  // of Linux on 64 bits
 
-struct Options {
+struct ProbeOptions {
   std::string script;
   std::vector<std::uint32_t> pids;
   std::string duration = "forever";
@@ -151,7 +151,7 @@ std::vector<std::string> files_that_bpftrace_takes(std::uint32_t pid) {
   return files;
 }
 
-Target target_of(const Context& context, const Options& options) {
+Target target_of(const Context& context, const ProbeOptions& options) {
   Target target;
   target.pids = options.pids;
   const auto snapshot = inspect::take_snapshot(context.bus);
@@ -206,7 +206,7 @@ std::string spread(std::string_view line, std::string_view which,
 /// For the script's BEGIN, in the place of its own line.
 constexpr std::string_view choice_line = "  @only = (uint64)0;";
 
-std::string choice(const Target& target, const Options& options) {
+std::string choice(const Target& target, const ProbeOptions& options) {
   std::string out = fmt::format("  @only = (uint64){};\n", options.all ? 0 : target.pids.size());
   for (const auto pid : target.pids)
     out += fmt::format("  @chosen[(uint64){}] = (uint64)1;\n", pid);
@@ -217,14 +217,14 @@ std::string choice(const Target& target, const Options& options) {
   return out;
 }
 
-std::string end_after(const Options& options) {
+std::string end_after(const ProbeOptions& options) {
   const Duration limit = duration_or_fail(options.duration);
   if (limit == forever) return {};
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
   return fmt::format("\ninterval:ms:{}\n{{\n  exit();\n}}\n", std::max<std::int64_t>(ms, 1));
 }
 
-std::string script_for(const Target& target, const Options& options) {
+std::string script_for(const Target& target, const ProbeOptions& options) {
   const auto found = std::find_if(probe_scripts.begin(), probe_scripts.end(),
                                   [&](const auto& one) { return one.name == options.script; });
   std::string out;
@@ -243,7 +243,7 @@ std::string script_for(const Target& target, const Options& options) {
 
 /// The one process to which bpftrace can confine all probes, or 0. Those at malloc are in every
 /// process of the machine otherwise.
-std::uint32_t confined_to(const Target& target, const Options& options) {
+std::uint32_t confined_to(const Target& target, const ProbeOptions& options) {
   if (options.script != "alloc") return 0;
   if (target.pids.size() == 1 && !options.all) return target.pids.front();
   print_error(fmt::format(
@@ -271,7 +271,7 @@ std::uint32_t confined_to(const Target& target, const Options& options) {
                 fmt::format("cannot run {}: {}", program, std::generic_category().message(errno)));
 }
 
-int run_probe(const Context& context, const Options& options) {
+int run_probe(const Context& context, const ProbeOptions& options) {
   if (options.print) {
     fmt::print("{}", script_for(target_of(context, options), options));
     return exit_ok;
@@ -285,7 +285,7 @@ int run_probe(const Context& context, const Options& options) {
 }  // namespace
 
 void add_probe(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ProbeOptions>();
   auto& command =
       add_command(app, context, "probe", "Trace the processes of a bus by bpftrace: needs root",
                   [&context, options] { return run_probe(context, *options); });

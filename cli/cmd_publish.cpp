@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/lines.hpp"
+#include "cli/open_bus.hpp"
 #include "cli/output.hpp"
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
@@ -22,7 +23,7 @@ namespace {
 constexpr std::uint32_t event_bytes_default = 4096;
 constexpr std::uint32_t most_kept = 8000;
 
-struct Options {
+struct PublishOptions {
   std::string name;
   PayloadOptions payload;
   std::string timeout;
@@ -32,7 +33,8 @@ struct Options {
 };
 
 /// What was asked for, else that of the type, else what the one event has, at least 4 KiB.
-std::uint32_t event_bytes(const Options& options, const NamedTypes& known, std::size_t size) {
+std::uint32_t event_bytes(const PublishOptions& options, const NamedTypes& known,
+                          std::size_t size) {
   if (!options.event_bytes.empty()) {
     const auto asked = parse_bytes(options.event_bytes);
     if (!asked || *asked > 1U << 30U) {
@@ -45,21 +47,20 @@ std::uint32_t event_bytes(const Options& options, const NamedTypes& known, std::
 }
 
 /// One line of the input as an event.
-std::vector<std::byte> event_of(const std::string& line, const Options& options,
+std::vector<std::byte> event_of(const std::string& line, const PublishOptions& options,
                                 const NamedTypes& known) {
   PayloadOptions one = options.payload;
   (known.types ? one.plain : one.text) = line;
   return read_request(one, known);
 }
 
-int run_publish(const Context& context, const Options& options) {
+int run_publish(const Context& context, const PublishOptions& options) {
   const auto known = types_of(context.bus, options.name);
   std::vector<std::byte> event;
   if (!options.lines) event = read_request(options.payload, known);
   const auto timeout =
       options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
-  auto bus = value_or_fail(
-      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus publish"}));
+  auto bus = open_bus(context, "shmbus publish");
   auto out = value_or_fail(bus.publisher(
       std::string_view(options.name),
       {.keep = options.keep, .event_bytes = event_bytes(options, known, event.size())}));
@@ -85,7 +86,7 @@ int run_publish(const Context& context, const Options& options) {
 }  // namespace
 
 void add_publish(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PublishOptions>();
   auto& command = add_command(app, context, "publish", "Publish an event to all its subscribers",
                               [&context, options] { return run_publish(context, *options); });
   command.add_option("NAME", options->name, "Name of an event")->required();

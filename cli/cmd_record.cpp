@@ -18,7 +18,7 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct RecordOptions {
   std::string file;
   EventFilter filter;
   std::string duration = "forever";
@@ -67,7 +67,7 @@ class Recorder {
   recording::EndEntry totals_{};
 };
 
-int run_record(const Context& context, const Options& options) {
+int run_record(const Context& context, const RecordOptions& options) {
   const auto duration = duration_or_fail(options.duration);
   catch_interruptions();
   TapSession tap(context, "shmbus record", true);
@@ -100,7 +100,7 @@ int run_record(const Context& context, const Options& options) {
 }  // namespace
 
 void add_record(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RecordOptions>();
   auto& command = add_command(app, context, "record",
                               "Write commands with their requests to a file, for replay",
                               [&context, options] { return run_record(context, *options); });

@@ -6,6 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/open_bus.hpp"
 #include "cli/output.hpp"
 #include "cli/replay.hpp"
 #include "cli/terminal.hpp"
@@ -15,7 +16,7 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct ReplayOptions {
   std::string file;
   bool as_recorded = false;
   double rate = 0;
@@ -124,7 +125,7 @@ void print_report_json(const Recording& recording, const Replay& replay) {
   print_json(out);
 }
 
-ReplayPlan plan_of(const Options& options) {
+ReplayPlan plan_of(const ReplayOptions& options) {
   ReplayPlan plan;
   plan.loops = options.loops;
   plan.window = options.window;
@@ -137,11 +138,10 @@ ReplayPlan plan_of(const Options& options) {
   return plan;
 }
 
-int run_replay(const Context& context, const Options& options) {
+int run_replay(const Context& context, const ReplayOptions& options) {
   const auto recording = read_recording(options.file);
   catch_interruptions();
-  auto bus = value_or_fail(
-      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus replay"}));
+  auto bus = open_bus(context, "shmbus replay");
   Replay replay(bus, context.bus, recording, plan_of(options));
   replay.run();
   context.json ? print_report_json(recording, replay) : print_report(recording, replay);
@@ -151,7 +151,7 @@ int run_replay(const Context& context, const Options& options) {
 }  // namespace
 
 void add_replay(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ReplayOptions>();
   auto& command =
       add_command(app, context, "replay", "Send what was recorded again, and report the latencies",
                   [&context, options] { return run_replay(context, *options); });

@@ -20,7 +20,7 @@ namespace {
 
 using Rule = layout::RouteWord::Rule;
 
-struct Options {
+struct RouteOptions {
   std::string name;
   std::string share;
   std::string label;
@@ -52,7 +52,7 @@ std::shared_ptr<detail::BusCore> open(const Context& context) {
   return value_or_fail(detail::BusCore::open(context.bus, {options, false}));
 }
 
-void change(const Context& context, const Options& options) {
+void change(const Context& context, const RouteOptions& options) {
   const auto share = options.share.empty() ? std::nullopt : share_of(options.share);
   const auto bus = open(context);
   value_or_fail(names::check(options.name));
@@ -77,7 +77,7 @@ void change(const Context& context, const Options& options) {
   if (!done) throw Failure(done.error());
 }
 
-int run_route(const Context& context, const Options& options) {
+int run_route(const Context& context, const RouteOptions& options) {
   if (options.changes()) change(context, options);
   const auto reader = value_or_fail(inspect::Reader::open(context.bus));
   const auto snapshot = inspect::take_snapshot(reader);
@@ -104,7 +104,7 @@ int run_route(const Context& context, const Options& options) {
 }  // namespace
 
 void add_route(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RouteOptions>();
   auto& command =
       add_command(app, context, "route", "Show or change which callers go to a name's canary",
                   [&context, options] { return run_route(context, *options); });

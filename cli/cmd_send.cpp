@@ -4,6 +4,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/open_bus.hpp"
 #include "cli/output.hpp"
 #include "cli/payload.hpp"
 #include "cli/registered_types.hpp"
@@ -13,19 +14,18 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct SendOptions {
   std::string name;
   PayloadOptions payload;
   std::string timeout;
   bool wait = false;
 };
 
-int run_send(const Context& context, const Options& options) {
+int run_send(const Context& context, const SendOptions& options) {
   const auto request = read_request(options.payload, types_of(context.bus, options.name));
   const auto timeout =
       options.timeout.empty() ? default_timeout : duration_or_fail(options.timeout);
-  auto bus = value_or_fail(
-      Bus::open(context.bus, {.create = false, .trust = context.trust, .label = "shmbus send"}));
+  auto bus = open_bus(context, "shmbus send");
   auto caller = value_or_fail(
       bus.caller(std::string_view(options.name),
                  {.when_vacant = options.wait ? WhenVacant::wait : WhenVacant::fail}));
@@ -39,7 +39,7 @@ int run_send(const Context& context, const Options& options) {
 }  // namespace
 
 void add_send(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SendOptions>();
   auto& command = add_command(app, context, "send", "Send a one-way command: no reply is awaited",
                               [&context, options] { return run_send(context, *options); });
   command.add_option("NAME", options->name, "Name of a command")->required();

@@ -19,7 +19,7 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct ServeOptions {
   std::string name;
   std::vector<std::string> words;
   std::string label = "serve";
@@ -31,7 +31,7 @@ struct Options {
   bool parallel = false;
 };
 
-serve::ServedName::Settings settings_of(const Context& context, const Options& options) {
+serve::ServedName::Settings settings_of(const Context& context, const ServeOptions& options) {
   serve::ServedName::Settings settings;
   settings.name = options.name;
   settings.bus = context.bus;
@@ -47,19 +47,19 @@ serve::ServedName::Settings settings_of(const Context& context, const Options& o
   return settings;
 }
 
-Schema schema_of(const serve::ServedName::Settings& settings, const std::string& text) {
+Schema types_of(const serve::ServedName::Settings& settings, const std::string& text) {
   if (!settings.types) return {};
   return {text, shmbus::detail::hash_name(text),
           static_cast<std::uint32_t>(settings.types->request.size()),
           static_cast<std::uint32_t>(settings.types->reply.size())};
 }
 
-int run_serve(const Context& context, const Options& options) {
+int run_serve(const Context& context, const ServeOptions& options) {
   auto settings = settings_of(context, options);
   std::signal(SIGPIPE, SIG_IGN);  // a program need not read its request
   const serve::Descriptor leaving(descriptor::event(0, EFD_NONBLOCK));
   settings.leaving = leaving.get();
-  const auto schema = schema_of(settings, options.schema);
+  const auto schema = types_of(settings, options.schema);
   const auto stop = value_or_fail(stop_on_signals());
   // Programs that run are ended with this one, after the same grace.
   const std::stop_callback tell(stop.token(), [&] {
@@ -83,7 +83,7 @@ int run_serve(const Context& context, const Options& options) {
 }  // namespace
 
 void add_serve(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ServeOptions>();
   auto& command = add_command(app, context, "serve", "Serve a name by running a program",
                               [&context, options] { return run_serve(context, *options); });
   command.add_option("NAME", options->name, "Name of the command")->required();

@@ -18,7 +18,7 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct TapOptions {
   EventFilter filter;
   std::string slower;
   std::string duration = "forever";
@@ -60,7 +60,7 @@ void show_skipped(const Context& context, std::uint64_t now, std::uint64_t all) 
   }
 }
 
-int run_tap(const Context& context, Options options) {
+int run_tap(const Context& context, TapOptions options) {
   if (!options.slower.empty()) {
     options.filter.slower_ns = static_cast<std::uint64_t>(duration_or_fail(options.slower).count());
   }
@@ -100,7 +100,7 @@ int run_tap(const Context& context, Options options) {
 }  // namespace
 
 void add_tap(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TapOptions>();
   auto& command = add_command(app, context, "tap", "Commands as they run, a line for each",
                               [&context, options] { return run_tap(context, *options); });
   command.add_option("NAME", options->filter.names, "Only these names");

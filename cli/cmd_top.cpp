@@ -26,7 +26,7 @@ namespace {
 using inspect::Snapshot;
 using Clock = std::chrono::steady_clock;
 
-struct Options {
+struct TopOptions {
   std::string interval = "1s";
   std::uint64_t count = 0;
   std::string sort = "rate";
@@ -34,7 +34,7 @@ struct Options {
   std::string by = "command";
 };
 
-constexpr Duration interval_min = std::chrono::milliseconds(10);
+constexpr Duration refresh_min = std::chrono::milliseconds(10);
 constexpr char escape = '\x1b';
 constexpr char backspace = '\x7f';
 
@@ -236,8 +236,8 @@ void attend(const Terminal& terminal, const Scene& scene, Choice& choice, Clock:
   }
 }
 
-int run_top(const Context& context, const Options& options) {
-  const auto interval = std::max(duration_or_fail(options.interval), interval_min);
+int run_top(const Context& context, const TopOptions& options) {
+  const auto interval = std::max(duration_or_fail(options.interval), refresh_min);
   if (interval == forever) throw UsageError("an interval of 'forever' shows nothing; try 1s");
   Choice choice;
   choice.sort = *sort_key_from(options.sort);  // the parser has checked it
@@ -264,7 +264,7 @@ int run_top(const Context& context, const Options& options) {
 }  // namespace
 
 void add_top(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TopOptions>();
   auto& command =
       add_command(app, context, "top", "Watch commands and processes at work, refreshed",
                   [&context, options] { return run_top(context, *options); });

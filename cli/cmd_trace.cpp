@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/output.hpp"
+#include "cli/terminal.hpp"
 #include "cli/trace_tree.hpp"
 #include "cli/units.hpp"
 #include "common/options.hpp"
@@ -28,7 +28,7 @@ namespace {
 
 using inspect::SpanInfo;
 
-struct Options {
+struct TraceOptions {
   std::string action = "show";
   std::string otlp;
   std::string perfetto;
@@ -37,11 +37,8 @@ struct Options {
   std::string duration = "forever";
 };
 
-constexpr auto look_pause = std::chrono::milliseconds(50);
+constexpr auto follow_pause = std::chrono::milliseconds(50);
 constexpr auto post_limit = std::chrono::milliseconds(5'000);
-
-volatile std::sig_atomic_t interrupted = 0;
-void interrupt(int) { interrupted = 1; }
 
 std::uint64_t now_ns() { return wait::monotonic_ns(); }
 
@@ -56,7 +53,7 @@ std::ofstream open_file(const std::string& path) {
 /// Where spans go. Each destination takes them as they come, and may have more to do at the end.
 class Destinations {
  public:
-  Destinations(const Options& options, const std::string& bus) : bus_(bus) {
+  Destinations(const TraceOptions& options, const std::string& bus) : bus_(bus) {
     if (!options.otlp.empty()) {
       exporter_.emplace(value_or_fail(telemetry::HttpPost::make(options.otlp)), bus);
     }
@@ -117,7 +114,7 @@ void report(const Context& context, const Destinations& to, std::uint64_t overwr
   fmt::print("\n");
 }
 
-int run_export(const Context& context, const Options& options) {
+int run_export(const Context& context, const TraceOptions& options) {
   if (options.otlp.empty() && options.perfetto.empty() && options.file.empty()) {
     throw UsageError("trace export needs --otlp URL, --perfetto FILE or --file FILE");
   }
@@ -127,16 +124,13 @@ int run_export(const Context& context, const Options& options) {
   telemetry::QueueSpans queue;
   const auto duration = duration_or_fail(options.duration);
   const auto began = std::chrono::steady_clock::now();
-  if (options.follow) {
-    std::signal(SIGINT, interrupt);
-    std::signal(SIGTERM, interrupt);
-  }
+  if (options.follow) catch_interruptions();
   for (;;) {
     to.take(queue.pass(spans.next(), now_ns()));
-    if (!options.follow || interrupted != 0 || reader.lost() || reader.replaced()) break;
+    if (!options.follow || interrupted() || reader.lost() || reader.replaced()) break;
     if (duration != forever && std::chrono::steady_clock::now() - began >= duration) break;
     to.go_on();
-    std::this_thread::sleep_for(look_pause);
+    std::this_thread::sleep_for(follow_pause);
   }
   to.take(queue.rest());
   to.finish();
@@ -160,14 +154,14 @@ int run_show(const Context& context) {
   return exit_ok;
 }
 
-int run_trace(const Context& context, const Options& options) {
+int run_trace(const Context& context, const TraceOptions& options) {
   return options.action == "show" ? run_show(context) : run_export(context, options);
 }
 
 }  // namespace
 
 void add_trace(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TraceOptions>();
   auto& command =
       add_command(app, context, "trace", "Show the traces of the last moments, or export them",
                   [&context, options] { return run_trace(context, *options); });

@@ -10,6 +10,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/open_bus.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
 #include "common/options.hpp"
@@ -19,7 +20,7 @@
 namespace shmbus::cli {
 namespace {
 
-struct Options {
+struct WatchOptions {
   std::vector<std::string> names;
   std::string duration = "forever";
   std::uint64_t count = 0;
@@ -54,12 +55,8 @@ void show_text(const NameChange& change) {
   fmt::print("{}  {}  {}\n", time_of_day(), printable(change.name.view()), what);
 }
 
-int run_watch(const Context& context, const Options& options) {
-  OpenOptions open;
-  open.create = false;
-  open.trust = context.trust;
-  open.label = "shmbus watch";
-  auto bus = value_or_fail(Bus::open(context.bus, open));
+int run_watch(const Context& context, const WatchOptions& options) {
+  auto bus = open_bus(context, "shmbus watch");
   const std::vector<std::string_view> names(options.names.begin(), options.names.end());
   auto watch = value_or_fail(bus.watch(names));
   const auto duration = duration_or_fail(options.duration);
@@ -84,7 +81,7 @@ int run_watch(const Context& context, const Options& options) {
 }  // namespace
 
 void add_watch(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<WatchOptions>();
   auto& command =
       add_command(app, context, "watch", "Names as they come and go, a line for each change",
                   [&context, options] { return run_watch(context, *options); });

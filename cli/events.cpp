@@ -212,7 +212,7 @@ std::string outcome_text(const Event& event) {
 }
 
 Json event_json(EventTexts& texts, const Event& event, std::span<const std::byte> request) {
-  using namespace recorder::event_flags;
+  namespace flag = recorder::event_flags;
   const auto who = [&](layout::Party party) {
     const Who& found = texts.who(party);
     return Json{{"label", found.label}, {"pid", found.pid}};
@@ -229,8 +229,8 @@ Json event_json(EventTexts& texts, const Event& event, std::span<const std::byte
   out["handler"] = who(event.handler);
   out["lane"] = event.lane;
   out["outcome"] = event.kind == Kind::gave_up ? "gave-up" : outcome_text(event);
-  out["one_way"] = (event.flags & one_way) != 0;
-  if ((event.flags & timed) != 0) out["duration_ns"] = event.duration_ns;
+  out["one_way"] = (event.flags & flag::one_way) != 0;
+  if ((event.flags & flag::timed) != 0) out["duration_ns"] = event.duration_ns;
   if (event.queued_ns != 0) out["queued_ns"] = event.queued_ns;
   out["bytes_in"] = event.bytes_in;
   out["bytes_out"] = event.bytes_out;

@@ -18,8 +18,8 @@
 namespace shmbus::cli {
 namespace {
 
-constexpr std::uint32_t all32 = ~0U;
-constexpr std::uint64_t all64 = ~0ULL;
+constexpr std::uint32_t full32 = ~0U;
+constexpr std::uint64_t full64 = ~0ULL;
 
 std::vector<Shape> bus_structs() {
   return {
@@ -142,25 +142,25 @@ std::vector<PackedWord> ownership_words() {
     return ParticipantWord::make(epoch, static_cast<ParticipantState>(state)).bits;
   };
   return {
-      {"Party", {{"index", Party::make(all32, 0).bits}, {"epoch", Party::make(0, all32).bits}}},
+      {"Party", {{"index", Party::make(full32, 0).bits}, {"epoch", Party::make(0, full32).bits}}},
       {"ControlWord",
        {{"state", control(nobody, nobody, 0, 0, 7)},
-        {"slot", control(nobody, nobody, 0, all32, 0)},
-        {"gen", control(nobody, nobody, all32, 0, 0)},
+        {"slot", control(nobody, nobody, 0, full32, 0)},
+        {"gen", control(nobody, nobody, full32, 0, 0)},
         {"standby", control(nobody, everybody, 0, 0, 0)},
         {"holder", control(everybody, nobody, 0, 0, 0)}}},
       {"DrainingWord",
        {{"party", DrainingWord::make(everybody, 0).bits},
-        {"slot", DrainingWord::make(nobody, all32).bits}}},
+        {"slot", DrainingWord::make(nobody, full32).bits}}},
       {"LaneWord",
-       {{"served", lane(0, nobody, 0, 0, all32)},
+       {{"served", lane(0, nobody, 0, 0, full32)},
         {"state", lane(0, nobody, 0, 3, 0)},
-        {"endpoint", lane(0, nobody, all32, 0, 0)},
+        {"endpoint", lane(0, nobody, full32, 0, 0)},
         {"party", lane(0, everybody, 0, 0, 0)},
-        {"gen", lane(all32, nobody, 0, 0, 0)}}},
-      {"ParticipantWord", {{"state", seat(0, 15)}, {"epoch", seat(all32, 0)}}},
+        {"gen", lane(full32, nobody, 0, 0, 0)}}},
+      {"ParticipantWord", {{"state", seat(0, 15)}, {"epoch", seat(full32, 0)}}},
       {"ExtentWord",
-       {{"gen", ExtentWord::make(nobody, all64).bits},
+       {{"gen", ExtentWord::make(nobody, full64).bits},
         {"party", ExtentWord::make(everybody, 0).bits}}},
   };
 }
@@ -169,23 +169,24 @@ std::vector<PackedWord> policy_words() {
   using namespace layout;  // NOLINT: a table of its names
   return {
       {"TermsWord",
-       {{"flags", TermsWord::make(0, all32).bits},
-        {"deadline_us", TermsWord::make(all64, 0).bits}}},
+       {{"flags", TermsWord::make(0, full32).bits},
+        {"deadline_us", TermsWord::make(full64, 0).bits}}},
       {"OutstandingWord",
-       {{"in_all", OutstandingWord::make(0, all32).bits},
-        {"per_caller", OutstandingWord::make(all32, 0).bits}}},
+       {{"in_all", OutstandingWord::make(0, full32).bits},
+        {"per_caller", OutstandingWord::make(full32, 0).bits}}},
       {"RateWord",
-       {{"burst", RateWord::make(0, all32).bits}, {"interval_ns", RateWord::make(all64, 0).bits}}},
+       {{"burst", RateWord::make(0, full32).bits},
+        {"interval_ns", RateWord::make(full64, 0).bits}}},
       {"BreakerWord",
-       {{"open_ms", BreakerWord::make(0, 0, 0, all32).bits},
-        {"window_ms", BreakerWord::make(0, 0, all32, 0).bits},
-        {"calls", BreakerWord::make(0, all32, 0, 0).bits},
-        {"percent", BreakerWord::make(all32, 0, 0, 0).bits}}},
+       {{"open_ms", BreakerWord::make(0, 0, 0, full32).bits},
+        {"window_ms", BreakerWord::make(0, 0, full32, 0).bits},
+        {"calls", BreakerWord::make(0, full32, 0, 0).bits},
+        {"percent", BreakerWord::make(full32, 0, 0, 0).bits}}},
       {"CircuitWord",
        {{"state", CircuitWord::make(static_cast<Circuit>(3), 0, 0, 0).bits},
-        {"calls", CircuitWord::make(Circuit::closed, 0, 0, all32).bits},
-        {"failures", CircuitWord::make(Circuit::closed, 0, all32, 0).bits},
-        {"since_ms", CircuitWord::make(Circuit::closed, all64, 0, 0).bits}}},
+        {"calls", CircuitWord::make(Circuit::closed, 0, 0, full32).bits},
+        {"failures", CircuitWord::make(Circuit::closed, 0, full32, 0).bits},
+        {"since_ms", CircuitWord::make(Circuit::closed, full64, 0, 0).bits}}},
   };
 }
 
@@ -196,36 +197,36 @@ std::vector<PackedWord> traffic_words() {
   };
   return {
       {"CellWord",
-       {{"code", CellWord::make(0, Phase::free, all32).bits},
+       {{"code", CellWord::make(0, Phase::free, full32).bits},
         {"phase", CellWord::make(0, Phase::send, 0).bits},
-        {"seq", CellWord::make(all64, Phase::free, 0).bits}}},
+        {"seq", CellWord::make(full64, Phase::free, 0).bits}}},
       {"WaitWord",
-       {{"lane", WaitWord::make(all32 - 1, 0).bits},
-        {"seq", moved(WaitWord::make(0, 0).bits, WaitWord::make(0, all64).bits)}}},
+       {{"lane", WaitWord::make(full32 - 1, 0).bits},
+        {"seq", moved(WaitWord::make(0, 0).bits, WaitWord::make(0, full64).bits)}}},
       {"CursorWord",
-       {{"cell", CursorWord::make(0, all32).bits}, {"seq", CursorWord::make(all64, 0).bits}}},
+       {{"cell", CursorWord::make(0, full32).bits}, {"seq", CursorWord::make(full64, 0).bits}}},
       {"BindingWord",
-       {{"endpoint", binding(0, 0, all32)},
-        {"owner", binding(0, all32, 0)},
+       {{"endpoint", binding(0, 0, full32)},
+        {"owner", binding(0, full32, 0)},
         {"group", BindingWord::make(0, 0, 0, BindingWord::group).bits},
         {"leaving", BindingWord::make(0, 0, 0, BindingWord::leaving).bits},
         {"news", BindingWord::news_mask},
-        {"gen", binding(all32, 0, 0)}}},
+        {"gen", binding(full32, 0, 0)}}},
       {"RouteWord",
-       {{"stable", RouteWord::make(all32, 0, RouteWord::Rule::nobody, 0, 0, false).bits},
-        {"canary", RouteWord::make(0, all32, RouteWord::Rule::nobody, 0, 0, false).bits},
+       {{"stable", RouteWord::make(full32, 0, RouteWord::Rule::nobody, 0, 0, false).bits},
+        {"canary", RouteWord::make(0, full32, RouteWord::Rule::nobody, 0, 0, false).bits},
         {"promoted", RouteWord::make(0, 0, RouteWord::Rule::nobody, 0, 0, true).bits},
         {"rule", RouteWord::make(0, 0, static_cast<RouteWord::Rule>(3), 0, 0, false).bits},
-        {"from", RouteWord::make(0, 0, RouteWord::Rule::nobody, 0, all32, false).bits},
-        {"value", RouteWord::make(0, 0, RouteWord::Rule::nobody, all32, 0, false).bits}}},
+        {"from", RouteWord::make(0, 0, RouteWord::Rule::nobody, 0, full32, false).bits},
+        {"value", RouteWord::make(0, 0, RouteWord::Rule::nobody, full32, 0, false).bits}}},
       {"NameSlotWord",
-       {{"record + 1", NameSlotWord::make(0, all32 - 1U).bits},
+       {{"record + 1", NameSlotWord::make(0, full32 - 1U).bits},
         {"tag of the hash",
-         moved(NameSlotWord::make(0, 0).bits, NameSlotWord::make(all64, 0).bits)}}},
+         moved(NameSlotWord::make(0, 0).bits, NameSlotWord::make(full64, 0).bits)}}},
       {"TicketWord",
-       {{"tag", TicketWord::make(0, 0, all32).bits},
-        {"lane", TicketWord::make(0, all32, 0).bits},
-        {"turn", TicketWord::make(all32, 0, 0).bits}}},
+       {{"tag", TicketWord::make(0, 0, full32).bits},
+        {"lane", TicketWord::make(0, full32, 0).bits},
+        {"turn", TicketWord::make(full32, 0, 0).bits}}},
   };
 }
 

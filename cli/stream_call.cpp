@@ -14,7 +14,8 @@
 namespace shmbus::cli {
 namespace {
 
-constexpr auto patience = std::chrono::milliseconds(100);   // an interruption is seen within this
+constexpr auto record_slice =
+    std::chrono::milliseconds(100);                         // an interruption is seen within this
 constexpr auto line_slice = std::chrono::milliseconds(20);  // then the handler's records are shown
 
 class StreamCall {
@@ -48,7 +49,7 @@ class StreamCall {
   void show_records() {
     while (!ended_) {
       if (interrupted()) stream_.cancel();
-      show_next(patience);
+      show_next(record_slice);
     }
   }
   std::vector<std::byte> reply() {
@@ -65,12 +66,12 @@ class StreamCall {
  private:
   void send(const std::vector<std::byte>& record) {
     for (;;) {
-      const auto sent = stream_.put(record, reads_ ? Duration::zero() : Duration(patience));
+      const auto sent = stream_.put(record, reads_ ? Duration::zero() : Duration(record_slice));
       if (sent) break;
       ended_ = sent.error().kind == ErrorKind::stream_ended;
       if (ended_ || interrupted()) return;
       if (sent.error().kind != ErrorKind::timed_out) throw Failure(sent.error());
-      if (reads_) show_next(patience);
+      if (reads_) show_next(record_slice);
     }
   }
   void show_what_is_there() {

@@ -3,6 +3,9 @@
 # Compile the library in few large units. They take a third of the time of single files, but an edit
 # of one file compiles its whole unit again: so for those who build once.
 option(SHMBUS_UNITY "Compile the library in a few large units" OFF)
+# The same for the tool, the daemon, the gateway and what they share. scripts/build switches it on in
+# continuous integration; the library stays in single files there, so that it is what is measured.
+option(SHMBUS_UNITY_PROGRAMS "Compile the programs in a few large units" ${SHMBUS_UNITY})
 
 # shmbus_precompile(<target> [<header>...]): the standard headers that most files include, and the
 # headers named, are parsed once for the target. Headers of this project are left out: an edit of one
@@ -15,9 +18,16 @@ function(shmbus_precompile target)
 endfunction()
 
 # shmbus_large_units(<target>): twelve files in one unit. The names in unnamed namespaces must differ
-# within libshmbus/src; the test "tidy:the library compiles as one unit" says so.
+# within a folder; the tests "tidy:one unit: ..." say so.
 function(shmbus_large_units target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+endfunction()
+
+# shmbus_program_units(<target>): for what the programs are made of.
+function(shmbus_program_units target)
+  if(SHMBUS_UNITY_PROGRAMS)
+    shmbus_large_units(${target})
+  endif()
 endfunction()
 
 # shmbus_optimise_little(<target>): for code that waits for people or for other processes. -O1 takes

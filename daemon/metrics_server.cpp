@@ -27,19 +27,19 @@ constexpr std::size_t request_bytes_max = 8 * 1024;
 constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 constexpr const char* plain_type = "text/plain; charset=utf-8";
 
-struct Page {
+struct Answer {
   unsigned status = MHD_HTTP_OK;
   const char* type = plain_type;
   std::string body;
 };
 
-MHD_Result send(MHD_Connection* connection, const Page& page) {
-  // MUST_COPY: the page is gone before a slow reader has read it.
+MHD_Result send(MHD_Connection* connection, const Answer& answer) {
+  // MUST_COPY: the answer is gone before a slow reader has read it.
   MHD_Response* response = MHD_create_response_from_buffer(
-      page.body.size(), const_cast<char*>(page.body.data()), MHD_RESPMEM_MUST_COPY);
+      answer.body.size(), const_cast<char*>(answer.body.data()), MHD_RESPMEM_MUST_COPY);
   if (response == nullptr) return MHD_NO;
-  (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page.type);
-  const MHD_Result queued = MHD_queue_response(connection, page.status, response);
+  (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer.type);
+  const MHD_Result queued = MHD_queue_response(connection, answer.status, response);
   MHD_destroy_response(response);
   return queued;
 }
@@ -90,8 +90,8 @@ struct MetricsServer::State {
   std::optional<inspect::Reader> reader;
   Connections connections;
 
-  Page page_for(std::string_view method, std::string_view path);
-  Page metrics();
+  Answer answer_for(std::string_view method, std::string_view path);
+  Answer metrics();
   void notice(MHD_Connection* connection, bool opened) noexcept;
 };
 
@@ -106,7 +106,7 @@ void MetricsServer::State::notice(MHD_Connection* connection, bool opened) noexc
   }
 }
 
-Page MetricsServer::State::metrics() {
+Answer MetricsServer::State::metrics() {
   // Opened anew when somebody removed the bus, replaced it, or cut its file short.
   if (reader && (reader->replaced() || reader->lost())) reader.reset();
   if (!reader) {
@@ -117,14 +117,14 @@ Page MetricsServer::State::metrics() {
     }
     reader.emplace(std::move(*opened));
   }
-  Page page{MHD_HTTP_OK, metrics_type, metrics_text(*reader, spans)};
+  Answer answer{MHD_HTTP_OK, metrics_type, metrics_text(*reader, spans)};
   if (reader->lost()) {
     return {MHD_HTTP_SERVICE_UNAVAILABLE, plain_type, "the file of the bus was cut short\n"};
   }
-  return page;
+  return answer;
 }
 
-Page MetricsServer::State::page_for(std::string_view method, std::string_view path) {
+Answer MetricsServer::State::answer_for(std::string_view method, std::string_view path) {
   if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD) {
     return {MHD_HTTP_METHOD_NOT_ALLOWED, plain_type, "GET or HEAD\n"};
   }
@@ -158,7 +158,7 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(std::string_view add
          void** /*of_request*/) -> MHD_Result {
     try {
       static_cast<State*>(self)->connections.moved_on(connection);
-      return send(connection, static_cast<State*>(self)->page_for(method, path));
+      return send(connection, static_cast<State*>(self)->answer_for(method, path));
     } catch (const std::exception&) {
       return MHD_NO;  // out of memory: this connection is closed, the daemon goes on
     }

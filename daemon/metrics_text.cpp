@@ -14,7 +14,7 @@ namespace {
 
 using inspect::Snapshot;
 
-std::uint64_t read(const layout::Word64& counter) noexcept {
+std::uint64_t count_of(const layout::Word64& counter) noexcept {
   return counter.load(std::memory_order_relaxed);
 }
 
@@ -32,14 +32,14 @@ struct Callers {
   explicit Callers(const segment::View& view) {
     for (std::uint32_t i = 0; i < view.capacities().lanes; ++i) {
       const auto& from = view.lane(i).counters;
-      if (read(from.calls) == 0 && read(from.sends) == 0) continue;
-      calls += read(from.calls);
-      sends += read(from.sends);
-      errors += read(from.errors);
-      timeouts += read(from.timeouts);
-      lost += read(from.lost);
-      bytes_out += read(from.bytes_out);
-      bytes_in += read(from.bytes_in);
+      if (count_of(from.calls) == 0 && count_of(from.sends) == 0) continue;
+      calls += count_of(from.calls);
+      sends += count_of(from.sends);
+      errors += count_of(from.errors);
+      timeouts += count_of(from.timeouts);
+      lost += count_of(from.lost);
+      bytes_out += count_of(from.bytes_out);
+      bytes_in += count_of(from.bytes_in);
       round_trip.add(view.lane_latency(i).round_trip_ns);
     }
   }
@@ -127,12 +127,12 @@ std::uint64_t relaxed(const std::atomic<std::uint64_t>& counter) noexcept {
 void write_recorder(Page& page, const segment::View& view) {
   std::uint64_t events = 0;
   for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
-    events += read(view.recorder(i).head.next);
+    events += count_of(view.recorder(i).head.next);
   }
   page.only("shmbus_recorder_events_total", "counter",
             "Events and spans that went into the flight recorders.", events);
   page.only("shmbus_tap_events_total", "counter", "Commands that were recorded for a tap.",
-            read(view.tap().head.next));
+            count_of(view.tap().head.next));
 }
 
 void write_spans(Page& page, const SpanCounts& spans) {

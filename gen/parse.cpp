@@ -171,7 +171,7 @@ Node* parse_yaml(Tree& tree, std::string_view text, const std::string& file) {
 // --- JSON --------------------------------------------------------------------------------------
 
 /// Tells how far the parser has read, so that values know their lines.
-struct Reading {
+struct Cursor {
   using iterator_category = std::input_iterator_tag;
   using value_type = char;
   using difference_type = std::ptrdiff_t;
@@ -182,17 +182,17 @@ struct Reading {
   const char** seen = nullptr;
 
   reference operator*() const { return *at; }
-  Reading& operator++() {
+  Cursor& operator++() {
     *seen = ++at;
     return *this;
   }
-  Reading operator++(int) {
+  Cursor operator++(int) {
     const auto before = *this;
     ++*this;
     return before;
   }
-  friend bool operator==(const Reading& a, const Reading& b) { return a.at == b.at; }
-  friend bool operator!=(const Reading& a, const Reading& b) { return a.at != b.at; }
+  friend bool operator==(const Cursor& a, const Cursor& b) { return a.at == b.at; }
+  friend bool operator!=(const Cursor& a, const Cursor& b) { return a.at != b.at; }
 };
 
 /// The events of nlohmann::json; each returns whether to go on.
@@ -204,8 +204,8 @@ class JsonEvents {
     seen_ = counted_;
   }
   bool parse(std::string_view text) {
-    const Reading first{text.data(), &seen_};
-    const Reading last{text.data() + text.size(), &seen_};
+    const Cursor first{text.data(), &seen_};
+    const Cursor last{text.data() + text.size(), &seen_};
     return Json::sax_parse(first, last, this);
   }
 

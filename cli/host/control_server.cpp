@@ -14,7 +14,7 @@ namespace {
 template <class C, class F, class Before>
 Result<void> on(Server& server, const std::string& name, F handler, Before before) {
   return server.on(name, schema_of<C>,
-                   [handler = std::move(handler), before](Context& context) mutable {
+                   [handler = std::move(handler), before](shmbus::Context& context) mutable {
                      before(context);
                      return shmbus::detail::run_typed<C, F>(&handler, context);
                    });
@@ -26,7 +26,7 @@ struct Gate {
   std::string refusal;
 };
 
-Status list(const Host& host, const std::string& label, PluginList& out, Context& context) {
+Status list(const Host& host, const std::string& label, PluginList& out, shmbus::Context& context) {
   out.pid = static_cast<std::uint32_t>(::getpid());
   out.host = String<48>::truncate(label);
   const auto rows = host.rows();
@@ -41,8 +41,10 @@ ControlServer::ControlServer(Bus& bus, const std::string& label, Host& host, Rel
     : server_(value_or_fail(bus.serve({.label = label, .wait = WaitMode::blocking}))) {
   value_or_fail(on<ListPlugins>(
       server_, list_name(label),
-      [&host, label](PluginList& out, Context& context) { return list(host, label, out, context); },
-      [](Context&) {}));
+      [&host, label](PluginList& out, shmbus::Context& context) {
+        return list(host, label, out, context);
+      },
+      [](shmbus::Context&) {}));
   const auto gate = std::make_shared<Gate>(Gate{std::move(permission), {}});
   value_or_fail(on<ReloadPlugin>(
       server_, reload_name(label),
@@ -52,7 +54,9 @@ ControlServer::ControlServer(Bus& bus, const std::string& label, Host& host, Rel
         no.why_not = String<200>::truncate("the caller may not ask for this: " + gate->refusal);
         (void)answer.reply(no);
       },
-      [gate](Context& context) { gate->refusal = gate->permission.refusal_of(context.caller()); }));
+      [gate](shmbus::Context& context) {
+        gate->refusal = gate->permission.refusal_of(context.caller());
+      }));
   thread_ = std::thread([this] { (void)server_.run(stop_.get_token()); });
 }
 

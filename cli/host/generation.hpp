@@ -48,7 +48,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
   /// Runs one of its commands; keeps it alive.
   [[nodiscard]] auto handler(const PluginCommand& command);
-  Status run(const PluginCommand& command, Context& context) noexcept;
+  Status run(const PluginCommand& command, shmbus::Context& context) noexcept;
 
   void move_to(PluginState state, std::string note = {});
   [[nodiscard]] PluginState state() const;
@@ -96,7 +96,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
 shmbus_host make_host_table(Generation& plugin, bool trial) noexcept;
 
 inline auto Generation::handler(const PluginCommand& command) {
-  return [self = shared_from_this(), command = &command](Context& context) {
+  return [self = shared_from_this(), command = &command](shmbus::Context& context) {
     return self->run(*command, context);
   };
 }

@@ -116,7 +116,7 @@ void later_drop(shmbus_later* later) noexcept { settle(later); }
 
 }  // namespace
 
-Status Generation::run(const PluginCommand& command, Context& context) noexcept {
+Status Generation::run(const PluginCommand& command, shmbus::Context& context) noexcept {
   shmbus_call call{&context, this, {}};
   calls_.fetch_add(1, std::memory_order_relaxed);
   command.run(command.user, &call);
