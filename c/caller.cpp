@@ -42,7 +42,7 @@ bool options_of(const shmbus_caller_options_t& given, CallerOptions& out) noexce
   const bool known =
       read_enum(given.wait, 3, out.wait) && read_enum(given.when_vacant, 2, out.when_vacant) &&
       read_enum(given.when_full, 2, fails_when_full) &&
-      read_enum(given.when_caller_goes, 2, out.when_caller_goes) &&
+      read_enum(given.on_caller_exit, 2, out.on_caller_exit) &&
       read_enum(given.inherit, 3, out.inherit) && read_enum(given.in_group, 2, out.in_group);
   out.when_full = fails_when_full ? WhenFull::fail : WhenFull::wait;
   if (given.trace_ratio < 0) out.trace_ratio = 0;

@@ -47,7 +47,7 @@ int shmbus_server_on(shmbus_server_t* server, const char* name, const shmbus_han
   shmbus_registration_t given;
   Registration how;
   if (!capi::read_options(options, &given, sizeof given) ||
-      !capi::read_enum(given.join, 3, how.join) || given.reserved != 0) {
+      !capi::read_enum(given.join, 3, how.sharing) || given.reserved != 0) {
     return capi::bad_options(error);
   }
   const auto types = capi::schema_of_text(given.schema);
@@ -128,11 +128,11 @@ int shmbus_server_post(shmbus_server_t* server, const shmbus_task_t* task, shmbu
   return capi::report(error, server->server.post(std::move(closure)));
 }
 
-int shmbus_server_take_over(shmbus_server_t* server, int64_t timeout_ns, int32_t when_stuck,
+int shmbus_server_take_over(shmbus_server_t* server, int64_t timeout_ns, int32_t if_unresponsive,
                             shmbus_error_t* error) {
   if (server == nullptr) return capi::no_argument(error);
-  WhenStuck how{};
-  if (!capi::read_enum(when_stuck, 2, how)) return capi::bad_options(error);
+  IfUnresponsive how{};
+  if (!capi::read_enum(if_unresponsive, 2, how)) return capi::bad_options(error);
   return capi::report(error, server->server.take_over(Duration(timeout_ns), how));
 }
 

@@ -74,7 +74,7 @@ BusRow look_at_bus(const std::string& name) {
   auto snapshot = inspect::take_snapshot(name);
   if (!snapshot) return row;
   row.daemon = snapshot->bus.daemon_present;
-  row.seats = snapshot->bus.header.capacities.participants;
+  row.slots = snapshot->bus.header.capacities.participants;
   row.participants = std::move(snapshot->participants);
   std::erase_if(row.participants,
                 [](const inspect::ParticipantInfo& one) { return !one.process_alive; });

@@ -21,7 +21,7 @@ struct BusRow {
   std::uint32_t mode = 0;
   std::uint64_t bytes = 0;
   bool daemon = false;
-  std::uint32_t seats = 0;                             ///< participants at most
+  std::uint32_t slots = 0;                             ///< participants at most
   std::vector<inspect::ParticipantInfo> participants;  ///< living
 };
 std::vector<BusRow> look_at_buses();

@@ -36,7 +36,7 @@ std::vector<const LaneInfo*> lanes_to(const Snapshot& snapshot, const NameInfo& 
   return lanes;
 }
 
-std::uint32_t pid_of(const Snapshot& snapshot, layout::Party party) {
+std::uint32_t pid_of(const Snapshot& snapshot, layout::ParticipantId party) {
   const auto* process = snapshot.participant(party);
   return process == nullptr ? 0 : process->pid;
 }

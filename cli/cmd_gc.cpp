@@ -18,26 +18,26 @@
 namespace shmbus::cli {
 namespace {
 
-// An owner may have to finish a dead caller's lane before the seat can be freed.
+// An owner may have to finish a dead caller's lane before the slot can be freed.
 constexpr int rounds = 10;
 constexpr std::chrono::milliseconds round_pause{20};
 
-using Seats = std::vector<inspect::ParticipantInfo>;
+using Slots = std::vector<inspect::ParticipantInfo>;
 
-Seats dead_of(const inspect::Reader& reader) {
-  Seats seats = inspect::take_snapshot(reader).participants;
-  std::erase_if(seats, [](const inspect::ParticipantInfo& info) { return info.process_alive; });
-  return seats;
+Slots dead_of(const inspect::Reader& reader) {
+  Slots slots = inspect::take_snapshot(reader).participants;
+  std::erase_if(slots, [](const inspect::ParticipantInfo& info) { return info.process_alive; });
+  return slots;
 }
 
-bool holds(const Seats& seats, const inspect::ParticipantInfo& wanted) {
-  return std::any_of(seats.begin(), seats.end(), [&](const inspect::ParticipantInfo& info) {
+bool holds(const Slots& slots, const inspect::ParticipantInfo& wanted) {
+  return std::any_of(slots.begin(), slots.end(), [&](const inspect::ParticipantInfo& info) {
     return info.index == wanted.index && info.epoch == wanted.epoch;
   });
 }
 
 /// The dead that are still there afterwards.
-Seats reclaim(const Context& context, const inspect::Reader& reader) {
+Slots reclaim(const Context& context, const inspect::Reader& reader) {
   auto bus = open_bus(context, "shmbus gc");
   for (int round = 0; round < rounds; ++round) {
     (void)value_or_fail(bus.reclaim());
@@ -47,12 +47,12 @@ Seats reclaim(const Context& context, const inspect::Reader& reader) {
   return dead_of(reader);
 }
 
-std::string_view fate(const Seats& left, const inspect::ParticipantInfo& info, bool dry_run) {
+std::string_view fate(const Slots& left, const inspect::ParticipantInfo& info, bool dry_run) {
   if (dry_run) return "would be reclaimed";
   return holds(left, info) ? "waits for a handler to finish its lanes" : "reclaimed";
 }
 
-void print_table(const Seats& dead, const Seats& left, bool dry_run) {
+void print_table(const Slots& dead, const Slots& left, bool dry_run) {
   if (dead.empty()) {
     fmt::print("nothing to reclaim\n");
     return;
@@ -74,8 +74,8 @@ void print_table(const Seats& dead, const Seats& left, bool dry_run) {
 
 int run_gc(const Context& context, bool dry_run) {
   const auto reader = value_or_fail(inspect::Reader::open(context.bus));
-  const Seats dead = dead_of(reader);
-  const Seats left = dry_run || dead.empty() ? dead : reclaim(context, reader);
+  const Slots dead = dead_of(reader);
+  const Slots left = dry_run || dead.empty() ? dead : reclaim(context, reader);
   if (!context.json) {
     print_table(dead, left, dry_run);
     return exit_ok;

@@ -32,7 +32,7 @@ std::string fate_of(EventTexts& texts, const Deceased& one) {
   std::string text = styled("died", Style::bad);
   text += fmt::format("; found at {} by {}", texts.time_of(one.found_at_ticks),
                       texts.who(one.found_by).text());
-  if (!one.reclaimed) text += "; its seat is kept by commands that wait";
+  if (!one.reclaimed) text += "; its slot is kept by commands that wait";
   return text;
 }
 
@@ -47,7 +47,7 @@ std::string event_text(EventTexts& texts, const recorder::Event& event) {
           outcome_text(event),
           (event.flags & recorder::event_flags::timed) != 0 ? format_ns(event.duration_ns) : "-",
           event.bytes_in, event.bytes_out, request);
-    case Kind::told:
+    case Kind::failed_by_recovery:
       return fmt::format("{} from {}  {} B  {}  its caller was told: {}", name,
                          texts.who(event.caller).text(), event.bytes_in, request,
                          outcome_text(event));
@@ -88,9 +88,9 @@ void print_one(EventTexts& texts, const Deceased& one, const PostmortemOptions& 
 }
 
 Json json_of(EventTexts& texts, const Deceased& one) {
-  Json out{{"pid", one.pid},           {"uid", one.uid},        {"label", one.label},
-           {"alive", one.alive},       {"left", one.left},      {"reclaimed", one.reclaimed},
-           {"running", Json::array()}, {"told", Json::array()}, {"events", Json::array()}};
+  Json out{{"pid", one.pid},           {"uid", one.uid},          {"label", one.label},
+           {"alive", one.alive},       {"left", one.left},        {"reclaimed", one.reclaimed},
+           {"running", Json::array()}, {"failed", Json::array()}, {"events", Json::array()}};
   if (one.found_at_ticks != 0) out["found_at"] = texts.time_of(one.found_at_ticks);
   for (const auto& left : one.left_behind) {
     const auto record = static_cast<std::uint16_t>(left.record);
@@ -102,7 +102,7 @@ Json json_of(EventTexts& texts, const Deceased& one) {
                               {"request_hex", to_hex(left.start)}});
   }
   for (const auto& event : one.told) {
-    out["told"].push_back(event_json(texts, event, event.request_start()));
+    out["failed"].push_back(event_json(texts, event, event.request_start()));
   }
   for (const auto& event : one.events) {
     out["events"].push_back(event_json(texts, event, event.request_start()));

@@ -1,4 +1,4 @@
-// shmbus rm: deletes a bus that nobody has open. It holds the locks of all seats while it does, so
+// shmbus rm: deletes a bus that nobody has open. It holds the locks of all slots while it does, so
 // nobody can join between the look and the deletion.
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,7 +19,7 @@
 namespace shmbus::cli {
 namespace {
 
-// As wide as the lock of an opener that replaces an unusable file: every seat of every version.
+// As wide as the lock of an opener that replaces an unusable file: every slot of every version.
 constexpr std::int64_t lock_first = layout::replace_lock_offset;
 constexpr std::int64_t lock_bytes = 2 + layout::participants_max + 1;
 

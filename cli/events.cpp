@@ -29,14 +29,14 @@ std::int64_t unix_ns() {
   return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-Who from_seat(const layout::Participant& seat) {
+Who from_slot(const layout::Participant& slot) {
   layout::TextBuffer<8> buffer{};
-  return {seat.pid.load(std::memory_order_relaxed),
-          std::string(layout::load_text(seat.label, buffer))};
+  return {slot.pid.load(std::memory_order_relaxed),
+          std::string(layout::load_text(slot.label, buffer))};
 }
 
-/// From what was recorded of somebody who has left the seat since.
-std::optional<Who> from_ring(const segment::View& view, layout::Party party) {
+/// From what was recorded of somebody who has left the slot since.
+std::optional<Who> from_ring(const segment::View& view, layout::ParticipantId party) {
   for (const auto& one : recorder::read_ring(view, party.index()).events) {
     const Kind kind = one.event.kind;
     if (one.event.handler != party) continue;
@@ -77,20 +77,20 @@ const std::string& EventTexts::name_of(std::uint16_t record) {
   return names_.emplace(record, names::text_of(reader_->view(), record).view()).first->second;
 }
 
-const Who& EventTexts::who(layout::Party party) {
+const Who& EventTexts::who(layout::ParticipantId party) {
   const auto known = parties_.find(party.bits);
   if (known != parties_.end()) return known->second;
   Who found;
   if (!party.nobody() && party.index() < reader_->view().capacities().participants) {
-    const auto& seat = reader_->view().participant(party.index());
+    const auto& slot = reader_->view().participant(party.index());
     const layout::ParticipantWord state{
-        seat.state.load(std::memory_order_acquire)};  // SYNC seat.alive
+        slot.state.load(std::memory_order_acquire)};  // SYNC slot.alive
     const bool same = state.epoch() == party.epoch();
-    // A free seat holds what its last holder wrote, until the next one comes.
+    // A free slot holds what its last holder wrote, until the next one comes.
     const bool just_left = state.state() == layout::ParticipantState::free &&
                            state.epoch() == layout::next_epoch(party.epoch());
     if (same || just_left) {
-      found = from_seat(seat);
+      found = from_slot(slot);
     } else {
       found = from_ring(reader_->view(), party).value_or(Who{});
     }
@@ -164,8 +164,8 @@ std::string_view kind_name(Kind kind) noexcept {
       return "registered";
     case Kind::unregistered:
       return "unregistered";
-    case Kind::told:
-      return "told";
+    case Kind::failed_by_recovery:
+      return "failed-by-recovery";
     case Kind::gave_up:
       return "gave-up";
     case Kind::handler_span:
@@ -213,13 +213,13 @@ std::string outcome_text(const Event& event) {
 
 Json event_json(EventTexts& texts, const Event& event, std::span<const std::byte> request) {
   namespace flag = recorder::event_flags;
-  const auto who = [&](layout::Party party) {
+  const auto who = [&](layout::ParticipantId party) {
     const Who& found = texts.who(party);
     return Json{{"label", found.label}, {"pid", found.pid}};
   };
   Json out{{"time", texts.time_of(event.started_at)}, {"event", kind_name(event.kind)}};
   if (event.record != recorder::no_record) out["name"] = texts.name_of(event.record);
-  const bool command = event.kind == Kind::served || event.kind == Kind::told ||
+  const bool command = event.kind == Kind::served || event.kind == Kind::failed_by_recovery ||
                        event.kind == Kind::caller_span || event.kind == Kind::gave_up;
   if (!command) {
     out["participant"] = who(event.handler);

@@ -31,7 +31,7 @@ class EventTexts {
   explicit EventTexts(const inspect::Reader& reader);
 
   [[nodiscard]] const std::string& name_of(std::uint16_t record);
-  [[nodiscard]] const Who& who(layout::Party party);
+  [[nodiscard]] const Who& who(layout::ParticipantId party);
   [[nodiscard]] std::string time_of(std::uint64_t ticks) const;  ///< "2026-11-24T19:04:05.123456Z"
   [[nodiscard]] std::int64_t unix_ns_of(std::uint64_t ticks) const;
   /// The request by its registered type, as JSON; nothing when that is not known, or it does not

@@ -36,9 +36,10 @@ std::vector<Shape> event_structs() {
 
 std::vector<PackedWord> event_words() {
   using namespace layout;  // NOLINT: a table of its names
-  const Party nobody{};
-  const Party everybody{0xFFFFFF};
-  const auto lane = [](std::uint32_t gen, Party party, std::uint32_t name, std::uint32_t state) {
+  const ParticipantId nobody{};
+  const ParticipantId everybody{0xFFFFFF};
+  const auto lane = [](std::uint32_t gen, ParticipantId party, std::uint32_t name,
+                       std::uint32_t state) {
     return BroadcastWord::make(gen, party, name, static_cast<BroadcastState>(state)).bits;
   };
   return {

@@ -128,21 +128,23 @@ constexpr std::uint64_t moved(std::uint64_t none, std::uint64_t all) noexcept { 
 
 std::vector<PackedWord> ownership_words() {
   using namespace layout;  // NOLINT: a table of its names
-  const Party nobody{};
-  const Party everybody{0xFFFFFF};
-  const auto control = [](Party holder, Party standby, std::uint32_t gen, std::uint32_t slot,
-                          std::uint32_t state) {
+  const ParticipantId nobody{};
+  const ParticipantId everybody{0xFFFFFF};
+  const auto control = [](ParticipantId holder, ParticipantId standby, std::uint32_t gen,
+                          std::uint32_t slot, std::uint32_t state) {
     return ControlWord::make(holder, standby, gen, slot, static_cast<EndpointState>(state)).bits;
   };
-  const auto lane = [](std::uint32_t gen, Party party, std::uint32_t endpoint, std::uint32_t state,
-                       std::uint32_t served) {
+  const auto lane = [](std::uint32_t gen, ParticipantId party, std::uint32_t endpoint,
+                       std::uint32_t state, std::uint32_t served) {
     return LaneWord::make(gen, party, endpoint, static_cast<LaneState>(state), served).bits;
   };
-  const auto seat = [](std::uint32_t epoch, std::uint32_t state) {
+  const auto slot = [](std::uint32_t epoch, std::uint32_t state) {
     return ParticipantWord::make(epoch, static_cast<ParticipantState>(state)).bits;
   };
   return {
-      {"Party", {{"index", Party::make(full32, 0).bits}, {"epoch", Party::make(0, full32).bits}}},
+      {"ParticipantId",
+       {{"index", ParticipantId::make(full32, 0).bits},
+        {"epoch", ParticipantId::make(0, full32).bits}}},
       {"ControlWord",
        {{"state", control(nobody, nobody, 0, 0, 7)},
         {"slot", control(nobody, nobody, 0, full32, 0)},
@@ -158,7 +160,7 @@ std::vector<PackedWord> ownership_words() {
         {"endpoint", lane(0, nobody, full32, 0, 0)},
         {"party", lane(0, everybody, 0, 0, 0)},
         {"gen", lane(full32, nobody, 0, 0, 0)}}},
-      {"ParticipantWord", {{"state", seat(0, 15)}, {"epoch", seat(full32, 0)}}},
+      {"ParticipantWord", {{"state", slot(0, 15)}, {"epoch", slot(full32, 0)}}},
       {"ExtentWord",
        {{"gen", ExtentWord::make(nobody, full64).bits},
         {"party", ExtentWord::make(everybody, 0).bits}}},
@@ -210,7 +212,7 @@ std::vector<PackedWord> traffic_words() {
         {"owner", binding(0, full32, 0)},
         {"group", BindingWord::make(0, 0, 0, BindingWord::group).bits},
         {"leaving", BindingWord::make(0, 0, 0, BindingWord::leaving).bits},
-        {"news", BindingWord::news_mask},
+        {"revision", BindingWord::revision_mask},
         {"gen", binding(full32, 0, 0)}}},
       {"RouteWord",
        {{"stable", RouteWord::make(full32, 0, RouteWord::Rule::nobody, 0, 0, false).bits},

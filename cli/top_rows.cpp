@@ -144,7 +144,7 @@ std::vector<ProcessRow> process_rows(const Snapshot& before, const Snapshot& now
   const double seconds = seconds_between(before, now);
   std::vector<ProcessRow> out;
   for (const auto& participant : now.participants) {
-    const auto party = layout::Party::make(participant.index, participant.epoch);
+    const auto party = layout::ParticipantId::make(participant.index, participant.epoch);
     ProcessRow row;
     row.now = &participant;
     for (const auto& lane : now.lanes) {

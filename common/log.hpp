@@ -1,7 +1,7 @@
 // Structured lines on stderr: a message and key=value pairs, one write(2) each.
 //
-//   under systemd   <6>participant reclaimed seat=3 pid=71 took_us=84
-//   elsewhere       2025-06-01T12:00:00.000Z info    participant reclaimed seat=3 pid=71 took_us=84
+//   under systemd   <6>participant reclaimed slot=3 pid=71 took_us=84
+//   elsewhere       2025-06-01T12:00:00.000Z info    participant reclaimed slot=3 pid=71 took_us=84
 //
 // Values are quoted when they hold more than plain characters, and control characters are
 // replaced: some of them come from the segment.

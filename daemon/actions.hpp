@@ -19,7 +19,7 @@
 
 namespace shmbus::daemon {
 
-class Performer {
+class ActionExecutor {
  public:
   struct Tools {
     const Attachment& bus;
@@ -28,7 +28,7 @@ class Performer {
     const Log& log;
     const Notifier& notifier;
   };
-  explicit Performer(const Tools& tools);
+  explicit ActionExecutor(const Tools& tools);
 
   void perform(const Action& action, Nanos now, std::vector<Event>& outcomes);
   /// Set once the supervisor has said stop.
@@ -48,9 +48,9 @@ class Performer {
   void perform(const action::NotifyWatchdog& a, Nanos now, Outcomes& out);
   void perform(const action::Stop& a, Nanos now, Outcomes& out);
   void perform(const action::Log& a, Nanos now, Outcomes& out);
-  void perform(const action::LogSeat& a, Nanos now, Outcomes& out);
+  void perform(const action::LogSlot& a, Nanos now, Outcomes& out);
 
-  [[nodiscard]] std::uint32_t useful_pid(const layout::Participant& seat) const noexcept;
+  [[nodiscard]] std::uint32_t useful_pid(const layout::Participant& slot) const noexcept;
   void notify_status();
 
   Tools tools_;

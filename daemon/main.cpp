@@ -16,8 +16,8 @@
 #include "common/escape.hpp"
 #include "daemon/metrics_server.hpp"
 #include "daemon/options.hpp"
+#include "daemon/other_daemon.hpp"
 #include "daemon/program.hpp"
-#include "daemon/rival.hpp"
 #include "daemon/run.hpp"
 #include "daemon/sources.hpp"
 #include "daemon/trace_exporter.hpp"
@@ -90,7 +90,7 @@ int run(const Options& options) {
       traces = std::move(*started);
       log.write(Level::info, "spans are exported", {{"to", options.otlp}});
     }
-    const auto ending = take_care_of(**bus, options.statistics, log, notifier);
+    const auto ending = supervise(**bus, options.statistics, log, notifier);
     if (!ending) return refuse(options, ending.error(), log);
     if (*ending == Ending::replaced) {
       log.write(Level::warning, "taking care of the new bus", {{"bus", options.bus}});

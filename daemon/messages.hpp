@@ -20,16 +20,16 @@ inline constexpr Nanos microsecond = 1'000;
 inline constexpr Nanos millisecond = 1'000'000;
 inline constexpr Nanos second = 1'000'000'000;
 
-/// One generation of a participant's seat.
-struct SeatId {
+/// One generation of a participant's slot.
+struct SlotId {
   std::uint32_t index = 0;
   std::uint32_t epoch = 0;
-  friend bool operator==(const SeatId&, const SeatId&) noexcept = default;
+  friend bool operator==(const SlotId&, const SlotId&) noexcept = default;
 };
 
-/// A taken seat as a census found it. All of it is hearsay: it came from the segment.
-struct Seat {
-  SeatId id;
+/// A taken slot as a census found it. All of it is hearsay: it came from the segment.
+struct Slot {
+  SlotId id;
   std::uint32_t pid = 0;     ///< 0: of no use here (another pid namespace, or not a pid)
   std::uint64_t joined = 0;  ///< tells two holders of one epoch apart, 4095 generations later
   bool left = false;         ///< marked dead: it left, or somebody began to reclaim it
@@ -40,9 +40,9 @@ namespace event {
 struct Started {};
 /// Somebody joined.
 struct Arrival {};
-/// Every taken seat but our own.
+/// Every taken slot but our own.
 struct Census {
-  std::vector<Seat> seats;
+  std::vector<Slot> slots;
 };
 enum class WatchResult : std::uint8_t {
   watching,
@@ -50,25 +50,25 @@ enum class WatchResult : std::uint8_t {
   refused,  ///< no pidfd to be had: old kernel, sandbox, no descriptor left
 };
 struct Watch {
-  SeatId seat;
+  SlotId slot;
   WatchResult result = WatchResult::watching;
 };
-/// The pidfd of this seat says that its process has gone. Not a verdict.
+/// The pidfd of this slot says that its process has gone. Not a verdict.
 struct Exit {
-  SeatId seat;
+  SlotId slot;
 };
 /// The verdict of the kernel about the token.
 struct Verdict {
-  SeatId seat;
+  SlotId slot;
   bool dead = false;
 };
 enum class ReclaimResult : std::uint8_t {
   freed,
   pending,  ///< a living owner has yet to drain a lane of the dead
-  gone,     ///< somebody else freed the seat
+  gone,     ///< somebody else freed the slot
 };
 struct Reclaim {
-  SeatId seat;
+  SlotId slot;
   ReclaimResult result = ReclaimResult::freed;
 };
 enum class FileState : std::uint8_t { ours, missing, replaced };
@@ -94,20 +94,20 @@ namespace action {
 struct TakeCensus {};
 /// Open a pidfd and report its readiness; answered by event::Watch.
 struct Watch {
-  SeatId seat;
+  SlotId slot;
   std::uint32_t pid = 0;
 };
-/// Close the pidfd of this seat, if there is one.
+/// Close the pidfd of this slot, if there is one.
 struct Unwatch {
-  SeatId seat;
+  SlotId slot;
 };
 /// Answered by event::Verdict.
 struct Probe {
-  SeatId seat;
+  SlotId slot;
 };
 /// Answered by event::Reclaim.
 struct Reclaim {
-  SeatId seat;
+  SlotId slot;
 };
 struct PublishStatistics {};
 /// Answered by event::BusFile.
@@ -121,11 +121,11 @@ struct Log {
   Level level = Level::info;
   std::string_view text;  ///< a literal
 };
-/// A log line about one seat.
-struct LogSeat {
+/// A log line about one slot.
+struct LogSlot {
   Level level = Level::info;
   std::string_view text;  ///< a literal
-  SeatId seat;
+  SlotId slot;
   std::uint32_t pid = 0;
   Nanos took = never;  ///< since its end was first heard of
 };
@@ -135,6 +135,6 @@ struct LogSeat {
 using Action =
     std::variant<action::TakeCensus, action::Watch, action::Unwatch, action::Probe, action::Reclaim,
                  action::PublishStatistics, action::CheckBusFile, action::NotifyReady,
-                 action::NotifyWatchdog, action::Stop, action::Log, action::LogSeat>;
+                 action::NotifyWatchdog, action::Stop, action::Log, action::LogSlot>;
 
 }  // namespace shmbus::daemon

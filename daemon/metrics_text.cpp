@@ -109,7 +109,7 @@ void write_endpoints(Page& page, const Snapshot& s) {
     }
   };
   using inspect::EndpointInfo;
-  each("shmbus_endpoint_commands_total", "counter", "Commands that a handler's seat started.",
+  each("shmbus_endpoint_commands_total", "counter", "Commands that a handler's slot started.",
        [](const EndpointInfo& e) { return e.commands; });
   each("shmbus_endpoint_parks_total", "counter", "How often its handler fell asleep.",
        [](const EndpointInfo& e) { return e.parks; });

@@ -9,18 +9,18 @@
 
 namespace shmbus::daemon {
 
-Result<Ending> take_care_of(const shmbus::detail::BusCore& bus, Nanos statistics, const Log& log,
-                            const Notifier& notifier) {
+Result<Ending> supervise(const shmbus::detail::BusCore& bus, Nanos statistics, const Log& log,
+                         const Notifier& notifier) {
   const Attachment& a = bus.attachment();
-  const std::uint32_t seats = a.view.capacities().participants;
-  auto sources = Sources::make(seats, a.view.bus_events().arrivals);
+  const std::uint32_t slots = a.view.capacities().participants;
+  auto sources = Sources::make(slots, a.view.bus_events().arrivals);
   if (!sources) return tl::unexpected<Error>(sources.error());
 
   Tuning tuning;
   tuning.statistics = statistics;
   tuning.watchdog = notifier.watchdog();
-  Supervisor supervisor(seats, tuning);
-  Performer performer({a, bus.path(), **sources, log, notifier});
+  Supervisor supervisor(slots, tuning);
+  ActionExecutor performer({a, bus.path(), **sources, log, notifier});
 
   std::vector<Event> events{event::Started{}};
   std::vector<Event> outcomes;

@@ -10,7 +10,7 @@ namespace shmbus::daemon {
 
 /// Takes care of one bus until asked to stop or until nobody can reach that bus any more. The
 /// bus must have been opened as its daemon. REQUIRES: block_stop_signals() was called.
-Result<Ending> take_care_of(const shmbus::detail::BusCore& bus, Nanos statistics, const Log& log,
-                            const Notifier& notifier);
+Result<Ending> supervise(const shmbus::detail::BusCore& bus, Nanos statistics, const Log& log,
+                         const Notifier& notifier);
 
 }  // namespace shmbus::daemon

@@ -23,11 +23,11 @@ constexpr std::uint64_t pidfd_bit = 1ULL << 63U;
 constexpr std::uint32_t epoch_mask = 0x7FFFFFFF;
 constexpr std::size_t batch = 64;
 
-std::uint64_t pidfd_tag(SeatId seat) noexcept {
-  return pidfd_bit | (std::uint64_t{seat.epoch & epoch_mask} << 32U) | seat.index;
+std::uint64_t pidfd_tag(SlotId slot) noexcept {
+  return pidfd_bit | (std::uint64_t{slot.epoch & epoch_mask} << 32U) | slot.index;
 }
 
-SeatId seat_of(std::uint64_t tag) noexcept {
+SlotId slot_of(std::uint64_t tag) noexcept {
   return {static_cast<std::uint32_t>(tag), static_cast<std::uint32_t>(tag >> 32U) & epoch_mask};
 }
 
@@ -57,8 +57,8 @@ void raise_descriptor_limit() noexcept {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Result<std::unique_ptr<Sources>> Sources::make(std::uint32_t seats, layout::Word32& arrivals) {
-  std::unique_ptr<Sources> sources(new Sources(seats));
+Result<std::unique_ptr<Sources>> Sources::make(std::uint32_t slots, layout::Word32& arrivals) {
+  std::unique_ptr<Sources> sources(new Sources(slots));
   if (auto opened = sources->open(arrivals); !opened) {
     return tl::unexpected<Error>(opened.error());
   }
@@ -90,8 +90,8 @@ bool Sources::add(int fd, std::uint64_t tag) noexcept {
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &entry) == 0;
 }
 
-event::WatchResult Sources::watch(SeatId seat, std::uint32_t pid) noexcept {
-  if (seat.index >= watched_.size() || pid == 0 ||
+event::WatchResult Sources::watch(SlotId slot, std::uint32_t pid) noexcept {
+  if (slot.index >= watched_.size() || pid == 0 ||
       pid > static_cast<std::uint32_t>(std::numeric_limits<pid_t>::max())) {
     return event::WatchResult::refused;
   }
@@ -99,15 +99,15 @@ event::WatchResult Sources::watch(SeatId seat, std::uint32_t pid) noexcept {
   if (!pidfd.valid()) {
     return errno == ESRCH ? event::WatchResult::no_such_process : event::WatchResult::refused;
   }
-  if (!add(pidfd.get(), pidfd_tag(seat))) return event::WatchResult::refused;
-  watched_[seat.index].pidfd = std::move(pidfd);
-  watched_[seat.index].epoch = seat.epoch;
+  if (!add(pidfd.get(), pidfd_tag(slot))) return event::WatchResult::refused;
+  watched_[slot.index].pidfd = std::move(pidfd);
+  watched_[slot.index].epoch = slot.epoch;
   return event::WatchResult::watching;
 }
 
-void Sources::unwatch(SeatId seat) noexcept {
-  if (seat.index >= watched_.size() || watched_[seat.index].epoch != seat.epoch) return;
-  const Descriptor closing = std::move(watched_[seat.index].pidfd);  // leaves the epoll set with it
+void Sources::unwatch(SlotId slot) noexcept {
+  if (slot.index >= watched_.size() || watched_[slot.index].epoch != slot.epoch) return;
+  const Descriptor closing = std::move(watched_[slot.index].pidfd);  // leaves the epoll set with it
 }
 
 void Sources::arm(Nanos until) noexcept {
@@ -131,7 +131,7 @@ void Sources::wait(Nanos until, std::vector<Event>& out) {
 
 void Sources::take(std::uint64_t tag, std::vector<Event>& out) {
   if ((tag & pidfd_bit) != 0) {
-    out.emplace_back(event::Exit{seat_of(tag)});
+    out.emplace_back(event::Exit{slot_of(tag)});
     return;
   }
   switch (tag) {

@@ -25,13 +25,13 @@ void raise_descriptor_limit() noexcept;
 class Sources {
  public:
   /// `arrivals` is a word of the segment, which must outlive this object.
-  static Result<std::unique_ptr<Sources>> make(std::uint32_t seats, layout::Word32& arrivals);
+  static Result<std::unique_ptr<Sources>> make(std::uint32_t slots, layout::Word32& arrivals);
   Sources(const Sources&) = delete;
   Sources& operator=(const Sources&) = delete;
   ~Sources() = default;
 
-  event::WatchResult watch(SeatId seat, std::uint32_t pid) noexcept;
-  void unwatch(SeatId seat) noexcept;
+  event::WatchResult watch(SlotId slot, std::uint32_t pid) noexcept;
+  void unwatch(SlotId slot) noexcept;
 
   /// Sleeps until something happens or `until` (CLOCK_MONOTONIC) is reached; appends what happened.
   void wait(Nanos until, std::vector<Event>& out);
@@ -42,7 +42,7 @@ class Sources {
     std::uint32_t epoch = 0;
   };
 
-  explicit Sources(std::uint32_t seats) : watched_(seats) {}
+  explicit Sources(std::uint32_t slots) : watched_(slots) {}
   [[nodiscard]] Result<void> open(layout::Word32& arrivals);
   [[nodiscard]] bool add(int fd, std::uint64_t tag) noexcept;
   void arm(Nanos until) noexcept;
@@ -52,7 +52,7 @@ class Sources {
   Descriptor timer_;
   Descriptor signals_;
   std::unique_ptr<Arrivals> arrivals_;
-  std::vector<Watched> watched_;  ///< by seat
+  std::vector<Watched> watched_;  ///< by slot
   Nanos armed_for_ = never;
 };
 

@@ -11,8 +11,8 @@ constexpr std::uint32_t missing_checks_max = 2;
 
 }  // namespace
 
-Supervisor::Supervisor(std::uint32_t seats, const Tuning& tuning)
-    : tuning_(tuning), wards_(seats) {}
+Supervisor::Supervisor(std::uint32_t slots, const Tuning& tuning)
+    : tuning_(tuning), watched_(slots) {}
 
 const std::vector<Action>& Supervisor::step(Nanos now, std::span<const Event> events) {
   actions_.clear();
@@ -39,127 +39,131 @@ void Supervisor::on(const event::Arrival&) { census_wanted_ = true; }
 
 void Supervisor::on(const event::Census& e) {
   ++census_;
-  for (const Seat& seat : e.seats) {
-    if (seat.id.index < wards_.size()) meet(seat);
+  for (const Slot& slot : e.slots) {
+    if (slot.id.index < watched_.size()) meet(slot);
   }
-  for (std::uint32_t i = 0; i < wards_.size(); ++i) {
-    if (wards_[i].care != Care::nobody && wards_[i].census != census_) forget(i);
+  for (std::uint32_t i = 0; i < watched_.size(); ++i) {
+    if (watched_[i].state != WatchState::nobody && watched_[i].census != census_) forget(i);
   }
   sweeping_ = false;
   if (!ready_) actions_.emplace_back(action::NotifyReady{});
   ready_ = true;
 }
 
-void Supervisor::meet(const Seat& seat) {
-  Ward& ward = wards_[seat.id.index];
-  if (ward.census == census_) return;  // said twice
-  const bool known = ward.care != Care::nobody && ward.epoch == seat.id.epoch &&
-                     ward.pid == seat.pid && ward.joined == seat.joined;
+void Supervisor::meet(const Slot& slot) {
+  Watched& watched = watched_[slot.id.index];
+  if (watched.census == census_) return;  // said twice
+  const bool known = watched.state != WatchState::nobody && watched.epoch == slot.id.epoch &&
+                     watched.pid == slot.pid && watched.joined == slot.joined;
   if (!known) {
-    if (ward.care != Care::nobody) forget(seat.id.index);
-    adopt(seat);
+    if (watched.state != WatchState::nobody) forget(slot.id.index);
+    adopt(slot);
     return;
   }
-  ward.census = census_;
-  const bool just_left = seat.left && !ward.left;
-  ward.left = seat.left;
-  if (ward.care == Care::draining) return;
-  if (just_left || sweeping_) actions_.emplace_back(action::Probe{seat.id});
+  watched.census = census_;
+  const bool just_left = slot.left && !watched.left;
+  watched.left = slot.left;
+  if (watched.state == WatchState::draining) return;
+  if (just_left || sweeping_) actions_.emplace_back(action::Probe{slot.id});
 }
 
-void Supervisor::adopt(const Seat& seat) {
-  Ward& ward = wards_[seat.id.index];
-  ward = Ward{};
-  ward.epoch = seat.id.epoch;
-  ward.pid = seat.pid;
-  ward.joined = seat.joined;
-  ward.left = seat.left;
-  ward.census = census_;
+void Supervisor::adopt(const Slot& slot) {
+  Watched& watched = watched_[slot.id.index];
+  watched = Watched{};
+  watched.epoch = slot.id.epoch;
+  watched.pid = slot.pid;
+  watched.joined = slot.joined;
+  watched.left = slot.left;
+  watched.census = census_;
   ++taken_;
-  if (seat.pid == 0) {
-    poll_from_now(ward);
+  if (slot.pid == 0) {
+    poll_from_now(watched);
   } else {
-    ward.care = Care::opening;
-    actions_.emplace_back(action::Watch{seat.id, seat.pid});
+    watched.state = WatchState::opening;
+    actions_.emplace_back(action::Watch{slot.id, slot.pid});
   }
 }
 
 void Supervisor::forget(std::uint32_t index) {
-  Ward& ward = wards_[index];
+  Watched& watched = watched_[index];
   // `opening`: the answer to Watch may be on its way; actions are done in order, so this closes it.
-  if (ward.care == Care::watched || ward.care == Care::opening) {
+  if (watched.state == WatchState::watched || watched.state == WatchState::opening) {
     actions_.emplace_back(action::Unwatch{id_of(index)});
   }
-  if (ward.care == Care::polled) --polled_;
-  ward.care = Care::nobody;
-  ward.due = never;
+  if (watched.state == WatchState::polled) --polled_;
+  watched.state = WatchState::nobody;
+  watched.due = never;
   --taken_;
 }
 
 void Supervisor::on(const event::Watch& e) {
-  Ward* ward = find(e.seat);
-  if (ward == nullptr || (ward->care != Care::opening && ward->care != Care::watched)) return;
+  Watched* watched = find(e.slot);
+  if (watched == nullptr ||
+      (watched->state != WatchState::opening && watched->state != WatchState::watched))
+    return;
   switch (e.result) {
     case event::WatchResult::watching:
-      ward->care = Care::watched;
-      actions_.emplace_back(action::Probe{e.seat});
+      watched->state = WatchState::watched;
+      actions_.emplace_back(action::Probe{e.slot});
       return;
     case event::WatchResult::no_such_process:
-      suspect(e.seat.index);
+      suspect(e.slot.index);
       return;
     case event::WatchResult::refused:
       if (!refusal_logged_) {
-        actions_.emplace_back(action::LogSeat{
-            Level::warning, "no pidfd: its death will be found by polling", e.seat, ward->pid});
+        actions_.emplace_back(action::LogSlot{
+            Level::warning, "no pidfd: its death will be found by polling", e.slot, watched->pid});
       }
       refusal_logged_ = true;
-      poll_from_now(*ward);
+      poll_from_now(*watched);
   }
 }
 
 void Supervisor::on(const event::Exit& e) {
-  const Ward* ward = find(e.seat);
-  if (ward == nullptr || (ward->care != Care::opening && ward->care != Care::watched)) return;
-  suspect(e.seat.index);
+  const Watched* watched = find(e.slot);
+  if (watched == nullptr ||
+      (watched->state != WatchState::opening && watched->state != WatchState::watched))
+    return;
+  suspect(e.slot.index);
 }
 
 void Supervisor::suspect(std::uint32_t index) {
-  Ward& ward = wards_[index];
+  Watched& watched = watched_[index];
   actions_.emplace_back(action::Unwatch{id_of(index)});
-  ward.suspected_at = now_;
-  ward.quick_until = now_ + tuning_.recheck_quick;
-  poll_from_now(ward);
+  watched.suspected_at = now_;
+  watched.quick_until = now_ + tuning_.recheck_quick;
+  poll_from_now(watched);
 }
 
 /// REQUIRES: not polled yet.
-void Supervisor::poll_from_now(Ward& ward) {
-  ward.care = Care::polled;
-  ward.due = now_;
+void Supervisor::poll_from_now(Watched& watched) {
+  watched.state = WatchState::polled;
+  watched.due = now_;
   ++polled_;
 }
 
 void Supervisor::on(const event::Verdict& e) {
-  Ward* ward = find(e.seat);
-  if (ward == nullptr) return;
+  Watched* watched = find(e.slot);
+  if (watched == nullptr) return;
   if (!e.dead) {
-    probe_again_later(*ward);
+    probe_again_later(*watched);
     return;
   }
-  if (ward->suspected_at == never) ward->suspected_at = now_;
-  if (ward->care != Care::draining) actions_.emplace_back(action::Reclaim{e.seat});
+  if (watched->suspected_at == never) watched->suspected_at = now_;
+  if (watched->state != WatchState::draining) actions_.emplace_back(action::Reclaim{e.slot});
 }
 
-void Supervisor::probe_again_later(Ward& ward) {
-  if (ward.care != Care::polled) return;
-  if (now_ < ward.quick_until) {
-    ward.pause = tuning_.recheck;
-  } else if (ward.quick_until == 0) {
-    ward.pause = poll_pause();
+void Supervisor::probe_again_later(Watched& watched) {
+  if (watched.state != WatchState::polled) return;
+  if (now_ < watched.quick_until) {
+    watched.pause = tuning_.recheck;
+  } else if (watched.quick_until == 0) {
+    watched.pause = poll_pause();
   } else {
     // Something keeps the memory of a dying process (a core dump), or the pid was a lie.
-    ward.pause = std::min(ward.pause * 2, poll_pause());
+    watched.pause = std::min(watched.pause * 2, poll_pause());
   }
-  ward.due = now_ + ward.pause;
+  watched.due = now_ + watched.pause;
 }
 
 Nanos Supervisor::poll_pause() const noexcept {
@@ -167,28 +171,28 @@ Nanos Supervisor::poll_pause() const noexcept {
 }
 
 void Supervisor::on(const event::Reclaim& e) {
-  Ward* ward = find(e.seat);
-  if (ward == nullptr) return;
+  Watched* watched = find(e.slot);
+  if (watched == nullptr) return;
   if (e.result == event::ReclaimResult::pending) {
-    if (ward->care != Care::draining) {
+    if (watched->state != WatchState::draining) {
       const Nanos pause = tuning_.drain;
-      if (ward->care == Care::polled) --polled_;
-      if (ward->care == Care::watched || ward->care == Care::opening) {
-        actions_.emplace_back(action::Unwatch{e.seat});
+      if (watched->state == WatchState::polled) --polled_;
+      if (watched->state == WatchState::watched || watched->state == WatchState::opening) {
+        actions_.emplace_back(action::Unwatch{e.slot});
       }
-      ward->care = Care::draining;
-      ward->pause = pause;
+      watched->state = WatchState::draining;
+      watched->pause = pause;
     }
-    ward->due = now_ + ward->pause;
-    ward->pause = std::min(ward->pause * 2, tuning_.drain_max);
+    watched->due = now_ + watched->pause;
+    watched->pause = std::min(watched->pause * 2, tuning_.drain_max);
     return;
   }
   if (e.result == event::ReclaimResult::freed) {
-    const Nanos took = now_ - std::min(now_, ward->suspected_at);
+    const Nanos took = now_ - std::min(now_, watched->suspected_at);
     actions_.emplace_back(
-        action::LogSeat{Level::info, "participant reclaimed", e.seat, ward->pid, took});
+        action::LogSlot{Level::info, "participant reclaimed", e.slot, watched->pid, took});
   }
-  forget(e.seat.index);
+  forget(e.slot.index);
 }
 
 void Supervisor::on(const event::BusFile& e) {
@@ -237,28 +241,28 @@ void Supervisor::run_due_chores() {
 }
 
 void Supervisor::run_due_wards() {
-  for (std::uint32_t i = 0; i < wards_.size(); ++i) {
-    Ward& ward = wards_[i];
-    if (ward.due <= now_) {
-      ward.due = never;  // until the answer
-      if (ward.care == Care::draining) {
+  for (std::uint32_t i = 0; i < watched_.size(); ++i) {
+    Watched& watched = watched_[i];
+    if (watched.due <= now_) {
+      watched.due = never;  // until the answer
+      if (watched.state == WatchState::draining) {
         actions_.emplace_back(action::Reclaim{id_of(i)});
       } else {
         actions_.emplace_back(action::Probe{id_of(i)});
       }
     }
-    wake_at_ = std::min(wake_at_, ward.due);
+    wake_at_ = std::min(wake_at_, watched.due);
   }
 }
 
-Supervisor::Ward* Supervisor::find(SeatId seat) noexcept {
-  if (seat.index >= wards_.size()) return nullptr;
-  Ward& ward = wards_[seat.index];
-  return ward.care != Care::nobody && ward.epoch == seat.epoch ? &ward : nullptr;
+Supervisor::Watched* Supervisor::find(SlotId slot) noexcept {
+  if (slot.index >= watched_.size()) return nullptr;
+  Watched& watched = watched_[slot.index];
+  return watched.state != WatchState::nobody && watched.epoch == slot.epoch ? &watched : nullptr;
 }
 
-SeatId Supervisor::id_of(std::uint32_t index) const noexcept {
-  return {index, wards_[index].epoch};
+SlotId Supervisor::id_of(std::uint32_t index) const noexcept {
+  return {index, watched_[index].epoch};
 }
 
 }  // namespace shmbus::daemon

@@ -12,8 +12,8 @@
 // process's by then, and a pidfd of the wrong process never tells. For the same reason, and because
 // a process that calls exec() leaves the bus without exiting, everybody is probed once per sweep.
 //
-// 1. Reclaim is asked for only after a verdict "dead" about that very generation of the seat.
-// 2. At most one pidfd is open for a seat, and none for a seat that is not in `wards_`.
+// 1. Reclaim is asked for only after a verdict "dead" about that very generation of the slot.
+// 2. At most one pidfd is open for a slot, and none for a slot that is not in `watched_`.
 // 3. Memory is fixed at construction but for the list of actions, which a step bounds.
 #pragma once
 
@@ -39,7 +39,7 @@ struct Tuning {
 
 class Supervisor {
  public:
-  Supervisor(std::uint32_t seats, const Tuning& tuning);
+  Supervisor(std::uint32_t slots, const Tuning& tuning);
 
   /// The result is valid until the next step. Events are handled in order, then what is due.
   const std::vector<Action>& step(Nanos now, std::span<const Event> events);
@@ -50,9 +50,9 @@ class Supervisor {
   [[nodiscard]] std::uint32_t wards() const noexcept { return taken_; }
 
  private:
-  enum class Care : std::uint8_t { nobody, opening, watched, polled, draining };
-  struct Ward {
-    Care care = Care::nobody;
+  enum class WatchState : std::uint8_t { nobody, opening, watched, polled, draining };
+  struct Watched {
+    WatchState state = WatchState::nobody;
     bool left = false;
     std::uint32_t epoch = 0;
     std::uint32_t pid = 0;
@@ -74,21 +74,21 @@ class Supervisor {
   void on(const event::BusFile& e);
   void on(const event::StopSignal& e);
 
-  void meet(const Seat& seat);
-  void adopt(const Seat& seat);
+  void meet(const Slot& slot);
+  void adopt(const Slot& slot);
   void forget(std::uint32_t index);
   void suspect(std::uint32_t index);
-  void poll_from_now(Ward& ward);
-  void probe_again_later(Ward& ward);
+  void poll_from_now(Watched& watched);
+  void probe_again_later(Watched& watched);
   void run_due_wards();
   void run_due_chores();
-  [[nodiscard]] Ward* find(SeatId seat) noexcept;
+  [[nodiscard]] Watched* find(SlotId slot) noexcept;
   [[nodiscard]] Nanos poll_pause() const noexcept;
-  [[nodiscard]] SeatId id_of(std::uint32_t index) const noexcept;
+  [[nodiscard]] SlotId id_of(std::uint32_t index) const noexcept;
   void stop(Ending ending);
 
   Tuning tuning_;
-  std::vector<Ward> wards_;  ///< by seat
+  std::vector<Watched> watched_;  ///< by slot
   std::vector<Action> actions_;
   Nanos now_ = 0;
   Nanos wake_at_ = 0;

@@ -14,7 +14,7 @@ using Square = shmbus::Command<"square", std::uint64_t, std::uint64_t>;
 
 shmbus::Result<void> join(shmbus::Server& server) {
   return server.on<Square>([](std::uint64_t number) { return number * number; },
-                           {.join = shmbus::Join::group});
+                           {.sharing = shmbus::Sharing::group});
 }
 
 void serve(shmbus::Bus bus, const std::stop_token& stop, std::atomic<int>& ready) {

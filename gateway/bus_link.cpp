@@ -13,7 +13,7 @@ constexpr Time open_pause = 100 * millisecond;
 constexpr CallerOptions caller_options{.wait = WaitMode::blocking,
                                        .when_vacant = WhenVacant::fail,
                                        .when_full = WhenFull::fail,
-                                       .when_caller_goes = WhenCallerGoes::cancel};
+                                       .on_caller_exit = OnCallerExit::cancel};
 
 struct FileId {
   dev_t device = 0;

@@ -58,7 +58,7 @@ class EventReader {
 
 class Topic;
 
-/// A reader's seat at a topic. Leaves when destroyed.
+/// A reader's endpoint at a topic. Leaves when destroyed.
 class Reading {
  public:
   Reading(std::shared_ptr<Topic> topic, EventReader& reader) noexcept;

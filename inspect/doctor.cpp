@@ -87,7 +87,7 @@ std::string_view to_string(Severity severity) noexcept {
   return "unknown";
 }
 
-std::string party_text(layout::Party party) {
+std::string party_text(layout::ParticipantId party) {
   return "participant " + std::to_string(party.index()) + "." + std::to_string(party.epoch());
 }
 
@@ -119,7 +119,7 @@ std::vector<Finding> examine_file(const FileReport& report) {
 std::vector<Finding> examine_bus(const Snapshot& snapshot) {
   std::vector<Finding> out;
   check_file(snapshot, out);
-  check_seats(snapshot, out);
+  check_handovers(snapshot, out);
   check_endpoints(snapshot, out);
   check_lanes(snapshot, out);
   check_extents(snapshot, out);

@@ -23,7 +23,7 @@ void check_lease(const NameInfo& name, const Snapshot& snapshot, std::vector<Fin
     out.push_back(error_at(name, "name-lease", "has a lease that nobody can have written"));
     return;
   }
-  const auto party = layout::Party::from_bits(name.lease);
+  const auto party = layout::ParticipantId::from_bits(name.lease);
   switch (snapshot.standing(party)) {
     case Standing::living:
       return;
@@ -80,7 +80,7 @@ void check_members(const NameInfo& name, std::vector<Finding>& out) {
 /// A setter is done in a microsecond. One that is stopped in the middle is passed over by the next,
 /// and is no fault; a dead one never told the callers.
 void check_setter(const NameInfo& name, std::vector<Finding>& out) {
-  const auto party = layout::Party::from_bits(name.changing);
+  const auto party = layout::ParticipantId::from_bits(name.changing);
   switch (name.changing_standing) {
     case Standing::nobody:
     case Standing::living:

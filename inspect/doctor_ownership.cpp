@@ -1,4 +1,4 @@
-// Who holds what: seats, endpoints and extents. The dead whom nobody has reclaimed yet are a
+// Who holds what: slots, endpoints and extents. The dead whom nobody has reclaimed yet are a
 // note, since any participant does it when it needs what they hold; a word that names a generation
 // which has already been freed is an error, since nobody would ever find it.
 #include "inspect/doctor_parts.hpp"
@@ -49,14 +49,14 @@ void check_control(const EndpointInfo& endpoint, std::vector<Finding>& out) {
     }
     return;
   }
-  // An owner that has died is told with its seat.
+  // An owner that has died is told with its slot.
   if (endpoint.standing == Standing::living || endpoint.standing == Standing::dead) return;
   out.push_back({Severity::error, "endpoint-holder", subject_of(endpoint),
                  "is owned by " + party_text(endpoint.holder) + ", who is no participant",
                  std::string(mend_corruption)});
 }
 
-/// Seats change hands by these two words. The dead whom they name are told with their seats.
+/// Slots change hands by these two words. The dead whom they name are told with their slots.
 void check_change_of_hands(const EndpointInfo& endpoint, std::vector<Finding>& out) {
   const auto real = [](Standing standing) {
     return standing == Standing::living || standing == Standing::dead;
@@ -69,7 +69,7 @@ void check_change_of_hands(const EndpointInfo& endpoint, std::vector<Finding>& o
                    std::string(mend_corruption)});
   }
   if (endpoint.draining.bits == 0) return;
-  const layout::Party party = endpoint.draining.party();
+  const layout::ParticipantId party = endpoint.draining.party();
   const auto forged = [&](std::string what) {
     out.push_back({Severity::error, "endpoint-draining", subject_of(endpoint), std::move(what),
                    "lanes there may never go free; " + std::string(mend_corruption)});
@@ -109,28 +109,28 @@ bool left_behind(const Finding& finding) {
           finding.what.find("was not reclaimed") != std::string::npos);
 }
 
-void check_seats(const Snapshot& snapshot, std::vector<Finding>& out) {
+void check_handovers(const Snapshot& snapshot, std::vector<Finding>& out) {
   for (const auto& info : snapshot.participants) {
-    const std::string subject = party_text(layout::Party::make(info.index, info.epoch));
+    const std::string subject = party_text(layout::ParticipantId::make(info.index, info.epoch));
     const auto state = static_cast<ParticipantState>(info.state);
     if (state != ParticipantState::alive && state != ParticipantState::dead) {
-      out.push_back({Severity::error, "seat-state", subject,
+      out.push_back({Severity::error, "slot-state", subject,
                      "is in state " + std::to_string(info.state) + ", which does not exist",
                      std::string(mend_corruption)});
       continue;
     }
     if (!info.process_alive) {
       const std::string held = holdings(info);
-      // One that left in good order may have left the freeing of its seat to whoever comes next.
-      const bool only_the_seat = state == ParticipantState::dead && held.empty();
+      // One that left in good order may have left the freeing of its slot to whoever comes next.
+      const bool only_the_slot = state == ParticipantState::dead && held.empty();
       out.push_back({Severity::note, "dead-participant", subject,
-                     who(info) + (only_the_seat ? " has gone; its seat is not free yet"
+                     who(info) + (only_the_slot ? " has gone; its slot is not free yet"
                                                 : " has gone and was not reclaimed" + held),
                      std::string(mend_dead)});
     } else if (state == ParticipantState::dead) {
       // Leaving takes a moment; being called dead for longer needs somebody to write it.
       out.push_back({Severity::error, "living-called-dead", subject,
-                     who(info) + " is alive, and its seat says dead",
+                     who(info) + " is alive, and its slot says dead",
                      std::string(mend_corruption)});
     }
   }
@@ -147,7 +147,7 @@ void check_endpoints(const Snapshot& snapshot, std::vector<Finding>& out) {
 void check_extents(const Snapshot& snapshot, std::vector<Finding>& out) {
   const auto& usage = snapshot.extents;
   for (std::size_t i = 0; i < usage.holder.size(); ++i) {
-    const layout::Party holder = usage.holder[i];
+    const layout::ParticipantId holder = usage.holder[i];
     // The events of a broadcast lane; which lanes there are, the header says.
     if (holder.index() == layout::broadcast_party_index &&
         holder.epoch() <= snapshot.bus.header.capacities.broadcasts) {

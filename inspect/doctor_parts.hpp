@@ -5,7 +5,7 @@
 
 namespace shmbus::inspect {
 
-void check_seats(const Snapshot& snapshot, std::vector<Finding>& out);
+void check_handovers(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_endpoints(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_lanes(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_extents(const Snapshot& snapshot, std::vector<Finding>& out);
@@ -14,8 +14,8 @@ void check_names(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_policies(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_recorder(const Snapshot& snapshot, std::vector<Finding>& out);
 
-/// "participant 3.1": the seat and the generation that sits on it.
-std::string party_text(layout::Party party);
+/// "participant 3.1": the slot and the generation that sits on it.
+std::string party_text(layout::ParticipantId party);
 
 /// A count with its noun: "1 lane", "2 lanes".
 std::string counted(std::uint64_t count, std::string_view noun);

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t wish_ns_max = 10'000'000'000;
 
 std::string subject_of(const RecorderInfo& info) {
-  return info.seat ? "recorder of seat " + std::to_string(*info.seat) : "tap";
+  return info.slot ? "recorder of slot " + std::to_string(*info.slot) : "tap";
 }
 
 Finding error_at(const std::string& subject, std::string_view id, std::string what) {
@@ -37,7 +37,7 @@ void check_recorder(const Snapshot& snapshot, std::vector<Finding>& out) {
     if (info.out_of_bounds != 0) {
       out.push_back(error_at(subject_of(info), "recorder-event",
                              "has " + counted(info.out_of_bounds, "event") +
-                                 " of seats, names, lanes or endpoints that do not exist, or "
+                                 " of slots, names, lanes or endpoints that do not exist, or "
                                  "longer than all payload memory"));
     }
   }

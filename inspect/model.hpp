@@ -22,10 +22,10 @@ namespace shmbus::inspect {
 /// Whether the party that some word names can still act.
 enum class Standing : std::uint8_t {
   nobody,     ///< the word names no one
-  living,     ///< its seat is taken by this generation, and the kernel says it lives
-  dead,       ///< its seat still is this generation's, but the process has gone
-  gone,       ///< the seat is free, or another generation's: no word may name it any more
-  impossible  ///< there is no such seat
+  living,     ///< its slot is taken by this generation, and the kernel says it lives
+  dead,       ///< its slot still is this generation's, but the process has gone
+  gone,       ///< the slot is free, or another generation's: no word may name it any more
+  impossible  ///< there is no such slot
 };
 
 struct BusInfo {
@@ -83,11 +83,11 @@ struct EndpointInfo {
   std::uint32_t index = 0;
   std::uint64_t control_bits = 0;
   bool active = false;
-  layout::Party holder;
+  layout::ParticipantId holder;
   Standing standing = Standing::nobody;
-  layout::Party standby;  ///< has asked the holder for the seat
+  layout::ParticipantId standby;  ///< has asked the holder for the slot
   Standing standby_standing = Standing::nobody;
-  layout::DrainingWord draining;  ///< who held the seat before and still owes answers
+  layout::DrainingWord draining;  ///< who held the slot before and still owes answers
   Standing draining_standing = Standing::nobody;
   std::uint32_t gen = 0;
   std::uint32_t attention = 0;
@@ -129,7 +129,7 @@ enum class NameState : std::uint8_t {
   unregistered,  ///< known, but nobody registered it, or it was taken back
 };
 
-/// What a seat is to a name that it serves together with others.
+/// What a slot is to a name that it serves together with others.
 enum class Role : std::uint8_t {
   owner,    ///< alone, or beside a canary
   member,   ///< of a group
@@ -180,7 +180,8 @@ struct NameInfo {
   std::uint32_t length = 0;
   bool hash_fits = false;
   bool in_table = false;
-  std::uint64_t changing = 0;  ///< who changes its policy: a Party, or what no setter writes
+  std::uint64_t changing =
+      0;  ///< who changes its policy: a ParticipantId, or what no setter writes
   Standing changing_standing = Standing::nobody;
 };
 
@@ -231,7 +232,7 @@ struct TopicInfo {
 
 /// One ring of the flight recorder, or the tap. See snapshot_recorder.cpp for what is judged.
 struct RecorderInfo {
-  std::optional<std::uint32_t> seat;  ///< nothing: the tap
+  std::optional<std::uint32_t> slot;  ///< nothing: the tap
   std::uint64_t written = 0;          ///< events, since the bus was made
   std::uint32_t misplaced = 0;        ///< events in a slot that is not that of their index
   std::uint32_t ahead = 0;            ///< numbers that the heads have not given out
@@ -241,13 +242,13 @@ struct RecorderInfo {
 struct ExtentUsage {
   std::uint32_t total = 0;
   std::uint32_t leased = 0;
-  std::vector<layout::Party> holder;  ///< by extent
+  std::vector<layout::ParticipantId> holder;  ///< by extent
 };
 
 struct Snapshot {
   BusInfo bus;
   PublishedInfo published;
-  std::vector<ParticipantInfo> participants;  ///< all seats that are not free
+  std::vector<ParticipantInfo> participants;  ///< all slots that are not free
   std::vector<NameInfo> names;                ///< all records that somebody leased
   std::vector<EndpointInfo> endpoints;        ///< all
   std::vector<LaneInfo> lanes;                ///< all that are not free
@@ -255,12 +256,12 @@ struct Snapshot {
   ExtentUsage extents;
   std::vector<TopicInfo> topics;              ///< by record
   std::vector<std::uint64_t> bad_name_slots;  ///< slots that name no record
-  std::vector<RecorderInfo> recorder;         ///< by seat, then the tap; only for the doctor
+  std::vector<RecorderInfo> recorder;         ///< by slot, then the tap; only for the doctor
   std::uint64_t tap_wish_ns = 0;              ///< so long from now on; only for the doctor
 
-  /// Judged by the seats of this very snapshot.
-  [[nodiscard]] Standing standing(layout::Party party) const noexcept;
-  [[nodiscard]] const ParticipantInfo* participant(layout::Party party) const noexcept;
+  /// Judged by the slots of this very snapshot.
+  [[nodiscard]] Standing standing(layout::ParticipantId party) const noexcept;
+  [[nodiscard]] const ParticipantInfo* participant(layout::ParticipantId party) const noexcept;
   [[nodiscard]] const NameInfo* name(std::string_view text) const noexcept;
 };
 

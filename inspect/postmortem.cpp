@@ -16,7 +16,7 @@ namespace {
 using layout::CellWord;
 using layout::ControlWord;
 using layout::LaneWord;
-using layout::Party;
+using layout::ParticipantId;
 using recorder::Event;
 using recorder::Kind;
 
@@ -24,27 +24,27 @@ bool about_participant(Kind kind) noexcept {
   return kind == Kind::joined || kind == Kind::left || kind == Kind::died;
 }
 
-/// By party: whoever sits on a seat, and whoever an event says has come or gone.
+/// By party: whoever sits on a slot, and whoever an event says has come or gone.
 using Known = std::map<std::uint32_t, Deceased>;
 
-void add_seats(const Reader& reader, Known& known) {
+void add_slots(const Reader& reader, Known& known) {
   for (std::uint32_t i = 0; i < reader.view().capacities().participants; ++i) {
-    const auto& seat = reader.view().participant(i);
-    // SYNC seat.alive
-    const layout::ParticipantWord word{seat.state.load(std::memory_order_acquire)};
+    const auto& slot = reader.view().participant(i);
+    // SYNC slot.alive
+    const layout::ParticipantWord word{slot.state.load(std::memory_order_acquire)};
     if (word.state() == layout::ParticipantState::free) continue;
     layout::TextBuffer<8> buffer{};
     Deceased one;
-    one.party = Party::make(i, word.epoch());
-    one.pid = seat.pid.load(std::memory_order_relaxed);
-    one.uid = seat.uid.load(std::memory_order_relaxed);
-    one.label = layout::load_text(seat.label, buffer);
+    one.party = ParticipantId::make(i, word.epoch());
+    one.pid = slot.pid.load(std::memory_order_relaxed);
+    one.uid = slot.uid.load(std::memory_order_relaxed);
+    one.label = layout::load_text(slot.label, buffer);
     one.alive = reader.alive(i);
     known.emplace(one.party.bits, std::move(one));
   }
 }
 
-void add_identity(const Event& event, bool seated, Known& known) {
+void add_identity(const Event& event, bool in_slot, Known& known) {
   recorder::Identity identity;
   std::memcpy(&identity, event.excerpt.data(), sizeof identity);
   auto& one = known[event.handler.bits];
@@ -53,7 +53,7 @@ void add_identity(const Event& event, bool seated, Known& known) {
   one.uid = identity.uid;
   one.label =
       std::string(identity.label.data(), ::strnlen(identity.label.data(), identity.label.size()));
-  one.reclaimed = !seated;
+  one.reclaimed = !in_slot;
   if (event.kind == Kind::joined) return;
   one.left = event.kind == Kind::left;
   one.found_at_ticks = event.started_at;
@@ -61,7 +61,7 @@ void add_identity(const Event& event, bool seated, Known& known) {
 }
 
 std::vector<std::byte> start_of(const segment::View& view, const lane::CellWords& words,
-                                Party caller) {
+                                ParticipantId caller) {
   const auto head = lane::RequestHead::unpack(words[1]);
   if (head.has(layout::cell_flags::request_window)) return {};
   std::size_t size = std::min<std::size_t>(head.bytes, layout::event_excerpt_bytes);
@@ -108,7 +108,7 @@ void add_left_behind(const segment::View& view, Deceased& one) {
 }
 
 /// Whose story an event belongs to.
-Party subject_of(const Event& event) noexcept {
+ParticipantId subject_of(const Event& event) noexcept {
   const bool callers = event.kind == Kind::gave_up || event.kind == Kind::caller_span;
   return callers ? event.caller : event.handler;
 }
@@ -118,15 +118,17 @@ Party subject_of(const Event& event) noexcept {
 std::vector<Deceased> postmortems(const Reader& reader, std::uint32_t pid) {
   const auto& view = reader.view();
   Known known;
-  add_seats(reader, known);
-  const auto seated = [&, seats = known](Party party) { return seats.count(party.bits) != 0; };
+  add_slots(reader, known);
+  const auto in_slot = [&, slots = known](ParticipantId party) {
+    return slots.count(party.bits) != 0;
+  };
   std::vector<recorder::RingCopy> rings;
   for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
     rings.push_back(recorder::read_ring(view, i));
     for (const auto& one : rings.back().events) {
-      const Party who = one.event.handler;
+      const ParticipantId who = one.event.handler;
       if (!about_participant(one.event.kind) || who.nobody() || who.index() != i) continue;
-      add_identity(one.event, seated(who), known);
+      add_identity(one.event, in_slot(who), known);
     }
   }
   std::vector<Deceased> out;
@@ -137,7 +139,8 @@ std::vector<Deceased> postmortems(const Reader& reader, std::uint32_t pid) {
     one.unreadable = ring.unreadable;
     for (const auto& recorded : ring.events) {
       if (subject_of(recorded.event) != one.party) continue;
-      (recorded.event.kind == Kind::told ? one.told : one.events).push_back(recorded.event);
+      (recorded.event.kind == Kind::failed_by_recovery ? one.told : one.events)
+          .push_back(recorded.event);
     }
     if (!one.alive) add_left_behind(view, one);
     out.push_back(std::move(one));

@@ -17,14 +17,14 @@ struct LeftBehind {
   std::uint32_t record = 0;
   std::uint32_t lane = 0;
   std::uint64_t sequence = 0;
-  layout::Party caller;
+  layout::ParticipantId caller;
   std::uint32_t bytes = 0;
   std::vector<std::byte> start;  ///< of its request
   bool one_way = false;
 };
 
 struct Deceased {
-  layout::Party party;
+  layout::ParticipantId party;
   std::uint32_t pid = 0;
   std::uint32_t uid = 0;
   std::string label;
@@ -32,7 +32,7 @@ struct Deceased {
   bool left = false;                 ///< it went as it should
   bool reclaimed = false;            ///< what it held was taken back
   std::uint64_t found_at_ticks = 0;  ///< left, or found dead; 0: not known
-  layout::Party found_by;
+  layout::ParticipantId found_by;
   std::vector<LeftBehind> left_behind;
   std::vector<recorder::Event> told;    ///< commands whose callers were told
   std::vector<recorder::Event> events;  ///< the others that are about it, the oldest first

@@ -1,5 +1,5 @@
-// A bus opened only to be looked at. The file is opened and mapped read-only, no seat is taken and
-// nothing is locked, so a reader cannot disturb anybody, needs no free seat, and works when every
+// A bus opened only to be looked at. The file is opened and mapped read-only, no slot is taken and
+// nothing is locked, so a reader cannot disturb anybody, needs no free slot, and works when every
 // participant is dead, stopped or faulty.
 #pragma once
 

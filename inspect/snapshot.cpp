@@ -12,9 +12,9 @@
 namespace shmbus::inspect {
 namespace {
 
+using layout::ParticipantId;
 using layout::ParticipantState;
 using layout::ParticipantWord;
-using layout::Party;
 
 constexpr std::uint64_t block_bytes = 512;  // the unit of st_blocks, whatever the file system
 
@@ -60,14 +60,14 @@ std::uint64_t own_pid_namespace() noexcept {
   return ::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
 
-/// The word of a seat and the kernel's verdict about the same moment: somebody who leaves between
+/// The word of a slot and the kernel's verdict about the same moment: somebody who leaves between
 /// the two looks must not appear as one that died.
 ParticipantWord settled_state(const Reader& reader, std::uint32_t index, bool& alive) noexcept {
   constexpr int tries = 3;
   ParticipantWord seen;
   for (int i = 0; i < tries; ++i) {
     const auto& state = reader.view().participant(index).state;
-    seen.bits = state.load(std::memory_order_acquire);  // SYNC seat.alive
+    seen.bits = state.load(std::memory_order_acquire);  // SYNC slot.alive
     if (seen.state() == ParticipantState::free) return seen;
     alive = reader.alive(index);
     if (alive || state.load(std::memory_order_acquire) == seen.bits) return seen;
@@ -98,7 +98,7 @@ void read_participants(const Reader& reader, Snapshot& out) {
   }
 }
 
-const ParticipantInfo* Snapshot::participant(Party party) const noexcept {
+const ParticipantInfo* Snapshot::participant(ParticipantId party) const noexcept {
   // In order of their index.
   const auto at = std::lower_bound(
       participants.begin(), participants.end(), party.index(),
@@ -109,7 +109,7 @@ const ParticipantInfo* Snapshot::participant(Party party) const noexcept {
   return &*at;
 }
 
-Standing Snapshot::standing(Party party) const noexcept {
+Standing Snapshot::standing(ParticipantId party) const noexcept {
   if (party.nobody()) return Standing::nobody;
   if (party.index() >= bus.header.capacities.participants || party.epoch() == 0) {
     return Standing::impossible;
@@ -137,14 +137,14 @@ Snapshot take_snapshot(const Reader& reader) {
   read_endpoints(reader, out);
   read_names(reader, out, depth_by_name);
   read_topics(reader, out);
-  const auto count = [&](Party party, std::uint32_t ParticipantInfo::*member) {
+  const auto count = [&](ParticipantId party, std::uint32_t ParticipantInfo::*member) {
     if (const auto* found = out.participant(party)) {
       auto& info = out.participants[static_cast<std::size_t>(found - out.participants.data())];
       ++(info.*member);
     }
   };
   for (const auto& lane : out.lanes) count(lane.word.party(), &ParticipantInfo::lanes);
-  for (const Party holder : out.extents.holder) count(holder, &ParticipantInfo::extents);
+  for (const ParticipantId holder : out.extents.holder) count(holder, &ParticipantInfo::extents);
   for (const auto& endpoint : out.endpoints) {
     if (endpoint.active) count(endpoint.holder, &ParticipantInfo::endpoints);
     count(endpoint.draining.party(), &ParticipantInfo::draining);

@@ -183,22 +183,22 @@ void read_counters(const segment::View& view, NameInfo& info) {
 }
 
 Standing standing_now(const Reader& reader, std::uint64_t bits) noexcept {
-  const auto party = layout::Party::from_bits(bits);
+  const auto party = layout::ParticipantId::from_bits(bits);
   if (party.bits != bits || party.index() >= reader.view().capacities().participants ||
       party.epoch() == 0) {
     return Standing::impossible;
   }
-  // SYNC seat.alive
-  const layout::ParticipantWord seat{
+  // SYNC slot.alive
+  const layout::ParticipantWord slot{
       reader.view().participant(party.index()).state.load(std::memory_order_acquire)};
-  if (seat.state() == layout::ParticipantState::free || seat.epoch() != party.epoch()) {
+  if (slot.state() == layout::ParticipantState::free || slot.epoch() != party.epoch()) {
     return Standing::gone;
   }
   return reader.alive(party.index()) ? Standing::living : Standing::dead;
 }
 
-/// A setter may have joined since the seats were read, and be done and gone a moment later: who it
-/// is counts only if the word is still its own after the look at its seat.
+/// A setter may have joined since the slots were read, and be done and gone a moment later: who it
+/// is counts only if the word is still its own after the look at its slot.
 void read_setter(const Reader& reader, NameInfo& info) {
   const auto& changing = reader.view().policy(info.record).asked.changing;
   const std::uint64_t seen = changing.load(std::memory_order_acquire);  // SYNC policy.changing

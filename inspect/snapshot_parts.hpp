@@ -1,4 +1,4 @@
-// The steps of a snapshot, one for each kind of structure. Each appends to the snapshot; seats come
+// The steps of a snapshot, one for each kind of structure. Each appends to the snapshot; slots come
 // first, since everything else is judged by them, names last, since they point at the rest.
 #pragma once
 

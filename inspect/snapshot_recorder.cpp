@@ -97,7 +97,7 @@ void add_recorder(const Reader& reader, Snapshot& out) {
   for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
     const auto& ring = view.recorder(i);
     auto info = read_ring(ring.slot, ring.head, tap.spill_head, bounds);
-    info.seat = i;
+    info.slot = i;
     out.recorder.push_back(info);
   }
   out.recorder.push_back(read_ring(tap.slot, tap.head, tap.spill_head, bounds));

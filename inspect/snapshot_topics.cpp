@@ -21,7 +21,7 @@ std::uint32_t relaxed(const layout::Word32& word) noexcept {
 }
 
 template <class Info>
-void name_process(const Snapshot& so_far, layout::Party party, Info& info) {
+void name_process(const Snapshot& so_far, layout::ParticipantId party, Info& info) {
   info.standing = so_far.standing(party);
   const auto* process = so_far.participant(party);
   if (process == nullptr) return;

@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::size_t labels_max = 4096;
 
-/// The text stays until the next holder of the seat writes its own.
-bool label_is_of(const layout::Participant& seat, layout::Party party) noexcept {
-  const layout::ParticipantWord word{seat.state.load(std::memory_order_relaxed)};
+/// The text stays until the next holder of the slot writes its own.
+bool label_is_of(const layout::Participant& slot, layout::ParticipantId party) noexcept {
+  const layout::ParticipantWord word{slot.state.load(std::memory_order_relaxed)};
   if (word.epoch() == party.epoch()) return true;
   return word.state() == layout::ParticipantState::free &&
          word.epoch() == layout::next_epoch(party.epoch());
@@ -102,10 +102,10 @@ const std::string& SpanReader::label_of(const trace::SpanRecord& record) {
   std::string label = "pid " + std::to_string(record.pid);
   const std::uint32_t index = record.party.index();
   if (index < rings_.size()) {
-    const auto& seat = reader_->view().participant(index);
+    const auto& slot = reader_->view().participant(index);
     layout::TextBuffer<8> buffer{};
-    const auto text = layout::load_text(seat.label, buffer);
-    if (label_is_of(seat, record.party) && !text.empty()) label = text;
+    const auto text = layout::load_text(slot.label, buffer);
+    if (label_is_of(slot, record.party) && !text.empty()) label = text;
   }
   return labels_[record.party.bits] = std::move(label);
 }

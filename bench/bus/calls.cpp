@@ -103,9 +103,9 @@ void add_policies(Registry& registry) {
 // What it costs that a name is a group's: one member, so that nothing else differs.
 void add_groups(Registry& registry) {
   add<kSmall>(registry, {"group.pinned", "spin", "call.hot.40B", Tier::detail},
-              {.join = Join::group, .in_group = InGroup::pinned});
+              {.sharing = Sharing::group, .in_group = InGroup::pinned});
   add<kSmall>(registry, {"group.least_busy", "spin", "call.hot.40B", Tier::detail},
-              {.join = Join::group, .in_group = InGroup::least_busy});
+              {.sharing = Sharing::group, .in_group = InGroup::least_busy});
 }
 
 }  // namespace

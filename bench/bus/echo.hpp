@@ -21,7 +21,7 @@ struct EchoPlan {
   std::uint32_t idle_callers = 0;
   Policy policy{};
   const char* policy_of = nullptr;  ///< the name that has it
-  Join join = Join::nobody;         ///< of the handler
+  Sharing sharing = Sharing::exclusive;   ///< of the handler
   InGroup in_group = InGroup::least_busy;
 };
 
@@ -95,7 +95,7 @@ void serve_role(RoleContext& context, const PrivateBus& place, const EchoPlan& p
       stop.request_stop();
     }
   };
-  value_of("on", server.template on<Echo<Bytes>>(answer, {.join = plan.join}));
+  value_of("on", server.template on<Echo<Bytes>>(answer, {.sharing = plan.sharing}));
   context.barrier();
   value_of("run", server.run(stop.get_token()));
   context.report().operations = echo.count() - 1;  // the end was answered too

@@ -102,7 +102,7 @@ std::vector<Operation> operations() {
   traced.caller.trace_ratio = 1;
   all.push_back(call_of<ByValue>("call.traced", traced));
   PairSetup group{.bytes = 40};
-  group.how.join = Join::group;
+  group.how.sharing = Sharing::group;
   all.push_back(call_of<ByValue>("call.group", group));
   group.caller.in_group = InGroup::pinned;
   all.push_back(call_of<ByValue>("call.group.pinned", group));

@@ -200,7 +200,7 @@ TEST_CASE("while a name is vacant a call fails at once or queues, as its caller 
                ErrorKind::not_registered;
       },
       20s));
-  // Had one: what is sent now lies queued until the next one takes the seat.
+  // Had one: what is sent now lies queued until the next one takes the endpoint.
   auto pending = waiting.start(test::raw(question), sizeof answer, 20s);
   REQUIRE_OK(pending);
   CHECK_FALSE(pending->ready());

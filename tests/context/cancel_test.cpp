@@ -123,7 +123,7 @@ TEST_CASE("a token is not stopped by another command's cancellation, or after it
 }
 
 TEST_CASE("what a dead caller asked for runs, or is cancelled if it said so", "[context]") {
-  const auto goes = GENERATE(WhenCallerGoes::run, WhenCallerGoes::cancel);
+  const auto goes = GENERATE(OnCallerExit::run, OnCallerExit::cancel);
   const bool by_token = GENERATE(false, true);
   test::TempBus path;
   test::Shared<Seen> seen;
@@ -148,11 +148,11 @@ TEST_CASE("what a dead caller asked for runs, or is cancelled if it said so", "[
                                                           }}}));
   auto bus = test::open_when_served(path.path(), "work");
   constexpr int calls = 5;  // the first runs, the others are queued behind it
-  auto child = caller_process(path.path(), "work", {.when_caller_goes = goes}, calls, *made);
+  auto child = caller_process(path.path(), "work", {.on_caller_exit = goes}, calls, *made);
   REQUIRE(test::eventually([&] { return seen->started == 1 && *made == calls; }, 20s));
   CHECK(seen->noticed == 0);
   child.kill();
-  if (goes == WhenCallerGoes::cancel) {
+  if (goes == OnCallerExit::cancel) {
     CHECK(test::eventually([&] { return seen->noticed == 1; }, 20s));
     *finish = true;
     auto caller = test::caller_of(bus, "work");
@@ -177,7 +177,7 @@ TEST_CASE("the death of a caller reaches the calls made on its behalf", "[contex
   auto bus = test::open_when_served(path.path(), "front");
   REQUIRE_OK(bus.wait_until_available("deep", 20s));
   auto child =
-      caller_process(path.path(), "front", {.when_caller_goes = WhenCallerGoes::cancel}, 1, *made);
+      caller_process(path.path(), "front", {.on_caller_exit = OnCallerExit::cancel}, 1, *made);
   REQUIRE(test::eventually([&] { return seen->started == 1; }, 20s));
   child.kill();
   CHECK(test::eventually([&] { return seen->noticed == 1; }, 20s));
@@ -185,7 +185,7 @@ TEST_CASE("the death of a caller reaches the calls made on its behalf", "[contex
 }
 
 TEST_CASE("one-way commands of a caller that goes are cancelled if it said so", "[context]") {
-  const auto goes = GENERATE(WhenCallerGoes::run, WhenCallerGoes::cancel);
+  const auto goes = GENERATE(OnCallerExit::run, OnCallerExit::cancel);
   test::TempBus path;
   auto bus = Bus::open(path.path());
   REQUIRE_OK(bus);
@@ -195,7 +195,7 @@ TEST_CASE("one-way commands of a caller that goes are cancelled if it said so", 
       server->on("note", [&](Context& c) { return ran += c.one_way() ? 1 : 0, Status::ok(); }));
   test::Child child([&] {
     auto own = Bus::open(path.path());
-    auto caller = own->caller("note", {.when_caller_goes = goes});
+    auto caller = own->caller("note", {.on_caller_exit = goes});
     for (int i = 0; i < 3; ++i) {
       if (!caller->send({})) return 1;
     }
@@ -203,7 +203,7 @@ TEST_CASE("one-way commands of a caller that goes are cancelled if it said so", 
   });
   REQUIRE(child.wait() == 0);
   for (int i = 0; i < 100; ++i) REQUIRE_OK(server->poll());
-  CHECK(ran == (goes == WhenCallerGoes::run ? 3 : 0));
+  CHECK(ran == (goes == OnCallerExit::run ? 3 : 0));
 }
 
 TEST_CASE("a handler knows who calls", "[context]") {

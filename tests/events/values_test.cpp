@@ -282,7 +282,7 @@ TEST_CASE("a name is a command's or an event's", "[events]") {
   const auto refused = server->on("news", handle);
   CHECK(test::kind(refused) == ErrorKind::already_registered);
   CHECK(test::describe(refused).find("is an event") != std::string::npos);
-  CHECK(test::kind(server->on("news", handle, {.join = Join::group})) ==
+  CHECK(test::kind(server->on("news", handle, {.sharing = Sharing::group})) ==
         ErrorKind::already_registered);
   auto caller = bus.caller("news");
   REQUIRE_OK(caller);

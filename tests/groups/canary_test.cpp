@@ -19,7 +19,7 @@ using Rule = layout::RouteWord::Rule;
 
 namespace {
 
-constexpr Registration on_trial{.join = Join::canary};
+constexpr Registration on_trial{.sharing = Sharing::canary};
 constexpr std::uint32_t callers_max = 32;
 constexpr std::uint32_t elder = 0;
 constexpr std::uint32_t canary = 1;

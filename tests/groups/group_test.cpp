@@ -14,7 +14,7 @@ using test::Work;
 
 namespace {
 
-constexpr Registration in_group{.join = Join::group};
+constexpr Registration in_group{.sharing = Sharing::group};
 
 Status echo(Context& c) { return test::answer(c, c.request()); }
 
@@ -25,7 +25,7 @@ names::Members members_of(const std::string& path) {
   return names::load_members(watcher->view(), *record);
 }
 
-std::size_t seats_of(const std::string& path) {
+std::size_t endpoints_of(const std::string& path) {
   const auto members = members_of(path);
   return static_cast<std::size_t>(std::count_if(members.word.begin(), members.word.end(),
                                                 [](auto word) { return word.bound(); }));
@@ -166,7 +166,7 @@ TEST_CASE("one member is killed, one leaves, under load: each command runs once,
   CHECK(oracle->wrong == 0);
   CHECK(oracle->next > 200);
   // Seats that were taken over are given back, and no word of the dead is left.
-  CHECK(test::eventually([&] { return seats_of(path.path()) == 3; }, 10s));
+  CHECK(test::eventually([&] { return endpoints_of(path.path()) == 3; }, 10s));
 }
 
 TEST_CASE("what is queued at a member that dies runs elsewhere, in order", "[groups]") {
@@ -195,7 +195,7 @@ TEST_CASE("what is queued at a member that dies runs elsewhere, in order", "[gro
   for (std::uint32_t i = 0; i <= 20; ++i) CHECK(oracle->ran[i] == 1);
   std::uint64_t room = 0;
   CHECK_OK(caller.call(test::raw(Work{21, 0, 21}), test::raw(room)));
-  CHECK(test::eventually([&] { return seats_of(path.path()) == 1; }, 10s));
+  CHECK(test::eventually([&] { return endpoints_of(path.path()) == 1; }, 10s));
 }
 
 TEST_CASE("a member that dies alone leaves its queue to the next one", "[groups]") {
@@ -231,13 +231,13 @@ TEST_CASE("joining is refused for another owner's name, other types, and the oth
   REQUIRE_OK(first->on("alone", echo));
   const auto alone = second->on("alone", echo, in_group);
   CHECK(test::kind(alone) == ErrorKind::already_registered);
-  CHECK(alone.error().message.view().find("Join::group") != std::string_view::npos);
+  CHECK(alone.error().message.view().find("Sharing::group") != std::string_view::npos);
   REQUIRE_OK(first->on<A>([](std::uint32_t x) { return x; }, in_group));
   CHECK(test::kind(second->on<B>([](double) { return std::uint32_t{}; }, in_group)) ==
         ErrorKind::type_mismatch);
   CHECK(test::kind(second->on<A>([](std::uint32_t x) { return x; })) ==
         ErrorKind::already_registered);
-  CHECK(test::kind(second->on("nobody's", echo, {.join = Join::canary})) ==
+  CHECK(test::kind(second->on("nobody's", echo, {.sharing = Sharing::canary})) ==
         ErrorKind::not_registered);
   REQUIRE_OK(second->on<A>([](std::uint32_t x) { return x; }, in_group));
   CHECK(test::kind(bus->caller<B>()) == ErrorKind::type_mismatch);

@@ -18,7 +18,7 @@ using test::Work;
 
 namespace {
 
-constexpr Registration in_group{.join = Join::group};
+constexpr Registration in_group{.sharing = Sharing::group};
 const char* killed_at = nullptr;  // set before the fork
 
 void arm() {
@@ -42,7 +42,7 @@ std::size_t words_in_use(const segment::View& view) {
 }  // namespace
 
 TEST_CASE("a joiner is killed between two steps", "[groups]") {
-  const char* const point = GENERATE("member.seat", "member.joined", "member.announced");
+  const char* const point = GENERATE("member.endpoint", "member.joined", "member.announced");
   INFO(point);
   test::TempBus path;
   test::Shared<Oracle> oracle;
@@ -80,25 +80,25 @@ TEST_CASE("a founder is killed before it has the name", "[groups]") {
 }
 
 TEST_CASE("a canary is killed between two steps of registering", "[canary]") {
-  const char* const point = GENERATE("member.seat", "member.routed", "member.joined");
+  const char* const point = GENERATE("member.endpoint", "member.routed", "member.joined");
   INFO(point);
   test::TempBus path;
   test::Shared<Oracle> oracle;
   const auto owner = test::member(path.path(), *oracle, 0, 0us, {});
   auto bus = test::open_when_served(path.path(), "work");
-  auto canary = doomed_member(path.path(), *oracle, 1, point, {.join = Join::canary});
+  auto canary = doomed_member(path.path(), *oracle, 1, point, {.sharing = Sharing::canary});
   CHECK(canary.wait() == test::ended_by(SIGKILL));
   auto caller = test::caller_of(bus, "work");
   std::uint64_t room = 0;
   CHECK_OK(caller.call(test::raw(Work{0, 0, 0}), test::raw(room)));
-  const auto again = test::member(path.path(), *oracle, 2, 0us, {.join = Join::canary});
+  const auto again = test::member(path.path(), *oracle, 2, 0us, {.sharing = Sharing::canary});
 
   CHECK(test::joined(*oracle, 2));
   CHECK_OK(caller.call(test::raw(Work{1, 0, 1}), test::raw(room)));
 }
 
 TEST_CASE("whoever takes over from the dead is killed over it", "[groups]") {
-  const char* const point = GENERATE("member.seat_taken", "member.taken_over", "member.leaving",
+  const char* const point = GENERATE("member.endpoint_taken", "member.taken_over", "member.leaving",
                                      "member.released", "member.rebound", "member.unrouted");
   const bool founder_dies = GENERATE(true, false);
   INFO(point << (founder_dies ? ", the founder dies" : ", another dies"));
@@ -123,7 +123,7 @@ TEST_CASE("whoever takes over from the dead is killed over it", "[groups]") {
   REQUIRE(test::joined(*oracle, 2));
   oracle->hold = false;  // of those who have not looked yet: at most the two
   held[founder_dies ? 0 : 1].kill();
-  test::nap(800ms);  // longer than a seat is kept that was taken over
+  test::nap(800ms);  // longer than an endpoint is kept that was taken over
   const auto next = test::member(path.path(), *oracle, 3);
   REQUIRE(test::joined(*oracle, 3));
   std::uint32_t unknown = 0;

@@ -61,7 +61,7 @@ inline int serve_work(const std::string& path, Oracle& oracle, std::uint32_t me,
 /// A member of the group "work" that counts its commands, each of which takes `busy`.
 inline Child member(const std::string& path, Oracle& oracle, std::uint32_t me,
                     std::chrono::microseconds busy = 0us,
-                    const Registration& how = {.join = Join::group},
+                    const Registration& how = {.sharing = Sharing::group},
                     const std::function<void()>& before = {}) {
   return Child([&, me, busy, how, before] {
     return serve_work(

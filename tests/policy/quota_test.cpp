@@ -69,7 +69,7 @@ Child holder(uid_t user, Holding& shared, int wanted, Take take) {
 
 }  // namespace
 
-TEST_CASE("a user gets no more seats than its quota, others and root do", "[quota]") {
+TEST_CASE("a user gets no more endpoints than its quota, others and root do", "[quota]") {
   if (!may_become_others()) return;
   TempBus path;
   auto bus = Bus::open(path.path(), shared_bus({.participants = 2}));

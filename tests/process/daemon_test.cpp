@@ -50,17 +50,17 @@ Child start(const std::string& bus, const std::string& log = "/dev/null",
   });
 }
 
-ParticipantWord word_at(const segment::View& view, std::uint32_t seat) {
-  return {view.participant(seat).state.load(std::memory_order_acquire)};  // SYNC seat.alive
+ParticipantWord word_at(const segment::View& view, std::uint32_t slot) {
+  return {view.participant(slot).state.load(std::memory_order_acquire)};  // SYNC slot.alive
 }
 
-/// The seat that a process holds, once it does.
-std::uint32_t seat_of(const segment::View& view, pid_t pid) {
-  std::uint32_t seat = 0;
+/// The slot that a process holds, once it does.
+std::uint32_t slot_of(const segment::View& view, pid_t pid) {
+  std::uint32_t slot = 0;
   const bool found = eventually([&] {
-    for (seat = 0; seat < view.capacities().participants; ++seat) {
-      if (word_at(view, seat).state() == ParticipantState::alive &&
-          view.participant(seat).pid.load(std::memory_order_relaxed) ==
+    for (slot = 0; slot < view.capacities().participants; ++slot) {
+      if (word_at(view, slot).state() == ParticipantState::alive &&
+          view.participant(slot).pid.load(std::memory_order_relaxed) ==
               static_cast<std::uint32_t>(pid)) {
         return true;
       }
@@ -68,7 +68,7 @@ std::uint32_t seat_of(const segment::View& view, pid_t pid) {
     return false;
   });
   REQUIRE(found);
-  return seat;
+  return slot;
 }
 
 /// Published when the daemon's first pass is over, which follows its first census closely.
@@ -110,14 +110,14 @@ std::uint64_t cpu_ns(pid_t pid) {
          static_cast<std::uint64_t>(used.tv_nsec);
 }
 
-/// Nanoseconds from SIGKILL until the seat is free again.
+/// Nanoseconds from SIGKILL until the slot is free again.
 std::uint64_t kill_and_time(const segment::View& view, Child& victim) {
-  const std::uint32_t seat = seat_of(view, victim.pid());
-  const ParticipantWord before = word_at(view, seat);
+  const std::uint32_t slot = slot_of(view, victim.pid());
+  const ParticipantWord before = word_at(view, slot);
   const std::uint64_t killed_at = wait::monotonic_ns();
   victim.signal(SIGKILL);
-  const bool freed = eventually([&] { return word_at(view, seat).bits != before.bits; }) &&
-                     eventually([&] { return word_at(view, seat).epoch() != before.epoch(); });
+  const bool freed = eventually([&] { return word_at(view, slot).bits != before.bits; }) &&
+                     eventually([&] { return word_at(view, slot).epoch() != before.epoch(); });
   const std::uint64_t took = wait::monotonic_ns() - killed_at;
   REQUIRE(freed);
   victim.kill();
@@ -141,7 +141,7 @@ TEST_CASE("shmbusd: the killed are reclaimed at once") {
     took.push_back(kill_and_time(observer->view(), victim));
   }
   std::sort(took.begin(), took.end());
-  std::printf("SIGKILL to seat free: p50 %.2f ms, p90 %.2f ms, p99 %.2f ms, of %zu kills\n",
+  std::printf("SIGKILL to slot free: p50 %.2f ms, p90 %.2f ms, p99 %.2f ms, of %zu kills\n",
               static_cast<double>(took[took.size() / 2]) / 1e6,
               static_cast<double>(took[took.size() * 9 / 10]) / 1e6,
               static_cast<double>(took[took.size() - 1]) / 1e6, took.size());
@@ -164,11 +164,11 @@ TEST_CASE("shmbusd: a process that leaves by exec() is reclaimed too") {
     ::execl("/bin/sleep", "sleep", "60", nullptr);
     return 127;
   });
-  const std::uint32_t seat = seat_of(observer->view(), participant.pid());
+  const std::uint32_t slot = slot_of(observer->view(), participant.pid());
   nap(20ms);
   go->store(1, std::memory_order_relaxed);
   CHECK(eventually(
-      [&] { return word_at(observer->view(), seat).state() == ParticipantState::free; }));
+      [&] { return word_at(observer->view(), slot).state() == ParticipantState::free; }));
   CHECK(::kill(participant.pid(), 0) == 0);
 }
 
@@ -194,18 +194,18 @@ TEST_CASE("shmbusd: killed and started again, it takes up what it missed") {
   await_daemon(observer->view(), daemon.pid());
   Child victim = idle_participant(path.path());
   Child survivor = idle_participant(path.path());
-  const std::uint32_t seat = seat_of(observer->view(), victim.pid());
-  const std::uint32_t other = seat_of(observer->view(), survivor.pid());
-  const std::uint32_t daemon_seat = seat_of(observer->view(), daemon.pid());
+  const std::uint32_t slot = slot_of(observer->view(), victim.pid());
+  const std::uint32_t other = slot_of(observer->view(), survivor.pid());
+  const std::uint32_t daemon_slot = slot_of(observer->view(), daemon.pid());
   daemon.kill();
   victim.kill();
   daemon = start(path.path());
   await_daemon(observer->view(), daemon.pid());
-  // The seat of the one before may have been given back in time for the new one to take it.
-  const bool same_seat = seat_of(observer->view(), daemon.pid()) == daemon_seat;
+  // The slot of the one before may have been given back in time for the new one to take it.
+  const bool same_slot = slot_of(observer->view(), daemon.pid()) == daemon_slot;
   CHECK(eventually([&] {
-    return word_at(observer->view(), seat).state() == ParticipantState::free &&
-           (same_seat || word_at(observer->view(), daemon_seat).state() == ParticipantState::free);
+    return word_at(observer->view(), slot).state() == ParticipantState::free &&
+           (same_slot || word_at(observer->view(), daemon_slot).state() == ParticipantState::free);
   }));
   CHECK(word_at(observer->view(), other).state() == ParticipantState::alive);
   CHECK(kill_and_time(observer->view(), survivor) < 2'000'000'000);
@@ -295,7 +295,7 @@ TEST_CASE("shmbusd: costs nothing while idle") {
   Child daemon = start(path.path());
   await_daemon(observer->view(), daemon.pid());
   Child participant = idle_participant(path.path());
-  (void)seat_of(observer->view(), participant.pid());
+  (void)slot_of(observer->view(), participant.pid());
   nap(100ms);
   const std::uint64_t before = cpu_ns(daemon.pid());
   nap(2s);

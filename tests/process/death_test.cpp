@@ -200,7 +200,7 @@ TEST_CASE("a caller that is killed leaves nothing behind, and what it sent is ru
   const auto handler = test::handler_process(
       path.path(), test::handlers({{"count", [&](Context&) { return ++*ran, Status::ok(); }}}));
   auto bus = test::open_when_served(path.path(), "count");
-  for (int i = 0; i < 30; ++i) {  // many more than there are seats and lanes
+  for (int i = 0; i < 30; ++i) {  // many more than there are slots and lanes
     test::Child child([&] {
       auto own = Bus::open(path.path());
       if (!own) return 1;

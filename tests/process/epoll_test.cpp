@@ -30,13 +30,13 @@ bool comes_to_rest(int fd, Poll poll) {
 Status echo(Context& c) { return test::answer(c, c.request()); }
 
 /// A handler process around epoll_wait.
-int serve_by_epoll(const std::string& path, bool two_seats) {
+int serve_by_epoll(const std::string& path, bool two_endpoints) {
   auto bus = Bus::open(path);
   auto server = bus->serve();
   if (!server->on("echo", echo)) return 1;
   const auto fd = server->fd();
   if (!fd || *server->fd() != *fd) return 2;
-  if (two_seats && !server->on("echo2", echo)) return 3;
+  if (two_endpoints && !server->on("echo2", echo)) return 3;
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
   epoll_event event{EPOLLIN, {}};
   if (::epoll_ctl(epoll, EPOLL_CTL_ADD, *fd, &event) != 0) return 4;
@@ -182,13 +182,13 @@ TEST_CASE("waiting and the fd go together", "[epoll]") {
   }
 }
 
-TEST_CASE("a caller's fd follows its name to another seat", "[epoll]") {
+TEST_CASE("a caller's fd follows its name to another slot", "[epoll]") {
   test::TempBus path;
   auto bus = Bus::open(path.path());
   auto first = bus->serve();
   auto second = bus->serve();
   REQUIRE_OK(first->on("echo", echo));
-  REQUIRE_OK(second->on("x", echo));  // keeps the second seat distinct
+  REQUIRE_OK(second->on("x", echo));  // keeps the second slot distinct
   auto caller = test::caller_of(*bus, "echo");
   const auto fd = caller.fd();
   REQUIRE_OK(fd);

@@ -116,7 +116,7 @@ TEST_CASE("a death that dumps core is reported before the dump is written", "[ex
   CHECK(told.still_held);
 }
 
-TEST_CASE("the seat of one that is exiting goes to nobody before its lock is free", "[exit]") {
+TEST_CASE("the slot of one that is exiting goes to nobody before its lock is free", "[exit]") {
   const std::size_t bytes = std::min<std::size_t>(free_mib() / 4, 1024) * mib;
   test::TempBus path;
   const auto watcher = test::join(path.path(), {});
@@ -127,7 +127,7 @@ TEST_CASE("the seat of one that is exiting goes to nobody before its lock is fre
   std::uint32_t index = 0;
   while (a.view.participant(index).pid.load() != static_cast<std::uint32_t>(handler.pid())) ++index;
   const layout::ParticipantWord word{a.view.participant(index).state.load()};
-  const auto party = layout::Party::make(index, word.epoch());
+  const auto party = layout::ParticipantId::make(index, word.epoch());
   a.meet(party);
   REQUIRE(a.prober->knows(party));
   CHECK_FALSE(a.dead(party));
@@ -146,20 +146,20 @@ TEST_CASE("who stops, or only claims to be another, is not exiting", "[exit]") {
   test::TempBus path;
   const auto watcher = test::join(path.path(), {});
   const auto& a = watcher->attachment();
-  test::Shared<std::atomic<std::uint32_t>> seat;
-  test::Shared<std::atomic<std::uint32_t>> other_seat;
+  test::Shared<std::atomic<std::uint32_t>> slot;
+  test::Shared<std::atomic<std::uint32_t>> other_slot;
   const auto sit = [&](test::Shared<std::atomic<std::uint32_t>>& where) {
     const auto core = test::join(path.path(), {});
     where->store(core->attachment().me.bits);
     for (;;) ::pause();
     return 0;
   };
-  test::Child one([&] { return sit(seat); });
-  test::Child two([&] { return sit(other_seat); });
-  REQUIRE(test::eventually([&] { return seat->load() != 0 && other_seat->load() != 0; }));
-  const layout::Party party{seat->load()};
-  const layout::Party forger{other_seat->load()};
-  // A word that a peer scribbled leads to a process that does not hold this seat.
+  test::Child one([&] { return sit(slot); });
+  test::Child two([&] { return sit(other_slot); });
+  REQUIRE(test::eventually([&] { return slot->load() != 0 && other_slot->load() != 0; }));
+  const layout::ParticipantId party{slot->load()};
+  const layout::ParticipantId forger{other_slot->load()};
+  // A word that a peer scribbled leads to a process that does not hold this slot.
   auto& claimed = a.view.participant(party.index()).pid;
   const auto true_pid = claimed.load();
   claimed.store(static_cast<std::uint32_t>(two.pid()));
@@ -186,20 +186,20 @@ TEST_CASE("a process whose main thread has ended lives on in the others", "[exit
   test::TempBus path;
   const auto watcher = test::join(path.path(), {});
   const auto& a = watcher->attachment();
-  test::Shared<std::atomic<std::uint32_t>> seat;
+  test::Shared<std::atomic<std::uint32_t>> slot;
   test::Shared<std::atomic<bool>> met;
   test::Child child([&]() -> int {
     static std::shared_ptr<detail::BusCore> core = test::join(path.path(), {});
     std::thread([] {
       for (;;) ::pause();
     }).detach();
-    seat->store(core->attachment().me.bits);
+    slot->store(core->attachment().me.bits);
     if (!test::eventually([&] { return met->load(); })) return 1;
     ::syscall(SYS_exit, 0);  // this thread alone
     return 2;
   });
-  REQUIRE(test::eventually([&] { return seat->load() != 0; }));
-  const layout::Party party{seat->load()};
+  REQUIRE(test::eventually([&] { return slot->load() != 0; }));
+  const layout::ParticipantId party{slot->load()};
   a.meet(party);
   REQUIRE(a.prober->knows(party));
   met->store(true);

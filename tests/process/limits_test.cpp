@@ -320,7 +320,7 @@ TEST_CASE("lanes run out with the name of the option", "[limits]") {
   CHECK_OK(first.call({}, {}));
 }
 
-TEST_CASE("a handler gets a seat when dead callers sit on all of them", "[limits]") {
+TEST_CASE("a handler gets a slot when dead callers sit on all of them", "[limits]") {
   test::TempBus path;
   auto options = test::small_bus();
   options.capacities.participants = 4;
@@ -331,7 +331,7 @@ TEST_CASE("a handler gets a seat when dead callers sit on all of them", "[limits
     auto first = test::handler_process(path.path(), setup);
     (void)test::open_when_served(path.path(), "echo");
   }
-  // Each leaves a command at the vacant endpoint, which keeps its lane and so its seat.
+  // Each leaves a command at the vacant endpoint, which keeps its lane and so its slot.
   for (int i = 0; i < 4; ++i) {
     test::Child caller([&] {
       auto bus = Bus::open(path.path());

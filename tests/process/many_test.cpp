@@ -54,7 +54,7 @@ TEST_CASE("seventy lanes on a server that polls eight", "[many]") {
   }
 }
 
-TEST_CASE("a budget of one command reaches every lane and every seat", "[many]") {
+TEST_CASE("a budget of one command reaches every lane and every slot", "[many]") {
   test::TempBus path;
   auto bus = Bus::open(path.path());
   auto server = bus->serve({.hot_lanes = 2});

@@ -1,5 +1,5 @@
-// A name that moves to another seat, or loses its owner, while a caller waits for room: for a cell,
-// for memory, for a place in the order of all. What waits at the old seat is run by nobody, so
+// A name that moves to another slot, or loses its owner, while a caller waits for room: for a cell,
+// for memory, for a place in the order of all. What waits at the old slot is run by nobody, so
 // there will never be room there: the caller goes where the name leads now, or is told.
 #include <unistd.h>
 
@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint32_t commands = 40;  // more than a lane, an inbox or the memory holds
 
-/// Two seats: "work" lives on one, whose owner is dead, "other" on the one where it will go.
+/// Two slots: "work" lives on one, whose owner is dead, "other" on the one where it will go.
 class Scene {
  public:
   explicit Scene(Order order) : order_(order) {
@@ -173,15 +173,15 @@ TEST_CASE("a caller whose lane is another's by now leaves that one's calls alone
   auto first = Bus::open(path.path(), options);
   auto second = Bus::open(path.path(), options);
   const auto nothing = [](Context&) { return Status::ok(); };
-  auto old_seat = std::make_optional(*second->serve());
-  REQUIRE_OK(old_seat->on("work", nothing));
+  auto old_owner = std::make_optional(*second->serve());
+  REQUIRE_OK(old_owner->on("work", nothing));
   auto other = *second->serve();
   REQUIRE_OK(other.on("other", nothing));
   auto work = test::caller_of(*first, "work");
   REQUIRE_OK(work.send({}));
-  REQUIRE_OK(old_seat->poll());
-  old_seat.reset();
-  // The lane to the seat that is vacant now is let go for one to another; "work" comes back
+  REQUIRE_OK(old_owner->poll());
+  old_owner.reset();
+  // The lane to the slot that is vacant now is let go for one to another; "work" comes back
   // elsewhere, and somebody else gets that lane.
   auto beside = test::caller_of(*first, "other");
   REQUIRE_OK(beside.send({}));
@@ -189,12 +189,12 @@ TEST_CASE("a caller whose lane is another's by now leaves that one's calls alone
   auto taker = *second->serve();
   REQUIRE_OK(taker.on("taker", nothing));
   REQUIRE_OK(taker.run_for(5ms));
-  auto new_seat = *second->serve();
-  REQUIRE_OK(new_seat.on("work", nothing));
+  auto new_owner = *second->serve();
+  REQUIRE_OK(new_owner.on("work", nothing));
   auto rival = test::caller_of(*second, "work");
   auto call = rival.start({}, 0);
   REQUIRE_OK(call);
   REQUIRE_OK(work.flush());
-  REQUIRE_OK(new_seat.poll());
+  REQUIRE_OK(new_owner.poll());
   CHECK_OK(call->wait());
 }

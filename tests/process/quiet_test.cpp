@@ -193,7 +193,7 @@ TEST_CASE("a stopped caller holds up nobody", "[quiet]") {
   }
 }
 
-TEST_CASE("a participant that closes all its descriptors keeps its seat", "[quiet]") {
+TEST_CASE("a participant that closes all its descriptors keeps its slot", "[quiet]") {
   test::TempBus path;
   test::Shared<std::atomic<int>> closed;
   const auto handler = test::handler_process(path.path(), [&](Bus&, Server& server) {

@@ -68,7 +68,7 @@ TEST_CASE("off: the name is gone, its queued commands are told, the others stay"
   CHECK_OK(again->wait());
 }
 
-TEST_CASE("a server that is destroyed tells its callers and frees its seat", "[registration]") {
+TEST_CASE("a server that is destroyed tells its callers and frees its slot", "[registration]") {
   test::TempBus path;
   auto bus = Bus::open(path.path(), test::small_bus());
   REQUIRE_OK(bus);
@@ -88,7 +88,7 @@ TEST_CASE("a server that is destroyed tells its callers and frees its seat", "[r
 }
 
 TEST_CASE("a caller's handle follows its name to another server", "[registration]") {
-  // The name moves between two seats again and again; one handle calls all the time.
+  // The name moves between two slots again and again; one handle calls all the time.
   test::TempBus path;
   auto bus = Bus::open(path.path());
   Server server[2] = {*bus->serve(), *bus->serve()};
@@ -156,7 +156,7 @@ TEST_CASE("a successor takes over the names that it registers, and no other", "[
   both.kill();
   auto first = bus->serve({.label = "first"});
   REQUIRE_OK(first->on("a", echo));
-  // The seat is taken again, but nobody serves "b" there.
+  // The slot is taken again, but nobody serves "b" there.
   CHECK(test::kind(bus->wait_until_available("b", 10ms)) == ErrorKind::timed_out);
   CHECK(test::kind(test::caller_of(*bus, "b").call({}, {}, 100ms)) == ErrorKind::not_registered);
   auto second = bus->serve({.label = "second"});
@@ -186,7 +186,7 @@ TEST_CASE("a caller that waits for a name is served by whoever takes it", "[regi
   CHECK_OK(b.call({}, {}, 5s));
 }
 
-TEST_CASE("seats that only the names of the dead lead to are given to others", "[registration]") {
+TEST_CASE("slots that only the names of the dead lead to are given to others", "[registration]") {
   test::TempBus path;
   auto bus = Bus::open(path.path(), test::small_bus());  // 4 endpoints
   for (int i = 0; i < 6; ++i) {

@@ -58,7 +58,7 @@ struct Successor {
       ran.push_back(test::number_in<std::uint32_t>(c.request()));
       return Status::ok();
     };
-    const Registration as{how == How::founds_group ? Join::group : Join::nobody};
+    const Registration as{how == How::founds_group ? Sharing::group : Sharing::exclusive};
     REQUIRE_OK(server.on("note", handler, as));
     if (how == How::stands_by) REQUIRE(server.stand_by(5s).value_or(false));
     if (how == How::takes_over) REQUIRE_OK(server.take_over(10s));
@@ -165,7 +165,7 @@ TEST_CASE("a server that serves alone runs what a group left", "[succession]") {
       auto member = test::Child([&] {
         return test::serve_for_ever(
             path.path(),
-            [](Bus&, Server& server) { return bool(server.on("note", nothing, {Join::group})); },
+            [](Bus&, Server& server) { return bool(server.on("note", nothing, {Sharing::group})); },
             {.order = from});
       });
       Callers callers(path.path());

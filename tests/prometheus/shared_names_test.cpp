@@ -66,10 +66,10 @@ TEST_CASE("depth and up of a name are those of all its members", "[prometheus]")
   const auto depths = values(text, "shmbus_command_member_depth");
   CHECK(depths.size() == 3);
   CHECK(sum(depths) == 9);
-  for (const double depth : depths) CHECK(depth >= 1);  // the binding's seat has not got all
+  for (const double depth : depths) CHECK(depth >= 1);  // the binding's slot has not got all
   CHECK(sum(values(text, "shmbus_command_member_up")) == 3);
   check_by_promtool(text);
-  // What the daemon publishes: committed and not started, at all three seats.
+  // What the daemon publishes: committed and not started, at all three slots.
   const auto reader = inspect::Reader::open(place.path());
   REQUIRE_OK(reader);
   const auto& published = reader->view().published_name(work_on(place.path()).record);
@@ -96,7 +96,7 @@ TEST_CASE("a dead member that nobody found yet does not hide those that live", "
   REQUIRE(joined(*oracle, 0));
   const auto second = member(place.path(), *oracle, 1);
   REQUIRE(joined(*oracle, 1));
-  second.signal(SIGSTOP);  // so that nobody takes the dead one's seat back
+  second.signal(SIGSTOP);  // so that nobody takes the dead one's slot back
   first.kill();
   const auto name = work_on(place.path());
   CHECK(name.state == inspect::NameState::active);

@@ -120,7 +120,7 @@ void late_mourner() {
   calls.warm_up();
   raise(Stage::second_is_ready);
   here().ready(true);
-  await(Stage::seated);
+  await(Stage::serving);
   calls.send();
   calls.call();
   calls.flush();

@@ -28,7 +28,7 @@ void subscriber() {
 static void full_publisher(int before, int then) {
   Peer peer;
   Publishing out(peer);
-  raise(Stage::seated);
+  raise(Stage::serving);
   await(Stage::second_is_ready);
   out.publish(before);
   raise(Stage::first_has_sent);
@@ -42,7 +42,7 @@ void lapping_publisher() { full_publisher(events_to_fill + events_to_turn - 1, 5
 /// Came first, and has read nothing yet.
 static void lagging_subscriber(WhenSlow slow) {
   Peer peer;
-  await(Stage::seated);
+  await(Stage::serving);
   Subscribing in(peer, slow, From::now);
   raise(Stage::second_is_ready);
   await(Stage::first_has_sent);
@@ -74,7 +74,7 @@ void joiner() {
 void mortal_publisher() {
   Peer peer;
   Publishing out(peer);
-  raise(Stage::seated);
+  raise(Stage::serving);
   await(Stage::second_is_ready);
   out.publish();
   here().ready(true);
@@ -82,7 +82,7 @@ void mortal_publisher() {
 }
 void next_publisher() {
   Peer peer;
-  await(Stage::seated);
+  await(Stage::serving);
   await(Stage::second_is_ready);
   here().ready(true);
   while (!here().over(0)) nap();
@@ -93,7 +93,7 @@ void next_publisher() {
 }
 void reader_of_both() {
   Peer peer;
-  await(Stage::seated);
+  await(Stage::serving);
   Subscribing in(peer, WhenSlow::hold, From::now);
   raise(Stage::second_is_ready);
   here().ready(true);
@@ -104,7 +104,7 @@ void reader_of_both() {
 /// Holds everything, and is killed.
 void mortal_holder() {
   Peer peer;
-  await(Stage::seated);
+  await(Stage::serving);
   Subscribing in(peer, WhenSlow::hold, From::now);
   raise(Stage::second_is_ready);
   await(Stage::first_has_sent);
@@ -119,14 +119,14 @@ void rival_publisher() {
     Publishing out(peer);
     out.publish();
   }
-  raise(Stage::seated);
+  raise(Stage::serving);
   here().ready(true);
   Publishing out(peer, "tock");
   if (out.there()) out.publish(2);
 }
 void late_reader() {
   Peer peer;
-  await(Stage::seated);
+  await(Stage::serving);
   here().ready(true);
   Subscribing in(peer, WhenSlow::skip, From::latest);
   in.next(Duration(0));

@@ -50,7 +50,7 @@ static void first_successor_of(Order order) {
     if (here().clients_over()) return;
     nap();
   }
-  raise(Stage::seated);
+  raise(Stage::serving);
   server.serve();
 }
 void first_successor() { first_successor_of(Order::per_caller); }
@@ -80,7 +80,7 @@ void other_owner() {
   Peer peer;
   Handling server(peer);
   here().ready(true);
-  while (!server.take_name("other")) {  // there are two seats, and three who want one
+  while (!server.take_name("other")) {  // there are two endpoints, and three who want one
     if (here().clients_over()) return;
     nap();
   }

@@ -134,7 +134,7 @@ const std::vector<Scene>& scenes() {
        {server("one", successor), server("other", successor), client("caller", patient_newcomer)},
        {.preemptions = 2}},
       {"stand-by",
-       "the handler dies, two stand by, one loses the race for its seat; a caller waits",
+       "the handler dies, two stand by, one loses the race for its endpoint; a caller waits",
        {mortal(server("owner", owner)), client("caller", insistent_caller), server("one", standby),
         server("other", standby)},
        {.preemptions = 1, .kills = 1}},

@@ -20,7 +20,7 @@
 #include "os/futex.hpp"
 #include "schedule/plan.hpp"
 #include "schedule/world.hpp"
-#include "trace/outer.hpp"
+#include "trace/current_command.hpp"
 
 namespace shmbus::schedule {
 

@@ -104,10 +104,10 @@ void Handling::note_name(bool has) {
 }
 
 bool Handling::stand_by() {
-  const auto seated = core_.stand_by(std::chrono::milliseconds(5));
-  Stage::the().must(seated.has_value(), "a server that stands by gets an error");
-  if (*seated) note_name(true);
-  return *seated;
+  const auto owns = core_.stand_by(std::chrono::milliseconds(5));
+  Stage::the().must(owns.has_value(), "a server that stands by gets an error");
+  if (*owns) note_name(true);
+  return *owns;
 }
 
 bool Handling::take_name(std::string_view name) {
@@ -118,7 +118,7 @@ bool Handling::take_name(std::string_view name) {
   Stage& stage = Stage::the();
   if (added.error().kind == ErrorKind::limit_reached) {
     stage.must(!World::the().bound(CommandName(name)),
-               "told that there is no seat, when somebody has the name");
+               "told that there is no endpoint, when somebody has the name");
   } else {
     stage.must(added.error().kind == ErrorKind::already_registered, "a name cannot be registered");
   }
@@ -136,10 +136,12 @@ void Handling::serve() {
 }
 
 void Handling::idle(Duration how_long) {
-  Stage::the().must(core_.run_for(how_long).has_value(), "a server lost its seat");
+  Stage::the().must(core_.run_for(how_long).has_value(), "a server lost its endpoint");
 }
 
-void Handling::poll() { Stage::the().must(core_.poll(64).has_value(), "a server lost its seat"); }
+void Handling::poll() {
+  Stage::the().must(core_.poll(64).has_value(), "a server lost its endpoint");
+}
 
 // --- calling ---------------------------------------------------------------------------------
 

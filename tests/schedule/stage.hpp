@@ -46,7 +46,7 @@ class Stage {
     take_time,
     caller_has_left,
     second_is_ready,
-    seated,
+    serving,
     closing
   };
   std::array<std::uint32_t, 8> flags{};

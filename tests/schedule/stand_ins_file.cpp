@@ -14,7 +14,7 @@
 #include "schedule/world.hpp"
 #include "segment/mapping.hpp"
 #include "segment/open.hpp"
-#include "segment/seat_mark.hpp"
+#include "segment/slot_mark.hpp"
 
 namespace shmbus {
 
@@ -108,15 +108,16 @@ Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, How /*how*/)
 }
 
 // Processes of the world are in no /proc: nobody exits before its lock is free.
-SeatMark::SeatMark(int /*fd*/, layout::Party /*seat*/, liveness::HandleGuard& guard) noexcept
+SlotMark::SlotMark(int /*fd*/, layout::ParticipantId /*endpoint*/,
+                   liveness::HandleGuard& guard) noexcept
     : guard_(&guard) {}
-SeatMark::SeatMark(SeatMark&& other) noexcept { *this = std::move(other); }
-SeatMark& SeatMark::operator=(SeatMark&& other) noexcept {
+SlotMark::SlotMark(SlotMark&& other) noexcept { *this = std::move(other); }
+SlotMark& SlotMark::operator=(SlotMark&& other) noexcept {
   std::swap(guard_, other.guard_);
   return *this;
 }
-SeatMark::~SeatMark() = default;
-std::uint64_t SeatMark::offset_of(layout::Party /*seat*/) noexcept { return 0; }
+SlotMark::~SlotMark() = default;
+std::uint64_t SlotMark::offset_of(layout::ParticipantId /*endpoint*/) noexcept { return 0; }
 
 }  // namespace segment
 
@@ -135,8 +136,8 @@ LockState query_lock(int /*fd*/, std::int64_t offset, std::int64_t /*bytes*/) no
   return World::the().locked(offset) ? LockState::held : LockState::free;
 }
 
-Prober::Prober(int fd, std::string path, segment::FileId id, std::uint32_t seats)
-    : fd_(fd), path_(std::move(path)), id_(id), exits_(seats) {}
+Prober::Prober(int fd, std::string path, segment::FileId id, std::uint32_t endpoints)
+    : fd_(fd), path_(std::move(path)), id_(id), exits_(endpoints) {}
 Prober::~Prober() = default;
 bool Prober::dead(std::uint32_t participant) const noexcept {
   return !held(layout::token_lock_offset + participant);

@@ -1,4 +1,4 @@
-// What of a bus is in use: seats, lanes, extents, endpoints. Conservation checks count with it.
+// What of a bus is in use: slots, lanes, extents, endpoints. Conservation checks count with it.
 #pragma once
 
 #include <ostream>

@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 namespace {
 
 /// One hot place, and two callers that want it; all in one thread.
-struct Seat {
-  explicit Seat(const std::string& path) {
+struct Owner {
+  explicit Owner(const std::string& path) {
     for (auto& bus : buses) bus = *Bus::open(path);
     server = *buses[2].serve({.hot_lanes = 1});
     (void)server.on("work", [this](Context& context) {
@@ -69,21 +69,21 @@ bool deny_membarrier() {
 
 TEST_CASE("what a hot lane got before it lost its place is run at once", "[takeover]") {
   test::TempBus path;
-  Seat seat(path.path());
+  Owner held(path.path());
   testpoint::hook = publish_at_demotion;
   for (std::uint32_t i = 0; i < 20; ++i) {
     const std::uint32_t hot = i % 2;
-    seat.warm(hot);
-    const int before = seat.ran[hot];
+    held.warm(hot);
+    const int before = held.ran[hot];
     bool demoted = false;
     at_demotion = [&] {
       demoted = true;
-      seat.send(hot);  // its caller still reads "hot", and rings nobody
+      held.send(hot);  // its caller still reads "hot", and rings nobody
     };
-    seat.send(1 - hot);
-    seat.poll(2);
+    held.send(1 - hot);
+    held.poll(2);
     REQUIRE(demoted);
-    CHECK(seat.ran[hot] == before + 1);
+    CHECK(held.ran[hot] == before + 1);
   }
   at_demotion = {};
   testpoint::hook = nullptr;
@@ -93,19 +93,19 @@ TEST_CASE("without membarrier the lane is looked at for a while", "[takeover]") 
   test::TempBus path;
   test::Child sandboxed([&] {
     if (!deny_membarrier()) return 77;
-    Seat seat(path.path());
+    Owner held(path.path());
     int found = 0;
     for (std::uint32_t i = 0; i < 50 && found < 10; ++i) {
       const std::uint32_t hot = i % 2;
-      seat.warm(hot);
-      const int before = seat.ran[hot];
-      seat.send(1 - hot);
-      seat.poll(1);
+      held.warm(hot);
+      const int before = held.ran[hot];
+      held.send(1 - hot);
+      held.poll(1);
       // As by a caller that read "hot" before, and whose command is seen later: no bell.
-      seat.send(hot, Notify::later);
-      seat.poll(2);
-      if (seat.ran[hot] == before + 1) ++found;
-      seat.poll(200);
+      held.send(hot, Notify::later);
+      held.poll(2);
+      if (held.ran[hot] == before + 1) ++found;
+      held.poll(200);
     }
     return found == 10 ? 0 : 1;
   });

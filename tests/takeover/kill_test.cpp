@@ -194,7 +194,7 @@ TEST_CASE("blue dies while it drains: those who wait for it are told, green's ow
   }
 }
 
-TEST_CASE("an owner that gives its seat and dies at once has given it", "[takeover]") {
+TEST_CASE("an owner that gives its endpoint and dies at once has given it", "[takeover]") {
   test::TempBus path;
   test::Shared<test::Ledger> ledger;
   auto blue = test::handler(path.path(), *ledger, {.generation = 1});
@@ -206,15 +206,15 @@ TEST_CASE("an owner that gives its seat and dies at once has given it", "[takeov
       {.generation = 2, .take_over = true, .stop_at = "take_over.looked", .stop_after_passes = 1});
   REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
   const auto watcher = test::join(path.path());
-  const auto seat = [&] {
+  const auto held = [&] {
     const auto& control = watcher->view().endpoint(0).control;
     return layout::ControlWord{control.control.load()};
   };
-  const auto owner = seat().holder();
-  const auto standby = seat().standby();
+  const auto owner = held().holder();
+  const auto standby = held().standby();
   REQUIRE_FALSE(standby.nobody());
   blue.signal(SIGCONT);
-  REQUIRE(test::eventually([&] { return seat().holder() == standby; }));
+  REQUIRE(test::eventually([&] { return held().holder() == standby; }));
   CHECK(owner != standby);
   blue.kill();
   green.signal(SIGCONT);

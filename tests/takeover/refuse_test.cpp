@@ -1,5 +1,5 @@
-// When nobody gives way: names or types that do not fit, a seat that cannot be given yet, owners
-// that are stopped or stuck, and what may be done about those.
+// When nobody gives way: names or types that do not fit, an endpoint that cannot be given yet,
+// owners that are stopped or stuck, and what may be done about those.
 #include "takeover/world.hpp"
 
 using namespace shmbus;
@@ -166,9 +166,11 @@ TEST_CASE("stopped: it is asked, then killed if that is wanted", "[takeover]") {
   CHECK(ledger->serving == 1);
   CHECK_FALSE(started->ready());
 
-  auto forced = test::handler(
-      path.path(), *ledger,
-      {.generation = 3, .take_over = true, .within = 200ms, .when_stuck = WhenStuck::kill});
+  auto forced = test::handler(path.path(), *ledger,
+                              {.generation = 3,
+                               .take_over = true,
+                               .within = 200ms,
+                               .if_unresponsive = IfUnresponsive::kill});
   REQUIRE(test::served_by(*ledger, 3));
   CHECK(blue.wait(5s) == test::ended_by(SIGKILL));
   CHECK(test::kind(started->wait()) == ErrorKind::handler_died_after_start);
@@ -201,7 +203,7 @@ TEST_CASE("stuck in a handler: the same", "[takeover]") {
     return Status::ok();
   }));
   CHECK(test::kind(green.take_over(100ms)) == ErrorKind::timed_out);
-  CHECK_OK(green.take_over(100ms, WhenStuck::kill));
+  CHECK_OK(green.take_over(100ms, IfUnresponsive::kill));
   CHECK(blue.wait(5s) == test::ended_by(SIGKILL));
   CHECK_OK(green.run_for(50ms));
   CHECK(test::kind(stuck->wait()) == ErrorKind::handler_died_after_start);
@@ -226,9 +228,11 @@ TEST_CASE("never killed: a process that the segment only claims has the bus open
       view.participant(i).pid.store(std::uint32_t(bystander.pid()));
     }
   }
-  auto forced = test::handler(
-      path.path(), *ledger,
-      {.generation = 2, .take_over = true, .within = 100ms, .when_stuck = WhenStuck::kill});
+  auto forced = test::handler(path.path(), *ledger,
+                              {.generation = 2,
+                               .take_over = true,
+                               .within = 100ms,
+                               .if_unresponsive = IfUnresponsive::kill});
   CHECK(forced.wait(10s) == 12);
   CHECK(ledger->result == int(ErrorKind::not_permitted));
   CHECK(::kill(bystander.pid(), 0) == 0);

@@ -1,4 +1,4 @@
-// A server that stands by, and sits down when the seat is free.
+// A server that stands by, and sits down when the endpoint is free.
 #include <thread>
 
 #include "support/census.hpp"
@@ -23,9 +23,9 @@ int wait_and_serve(const std::string& path, test::Ledger& ledger, int generation
     ++ledger.reached;
   }
   for (;;) {
-    const auto seated = server->stand_by(100ms);
-    if (!seated) return 12;
-    if (*seated) break;
+    const auto owns = server->stand_by(100ms);
+    if (!owns) return 12;
+    if (*owns) break;
   }
   ledger.serving = generation;
   return server->run({}) ? 0 : 13;
@@ -33,7 +33,7 @@ int wait_and_serve(const std::string& path, test::Ledger& ledger, int generation
 
 }  // namespace
 
-TEST_CASE("the seat of a dead owner goes to the one that stands by", "[takeover]") {
+TEST_CASE("the endpoint of a dead owner goes to the one that stands by", "[takeover]") {
   test::TempBus path;
   test::Shared<test::Ledger> ledger;
   auto blue = test::handler(path.path(), *ledger, {});
@@ -79,7 +79,8 @@ TEST_CASE("of two that stand by one sits down, the other goes on standing by", "
   CHECK(test::eventually([&] { return ledger->serving == 5 - second; }));
 }
 
-TEST_CASE("an owner that leaves while somebody asks gives its seat away instead", "[takeover]") {
+TEST_CASE("an owner that leaves while somebody asks gives its endpoint away instead",
+          "[takeover]") {
   test::TempBus path;
   auto blue_bus = Bus::open(path.path());
   REQUIRE_OK(blue_bus);
@@ -107,10 +108,10 @@ TEST_CASE("an owner that leaves while somebody asks gives its seat away instead"
   CHECK_OK(queued->wait());
 }
 
-TEST_CASE("who lost the race for a name and then takes it over keeps one seat", "[takeover]") {
+TEST_CASE("who lost the race for a name and then takes it over keeps one endpoint", "[takeover]") {
   test::TempBus path;
   test::Shared<test::Ledger> ledger;
-  // Green finds nobody to take over from, has a seat, and is about to register.
+  // Green finds nobody to take over from, has an endpoint, and is about to register.
   auto green = test::handler(path.path(), *ledger,
                              {.generation = 2, .take_over = true, .stop_at = "name.schema"});
   REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
@@ -128,7 +129,8 @@ TEST_CASE("who lost the race for a name and then takes it over keeps one seat", 
   CHECK(green.wait(10s) == 0);
 }
 
-TEST_CASE("who loses the race for a name runs nothing of what waits at its seat", "[takeover]") {
+TEST_CASE("who loses the race for a name runs nothing of what waits at its endpoint",
+          "[takeover]") {
   test::TempBus path;
   test::Shared<test::Ledger> ledger;
   auto blue = test::handler(path.path(), *ledger, {});
@@ -144,7 +146,7 @@ TEST_CASE("who loses the race for a name runs nothing of what waits at its seat"
     ::_exit(0);  // as if killed: nothing is taken back
   });
   REQUIRE(caller.wait(10s) == 0);
-  // Green stands by, has the seat of the dead, and is about to register; red is quicker.
+  // Green stands by, has the endpoint of the dead, and is about to register; red is quicker.
   blue.kill();
   test::Child green([&] { return wait_and_serve(path.path(), *ledger, 2, "name.schema"); });
   REQUIRE(test::eventually([&] { return ledger->reached == 1; }));
@@ -160,7 +162,7 @@ TEST_CASE("who loses the race for a name runs nothing of what waits at its seat"
   CHECK(test::served_by(*ledger, 2));
 }
 
-TEST_CASE("what callers wait for at the seat of who loses the race is run by the winner",
+TEST_CASE("what callers wait for at the endpoint of who loses the race is run by the winner",
           "[takeover]") {
   test::TempBus path;
   test::Shared<test::Ledger> ledger;
@@ -237,10 +239,10 @@ TEST_CASE("a call does not go on behind what its caller sent after it", "[takeov
   CHECK(ledger->run_count[3] == 1);
 }
 
-TEST_CASE("who loses the race for a name keeps no seat", "[takeover]") {
+TEST_CASE("who loses the race for a name keeps no endpoint", "[takeover]") {
   test::TempBus path;
   test::Shared<test::Ledger> ledger;
-  // Green has a seat, and is about to give the name to it; red is quicker.
+  // Green has an endpoint, and is about to give the name to it; red is quicker.
   test::Child green([&] {
     auto bus = Bus::open(path.path(), {.label = "green"});
     auto server = bus->serve();
@@ -258,7 +260,7 @@ TEST_CASE("who loses the race for a name keeps no seat", "[takeover]") {
   CHECK(test::eventually([&] { return test::census(watcher->view()).endpoints == 1; }));
 }
 
-TEST_CASE("who is asked for a seat before it has moved in gives it away", "[takeover]") {
+TEST_CASE("who is asked for a endpoint before it has moved in gives it away", "[takeover]") {
   test::TempBus path;
   test::Shared<test::Ledger> ledger;
   auto blue = test::handler(path.path(), *ledger, {.generation = 1});
@@ -306,7 +308,8 @@ TEST_CASE("a server that is replaced in a loop of poll() and fd()", "[takeover]"
   CHECK(blue->poll().value() == 0);
   CHECK(test::kind(blue->on("work", [](Context&) { return Status::ok(); })) ==
         ErrorKind::already_registered);
-  REQUIRE_OK(blue->on("other", [](Context&) { return Status::ok(); }));  // a seat of its own again
+  REQUIRE_OK(
+      blue->on("other", [](Context&) { return Status::ok(); }));  // an endpoint of its own again
   CHECK_FALSE(blue->replaced());
   auto other = test::caller_of(*bus, "other");
   auto asked = other.start({}, 0, 5s);

@@ -145,7 +145,7 @@ struct Role {
   bool take_over = false;
   bool answer_at_once = true;
   Duration within = 20s;
-  WhenStuck when_stuck = WhenStuck::fail;
+  IfUnresponsive if_unresponsive = IfUnresponsive::fail;
   const char* die_at = nullptr;
   const char* stop_at = nullptr;
   int stop_after_passes = 0;
@@ -167,7 +167,7 @@ inline int play_handler(const std::string& path, Ledger& ledger, const Role& rol
   if (role.die_at != nullptr) die_at(role.die_at);
   if (role.stop_at != nullptr) stop_at(ledger, role.stop_at, role.stop_after_passes);
   if (role.take_over) {
-    const auto taken = server->take_over(role.within, role.when_stuck);
+    const auto taken = server->take_over(role.within, role.if_unresponsive);
     ledger.result = static_cast<int>(kind(taken));
     if (!taken) {
       std::fprintf(stderr, "take_over: %s\n", describe(taken.error()).c_str());

@@ -1,5 +1,5 @@
 // What is left of a process that was killed in the middle of a command: before anybody has taken
-// back what it held, afterwards, and after another has taken its seat.
+// back what it held, afterwards, and after another has taken its slot.
 #include <signal.h>
 
 #include <filesystem>
@@ -86,11 +86,11 @@ TEST_CASE("a handler killed inside a command") {
   (void)recovery::reclaim_all(core->attachment());
   one = postmortem_of(place.path(), pid);
   CHECK(one["running"].empty());
-  REQUIRE(one["told"].size() == 1);
-  CHECK(one["told"][0]["name"] == "hang");
-  CHECK(one["told"][0]["outcome"] == "handler-died");
-  CHECK(one["told"][0]["caller"]["label"] == "test");
-  CHECK(one["told"][0]["request_hex"] == "746865206c61737420776f726473");
+  REQUIRE(one["failed"].size() == 1);
+  CHECK(one["failed"][0]["name"] == "hang");
+  CHECK(one["failed"][0]["outcome"] == "handler-died");
+  CHECK(one["failed"][0]["caller"]["label"] == "test");
+  CHECK(one["failed"][0]["request_hex"] == "746865206c61737420776f726473");
   CHECK(served(one, "quick"));
   CHECK(one["label"] == "handler process");
 
@@ -98,7 +98,7 @@ TEST_CASE("a handler killed inside a command") {
   const auto successor = handler_process(place.path(), hangs(*marks));
   CHECK(bus.wait_until_available("hang", 10s));
   one = postmortem_of(place.path(), pid);
-  CHECK(one["told"].size() == 1);
+  CHECK(one["failed"].size() == 1);
   const auto text = run_tool({"postmortem", "--bus", place.path()});
   INFO(text.out);
   CHECK(text.code == 0);
@@ -119,7 +119,7 @@ TEST_CASE("a handler killed inside a command") {
 
 TEST_CASE("what a crash left outlives those who left in good order") {
   const TempBus place;
-  { CHECK_OK(Bus::open(place.path(), small_bus())); }  // 8 seats
+  { CHECK_OK(Bus::open(place.path(), small_bus())); }  // 8 slots
   const Shared<Marks> marks;
   auto handler = handler_process(place.path(), hangs(*marks), {.label = "works"});
   const pid_t pid = handler.pid();
@@ -138,15 +138,15 @@ TEST_CASE("what a crash left outlives those who left in good order") {
     CHECK(kind(pending->wait()) == ErrorKind::handler_died_after_start);
     CHECK_OK(bus.reclaim());
   }
-  for (int i = 0; i < 40; ++i) {  // each seat has room for 32 events
+  for (int i = 0; i < 40; ++i) {  // each slot has room for 32 events
     auto bus = Bus::open(place.path());
     REQUIRE_OK(bus);
     CHECK(kind(caller_of(*bus, "quick").call({}, {})) == ErrorKind::not_registered);
   }
-  // When all seats are those of the dead, the oldest story goes first.
+  // When all slots are those of the dead, the oldest story goes first.
   const auto one = postmortem_of(place.path(), pid);
-  REQUIRE(one["told"].size() == 1);
-  CHECK(one["told"][0]["name"] == "hang");
+  REQUIRE(one["failed"].size() == 1);
+  CHECK(one["failed"][0]["name"] == "hang");
   CHECK(served(one, "quick"));
   for (int i = 0; i < 7; ++i) {
     Child crash([&] {
@@ -157,7 +157,7 @@ TEST_CASE("what a crash left outlives those who left in good order") {
     CHECK(crash.wait() == ended_by(SIGKILL));
     CHECK_OK(Bus::open(place.path())->reclaim());
   }
-  CHECK_OK(Bus::open(place.path()));  // there is always a seat
+  CHECK_OK(Bus::open(place.path()));  // there is always a slot
 }
 
 TEST_CASE("a pid that nobody knows, and a bus where nobody has died") {

@@ -72,7 +72,7 @@ NOT_STOPPED_AT: dict[str, str] = {
     "draining.told": "the same",
     "recovery.counted": "only with one-way commands lost: schedule sends-death kills there",
     "recovery.judged": "between a verdict and the look that confirms it: model takeover",
-    "recovery.undrained": "needs an owner that dies while it gives its seat away: model takeover",
+    "recovery.undrained": "needs an owner that dies while it gives its endpoint away: model takeover",
     "handler.swap": "in one process: nobody outlives a kill there",
     "policy.told": "a caller that dies there leaves one outcome uncounted",
     "policy.trial": "a caller that dies on trial: the circuit stays half open until open_for is over",

@@ -188,7 +188,7 @@ TEST_CASE("a read-only place is not permitted", "[create]") {
   CHECK(test::kind(Bus::open(small.path() + "/bus")) == ErrorKind::not_permitted);
 }
 
-TEST_CASE("the seats of a bus run out with the name of the option", "[create]") {
+TEST_CASE("the slots of a bus run out with the name of the option", "[create]") {
   test::TempBus bus;
   std::vector<std::shared_ptr<detail::BusCore>> all;
   for (int i = 0; i < 8; ++i) all.push_back(test::join(bus.path()));

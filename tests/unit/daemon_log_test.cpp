@@ -8,10 +8,10 @@ using shmbus::program::Log;
 
 TEST_CASE("daemon log: one line, with a time or with the journal's level") {
   const Log plain(Level::debug, false);
-  CHECK(plain.line(Level::warning, "hello", {{"seat", 3}, {"bus", "shop"}}, 1'700'000'000'007) ==
-        "2023-11-14T22:13:20.007Z warning hello seat=3 bus=shop");
+  CHECK(plain.line(Level::warning, "hello", {{"slot", 3}, {"bus", "shop"}}, 1'700'000'000'007) ==
+        "2023-11-14T22:13:20.007Z warning hello slot=3 bus=shop");
   const Log journal(Level::debug, true);
-  CHECK(journal.line(Level::info, "hello", {{"seat", 3}}, 0) == "<6>hello seat=3");
+  CHECK(journal.line(Level::info, "hello", {{"slot", 3}}, 0) == "<6>hello slot=3");
 }
 
 TEST_CASE("daemon log: values cannot forge lines or steer a terminal") {

@@ -14,9 +14,10 @@ using inspect::Finding;
 using inspect::Severity;
 
 inline constexpr auto relaxed = std::memory_order_relaxed;
-inline const layout::Party stranger = layout::Party::make(6, 9);  // a seat that is free
-inline const layout::Party corpse =
-    layout::Party::make(5, 1);  // a seat that is taken and whose lock is free
+inline const layout::ParticipantId stranger =
+    layout::ParticipantId::make(6, 9);  // a slot that is free
+inline const layout::ParticipantId corpse =
+    layout::ParticipantId::make(5, 1);  // a slot that is taken and whose lock is free
 
 inline const Finding* find(const std::vector<Finding>& findings, std::string_view id) {
   const auto at = std::find_if(findings.begin(), findings.end(),
@@ -35,7 +36,7 @@ struct Lab {
   TempBus place;
   std::shared_ptr<detail::BusCore> core = join(place.path());
   const segment::View& view = core->view();
-  layout::Party me = core->attachment().me;
+  layout::ParticipantId me = core->attachment().me;
   std::uint32_t name = *names::intern(core->attachment(), "users.create");
 
   std::vector<Finding> examine() const {
@@ -43,18 +44,18 @@ struct Lab {
     REQUIRE_OK(reader);
     return inspect::examine(*reader);
   }
-  void seat(layout::Party party, layout::ParticipantState state) const {
+  void slot(layout::ParticipantId party, layout::ParticipantState state) const {
     view.participant(party.index())
         .state.store(layout::ParticipantWord::make(party.epoch(), state).bits, relaxed);
   }
-  void own(layout::Party party) const {
+  void own(layout::ParticipantId party) const {
     control(layout::ControlWord::make(party, {}, 1, 0, layout::EndpointState::active).bits);
   }
   void draining(std::uint64_t bits) const {
     view.endpoint(1).control.draining.store(bits, relaxed);
   }
   void control(std::uint64_t bits) const { view.endpoint(1).control.control.store(bits, relaxed); }
-  void lane(layout::Party party, layout::LaneState state, std::uint32_t endpoint = 1,
+  void lane(layout::ParticipantId party, layout::LaneState state, std::uint32_t endpoint = 1,
             std::uint32_t served = 0) const {
     view.lane_word(2).store(layout::LaneWord::make(3, party, endpoint, state, served).bits,
                             relaxed);

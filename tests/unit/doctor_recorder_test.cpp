@@ -15,7 +15,7 @@ using recorder::SlotWord;
 
 namespace {
 
-constexpr std::uint32_t seat = 3;  // nobody's
+constexpr std::uint32_t slot = 3;  // nobody's
 
 Event served(const Lab& lab) {
   Event event;
@@ -24,7 +24,7 @@ Event served(const Lab& lab) {
   event.caller = event.handler = lab.me;
   return event;
 }
-void record(const Lab& lab, Event event) { recorder::record(lab.view, seat, event); }
+void record(const Lab& lab, Event event) { recorder::record(lab.view, slot, event); }
 
 /// Records one event, made wrong by `change`.
 Fault wrong_event(const std::function<void(Event&)>& change) {
@@ -35,16 +35,16 @@ Fault wrong_event(const std::function<void(Event&)>& change) {
           }};
 }
 
-layout::Word64& first_word(const Lab& lab, std::uint32_t slot) {
-  return lab.view.recorder(seat).slot[slot].word[0];
+layout::Word64& first_word(const Lab& lab, std::uint32_t at) {
+  return lab.view.recorder(slot).slot[at].word[0];
 }
 
 }  // namespace
 
 TEST_CASE("events of things that do not exist are found") {
   check_each({
-      wrong_event([](Event& e) { e.caller = layout::Party::make(8, 1); }),
-      wrong_event([](Event& e) { e.handler = layout::Party::make(4000, 1); }),
+      wrong_event([](Event& e) { e.caller = layout::ParticipantId::make(8, 1); }),
+      wrong_event([](Event& e) { e.handler = layout::ParticipantId::make(4000, 1); }),
       wrong_event([](Event& e) { e.record = 16; }),
       wrong_event([](Event& e) { e.lane = 8; }),
       wrong_event([](Event& e) { e.endpoint = 4; }),
@@ -58,7 +58,7 @@ TEST_CASE("numbers that a ring cannot have given out are found") {
       {"recorder-head", Severity::error,  // scribbled over
        [](const Lab& lab) {
          for (int i = 0; i < 40; ++i) record(lab, served(lab));
-         lab.view.recorder(seat).head.next.store(39, relaxed);
+         lab.view.recorder(slot).head.next.store(39, relaxed);
        }},
       {"recorder-head", Severity::error,
        [](const Lab& lab) { first_word(lab, 0).store(SlotWord::make(32, 1).bits, relaxed); }},
@@ -97,7 +97,7 @@ TEST_CASE("what is found of the recorder says whose ring it is") {
   const auto findings = lab.examine();
   INFO(list(findings));
   REQUIRE(findings.size() == 2);
-  CHECK(findings[0].subject == "recorder of seat 3");
+  CHECK(findings[0].subject == "recorder of slot 3");
   CHECK(findings[1].subject == "tap");
 }
 
@@ -114,18 +114,18 @@ TEST_CASE("what the killed, the stopped and the overtaken leave in a ring is no 
   }
   CHECK(lab.examine().empty());
   // Killed after its claim.
-  const auto claimed = lab.view.recorder(seat).head.next.fetch_add(1);
+  const auto claimed = lab.view.recorder(slot).head.next.fetch_add(1);
   first_word(lab, claimed % 32).store(SlotWord::make(claimed, 0).bits);
   CHECK(lab.examine().empty());
   // Overtaken: its words lie under another's number.
-  lab.view.recorder(seat).slot[7].word[2].store(~0ULL);
+  lab.view.recorder(slot).slot[7].word[2].store(~0ULL);
   CHECK(lab.examine().empty());
   // Stopped three laps ago, it went on to finish what it had begun.
   auto words = recorder::pack(served(lab));
   const std::uint64_t old = claimed - 3 * 32;
-  auto& slot = lab.view.recorder(seat).slot[old % 32];
-  for (std::size_t i = 1; i < words.size(); ++i) slot.word[i].store(words[i]);
-  slot.word[0].store(SlotWord::make(old, recorder::checksum(words, old)).bits);
+  auto& entry = lab.view.recorder(slot).slot[old % 32];
+  for (std::size_t i = 1; i < words.size(); ++i) entry.word[i].store(words[i]);
+  entry.word[0].store(SlotWord::make(old, recorder::checksum(words, old)).bits);
   CHECK(lab.examine().empty());
   // Registered, and somebody had unbound the name before it was looked where it leads.
   Event registered = served(lab);
@@ -144,7 +144,7 @@ TEST_CASE("what the killed, the stopped and the overtaken leave in a ring is no 
 
 TEST_CASE("numbers that have wrapped are no fault") {
   const Lab lab;
-  lab.view.recorder(seat).head.next.store((1ULL << 32U) - 10);
+  lab.view.recorder(slot).head.next.store((1ULL << 32U) - 10);
   for (int i = 0; i < 20; ++i) record(lab, served(lab));
   INFO(list(lab.examine()));
   CHECK(lab.examine().empty());
@@ -157,13 +157,15 @@ TEST_CASE("policies whose setter died, or never was, are found") {
   check_each({
       {"policy-unfinished", Severity::warning,
        [&](const Lab& lab) {
-         lab.seat(corpse, layout::ParticipantState::alive);
+         lab.slot(corpse, layout::ParticipantState::alive);
          changing(lab).store(corpse.bits, relaxed);
        }},
       {"policy-setter", Severity::error,
        [&](const Lab& lab) { changing(lab).store(stranger.bits, relaxed); }},
       {"policy-setter", Severity::error,
-       [&](const Lab& lab) { changing(lab).store(layout::Party::make(900, 1).bits, relaxed); }},
+       [&](const Lab& lab) {
+         changing(lab).store(layout::ParticipantId::make(900, 1).bits, relaxed);
+       }},
       {"policy-setter", Severity::error,
        [&](const Lab& lab) { changing(lab).store(lab.me.bits | (1ULL << 40U), relaxed); }},
   });

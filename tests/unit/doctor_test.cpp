@@ -11,8 +11,8 @@ using layout::EndpointState;
 using layout::ExtentWord;
 using layout::LaneState;
 using layout::LaneWord;
+using layout::ParticipantId;
 using layout::ParticipantState;
-using layout::Party;
 using layout::TicketWord;
 
 TEST_CASE("a healthy bus has no findings") {
@@ -36,21 +36,21 @@ TEST_CASE("a healthy bus has no findings") {
   lab.view.lane_word(2).store(0, relaxed);
 }
 
-TEST_CASE("faults of seats are found") {
+TEST_CASE("faults of slots are found") {
   check_each({
       {"dead-participant", Severity::note,
-       [](const Lab& lab) { lab.seat(corpse, ParticipantState::alive); }},
+       [](const Lab& lab) { lab.slot(corpse, ParticipantState::alive); }},
       {"dead-participant", Severity::note,
-       [](const Lab& lab) { lab.seat(corpse, ParticipantState::dead); }},
+       [](const Lab& lab) { lab.slot(corpse, ParticipantState::dead); }},
       {"dead-participant", Severity::note,
        [](const Lab& lab) {
-         lab.seat(corpse, ParticipantState::dead);
+         lab.slot(corpse, ParticipantState::dead);
          lab.view.extent_word(1).store(ExtentWord::make(corpse, 1).bits, relaxed);
        }},
-      {"seat-state", Severity::error,
-       [](const Lab& lab) { lab.seat(corpse, static_cast<ParticipantState>(9)); }},
+      {"slot-state", Severity::error,
+       [](const Lab& lab) { lab.slot(corpse, static_cast<ParticipantState>(9)); }},
       {"living-called-dead", Severity::error,
-       [](const Lab& lab) { lab.seat(lab.me, ParticipantState::dead); }},
+       [](const Lab& lab) { lab.slot(lab.me, ParticipantState::dead); }},
   });
 }
 
@@ -74,11 +74,12 @@ TEST_CASE("faults of endpoints and inboxes are found") {
        }},
       {"endpoint-draining", Severity::error,
        [](const Lab& lab) {
-         lab.seat(corpse, ParticipantState::alive);
+         lab.slot(corpse, ParticipantState::alive);
          lab.own(corpse);
          lab.draining(layout::DrainingWord::make(lab.me, 0).bits);
        }},
-      {"endpoint-holder", Severity::error, [](const Lab& lab) { lab.own(Party::make(4000, 1)); }},
+      {"endpoint-holder", Severity::error,
+       [](const Lab& lab) { lab.own(ParticipantId::make(4000, 1)); }},
       {"endpoint-holder", Severity::error,
        [](const Lab& lab) {
          lab.control(ControlWord::make(lab.me, {}, 1, 0, EndpointState::vacant).bits);
@@ -141,7 +142,7 @@ TEST_CASE("faults inside lanes are found") {
        }},
       {"untold-callers", Severity::note,  // whose owner has died
        [](const Lab& lab) {
-         lab.seat(corpse, ParticipantState::alive);
+         lab.slot(corpse, ParticipantState::alive);
          lab.own(corpse);
          lab.lane(lab.me, LaneState::attached, 1, 1);
          lab.cell(0, 1, 1);
@@ -176,7 +177,7 @@ TEST_CASE("faults of names are found") {
        [](const Lab& lab) { lab.view.name(5).lease.store(stranger.bits, relaxed); }},
       {"name-lease", Severity::warning,
        [](const Lab& lab) {
-         lab.seat(corpse, ParticipantState::alive);
+         lab.slot(corpse, ParticipantState::alive);
          lab.view.name(5).lease.store(corpse.bits, relaxed);
        }},
       {"name-unreachable", Severity::error,

@@ -55,7 +55,7 @@ TEST_CASE("a token lives as long as the mapping, not as the descriptor", "[liven
   const auto& prober = *watcher->attachment().prober;
   CHECK_FALSE(prober.dead(index));
   CHECK_FALSE(prober.daemon_present());
-  CHECK(prober.dead(7));  // a seat that nobody holds
+  CHECK(prober.dead(7));  // a slot that nobody holds
   other.reset();
   CHECK(prober.dead(index));
 }

@@ -151,16 +151,16 @@ TEST_CASE("two registrants of the same 200 names get the same indices", "[names]
 TEST_CASE("what a dead registrant leased comes back, what it published stays", "[names]") {
   test::TempBus bus;
   const auto core = test::join(bus.path());
-  const auto dead = layout::Party::make(5, 9);
+  const auto dead = layout::ParticipantId::make(5, 9);
   const auto published = names::intern(core->attachment(), "published");
   REQUIRE_OK(published);
   core->view().name(*published).lease.store(dead.bits);  // died before it said "published"
   core->view().name(7).lease.store(dead.bits);           // died before it published
-  core->view().name(8).lease.store(layout::Party::make(5, 10).bits);  // a later generation
+  core->view().name(8).lease.store(layout::ParticipantId::make(5, 10).bits);  // a later generation
   names::return_leases(core->attachment(), dead);
   CHECK(core->view().name(*published).lease.load() == layout::lease_published);
   CHECK(core->view().name(7).lease.load() == 0);
-  CHECK(core->view().name(8).lease.load() == layout::Party::make(5, 10).bits);
+  CHECK(core->view().name(8).lease.load() == layout::ParticipantId::make(5, 10).bits);
 }
 
 TEST_CASE("forged slots and records mislead nobody out of bounds", "[names]") {

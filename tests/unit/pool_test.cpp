@@ -174,5 +174,5 @@ TEST_CASE("a claim on memory of others, or of nobody, is refused", "[pool]") {
   CHECK(payload::resolve(view, {~0U, 1}, me) == nullptr);
   CHECK(payload::resolve(view, {0, ~0ULL}, me) == nullptr);
   CHECK(payload::resolve(view, {1, ~0ULL - 63}, me) == nullptr);
-  CHECK(payload::resolve(view, {0, 1}, layout::Party{}) == nullptr);
+  CHECK(payload::resolve(view, {0, 1}, layout::ParticipantId{}) == nullptr);
 }

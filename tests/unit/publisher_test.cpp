@@ -90,8 +90,8 @@ TEST_CASE("publisher: round trips of all lanes are summed") {
 
 TEST_CASE("publisher: depth is what is committed and not started, per endpoint") {
   Fixture f;
-  const auto word =
-      layout::LaneWord::make(1, layout::Party::make(1, 1), 3, layout::LaneState::attached, 0);
+  const auto word = layout::LaneWord::make(1, layout::ParticipantId::make(1, 1), 3,
+                                           layout::LaneState::attached, 0);
   set(f.view.lane_word(4), word.bits);
   set(f.view.lane(4).journal[0].cursor, layout::CursorWord::make(11, 0).bits);
   set(f.view.lane(4).counters.published, 15);

@@ -27,8 +27,8 @@ Event numbered(std::uint64_t n) {
   event.record = static_cast<std::uint16_t>(n * 5);
   event.lane = static_cast<std::uint16_t>(n * 7);
   event.endpoint = static_cast<std::uint16_t>(n * 11);
-  event.caller = layout::Party::from_bits(n * 13);
-  event.handler = layout::Party::from_bits(n * 17);
+  event.caller = layout::ParticipantId::from_bits(n * 13);
+  event.handler = layout::ParticipantId::from_bits(n * 17);
   event.started_at = n;
   event.duration_ns = n * 19;
   event.queued_ns = n * 23;
@@ -60,9 +60,9 @@ TEST_CASE("an event survives its words") {
 TEST_CASE("a ring keeps its newest events, the oldest first") {
   const TempBus place;
   const auto bus = join(place.path());
-  constexpr std::uint32_t seat = 5;  // nobody's
-  for (std::uint64_t n = 1; n <= 100; ++n) recorder::record(bus->view(), seat, numbered(n));
-  const auto copy = recorder::read_ring(bus->view(), seat);
+  constexpr std::uint32_t slot = 5;  // nobody's
+  for (std::uint64_t n = 1; n <= 100; ++n) recorder::record(bus->view(), slot, numbered(n));
+  const auto copy = recorder::read_ring(bus->view(), slot);
   CHECK(copy.written == 100);
   CHECK(copy.unreadable == 0);
   REQUIRE(copy.events.size() == layout::recorder_slots);
@@ -75,11 +75,11 @@ TEST_CASE("a ring keeps its newest events, the oldest first") {
 TEST_CASE("an index goes on past 32 bits") {
   const TempBus place;
   const auto bus = join(place.path());
-  constexpr std::uint32_t seat = 5;
+  constexpr std::uint32_t slot = 5;
   const std::uint64_t from = (1ULL << 32U) - 10;
-  bus->view().recorder(seat).head.next.store(from);
-  for (std::uint64_t n = 0; n < 20; ++n) recorder::record(bus->view(), seat, numbered(n));
-  const auto copy = recorder::read_ring(bus->view(), seat);
+  bus->view().recorder(slot).head.next.store(from);
+  for (std::uint64_t n = 0; n < 20; ++n) recorder::record(bus->view(), slot, numbered(n));
+  const auto copy = recorder::read_ring(bus->view(), slot);
   REQUIRE(copy.events.size() == 20);
   CHECK(copy.events.front().index == from);
   CHECK(copy.events.back().index == from + 19);
@@ -88,39 +88,39 @@ TEST_CASE("an index goes on past 32 bits") {
 TEST_CASE("what a killed or overtaken writer leaves is skipped and counted") {
   const TempBus place;
   const auto bus = join(place.path());
-  constexpr std::uint32_t seat = 5;
-  auto& ring = bus->view().recorder(seat);
-  for (std::uint64_t n = 0; n < 32; ++n) recorder::record(bus->view(), seat, numbered(n));
+  constexpr std::uint32_t slot = 5;
+  auto& ring = bus->view().recorder(slot);
+  for (std::uint64_t n = 0; n < 32; ++n) recorder::record(bus->view(), slot, numbered(n));
 
   // Killed between its claim and the end.
   const auto claimed = ring.head.next.fetch_add(1);
   ring.slot[claimed % 32].word[0].store(recorder::SlotWord::make(claimed, 0).bits);
-  auto copy = recorder::read_ring(bus->view(), seat);
+  auto copy = recorder::read_ring(bus->view(), slot);
   CHECK(copy.unreadable == 1);
   CHECK(copy.events.size() == 31);
 
   // Overtaken: its words come over those of a whole event.
   ring.slot[3].word[9].store(~0ULL);
-  copy = recorder::read_ring(bus->view(), seat);
+  copy = recorder::read_ring(bus->view(), slot);
   CHECK(copy.unreadable == 2);
   CHECK(copy.events.size() == 30);
 
   // Another lap heals both.
-  for (std::uint64_t n = 0; n < 32; ++n) recorder::record(bus->view(), seat, numbered(n));
-  CHECK(recorder::read_ring(bus->view(), seat).unreadable == 0);
+  for (std::uint64_t n = 0; n < 32; ++n) recorder::record(bus->view(), slot, numbered(n));
+  CHECK(recorder::read_ring(bus->view(), slot).unreadable == 0);
 }
 
 TEST_CASE("many threads write one ring, and readers see only whole events") {
   const TempBus place;
   const auto bus = join(place.path());
-  constexpr std::uint32_t seat = 5;
+  constexpr std::uint32_t slot = 5;
   constexpr int writers = 3;
   std::atomic<int> running{writers};
   std::vector<std::thread> threads;
   for (int t = 0; t < writers; ++t) {
     threads.emplace_back([&, t] {
       for (std::uint64_t n = 0; n < 20'000; ++n) {
-        recorder::record(bus->view(), seat, numbered(n * writers + static_cast<unsigned>(t)));
+        recorder::record(bus->view(), slot, numbered(n * writers + static_cast<unsigned>(t)));
       }
       --running;
     });
@@ -128,7 +128,7 @@ TEST_CASE("many threads write one ring, and readers see only whole events") {
   std::uint64_t seen = 0;
   std::uint64_t mixed = 0;
   while (running != 0 || seen == 0) {
-    for (const auto& one : recorder::read_ring(bus->view(), seat).events) {
+    for (const auto& one : recorder::read_ring(bus->view(), slot).events) {
       ++seen;
       if (!same(one.event, numbered(one.event.started_at))) ++mixed;
     }

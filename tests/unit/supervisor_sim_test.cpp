@@ -1,7 +1,7 @@
 // The supervisor through simulated hours, in the world of supervisor_world.hpp. At every step:
 //   nobody alive is ever reclaimed, and nobody is reclaimed without a verdict
 //   whoever is dead is reclaimed within a bound that depends on how its death can be noticed
-//   a seat has at most one pidfd, and an empty world has none
+//   a slot has at most one pidfd, and an empty world has none
 //   actions, wards and chains of actions stay within bounds
 //
 // Each run prints its seed; SHMBUS_SEED repeats it.
@@ -62,7 +62,7 @@ TEST_CASE("supervisor: no pidfd is ever granted") {
   Terms terms{"no pidfds"};
   terms.refuses_pidfd = 1;
   const World world = simulate(terms);
-  // 24 seats share 2,000 probes a second: a pause of up to 12 ms, and the answers.
+  // 24 slots share 2,000 probes a second: a pause of up to 12 ms, and the answers.
   CHECK(world.slowest_undrained <= 15 * millisecond);
 }
 

@@ -31,10 +31,10 @@ struct Terms {
   double hours = 0.5;
 };
 
-constexpr std::uint32_t seats = 24;
+constexpr std::uint32_t slots = 24;
 constexpr Nanos mean_between_acts = 40 * millisecond;
 constexpr Nanos answer_delay_max = 300 * microsecond;
-constexpr std::size_t actions_per_step_max = 4 * seats + 16;
+constexpr std::size_t actions_per_step_max = 4 * slots + 16;
 
 struct Process {
   bool alive = false;
@@ -57,7 +57,7 @@ struct Occupant {
 };
 
 struct Pidfd {
-  SeatId seat;
+  SlotId slot;
   std::uint32_t pid = 0;
   std::uint64_t incarnation = 0;
   bool told = false;
@@ -66,7 +66,7 @@ struct Pidfd {
 class World {
  public:
   World(const Terms& terms, std::uint64_t seed)
-      : terms_(terms), random_(seed), supervisor_(seats, Tuning{}), processes_(terms.pids + 1) {}
+      : terms_(terms), random_(seed), supervisor_(slots, Tuning{}), processes_(terms.pids + 1) {}
 
   void run() {
     deliver(event::Started{}, now_);
@@ -128,8 +128,8 @@ class World {
     const auto& actions = supervisor_.step(now_, events);
     actions_max = std::max(actions_max, actions.size());
     REQUIRE(actions.size() <= actions_per_step_max);
-    REQUIRE(supervisor_.wards() <= seats);
-    REQUIRE(pidfds_.size() <= seats);
+    REQUIRE(supervisor_.wards() <= slots);
+    REQUIRE(pidfds_.size() <= slots);
     for (const Action& action : actions) {
       std::visit([this](const auto& inner) { perform(inner); }, action);
     }
@@ -138,7 +138,7 @@ class World {
   // What the kernel and the participants do.
 
   void act() {
-    const std::uint64_t index = below(seats);
+    const std::uint64_t index = below(slots);
     Occupant& o = world_[index];
     if (!o.taken) {
       join(o);
@@ -146,7 +146,7 @@ class World {
     }
     if (o.token_free_at != never) {
       // A waiting caller reclaims it before the daemon does.
-      if (o.token_free_at <= now_ && o.drained_at <= now_ && chance() < 0.3) free_seat(o);
+      if (o.token_free_at <= now_ && o.drained_at <= now_ && chance() < 0.3) free_slot(o);
       return;
     }
     const double how = chance();
@@ -181,7 +181,7 @@ class World {
 
   void leave(Occupant& o) {
     if (chance() < 0.8) {
-      free_seat(o);
+      free_slot(o);
     } else {  // a lane has yet to be drained: others finish it
       o.left = true;
       o.notice_possible = false;
@@ -223,7 +223,7 @@ class World {
     strangers_.pop_front();
   }
 
-  void free_seat(Occupant& o) {
+  void free_slot(Occupant& o) {
     o.taken = false;
     o.epoch = o.epoch == 0xFFF ? 1 : o.epoch + 1;
     o.token_free_at = never;
@@ -243,7 +243,7 @@ class World {
     for (auto& [index, fd] : pidfds_) {
       if (fd.told || !exited(fd)) continue;
       fd.told = true;
-      deliver(event::Exit{fd.seat}, now_ + below(100 * microsecond));
+      deliver(event::Exit{fd.slot}, now_ + below(100 * microsecond));
     }
   }
 
@@ -253,15 +253,15 @@ class World {
 
   void perform(const action::TakeCensus&) {
     event::Census census;
-    for (std::uint32_t i = 0; i < seats; ++i) {
+    for (std::uint32_t i = 0; i < slots; ++i) {
       const Occupant& o = world_[i];
       if (!o.taken) continue;
       const std::uint32_t pid = o.foreign ? 0 : o.told_pid;
-      census.seats.push_back({{i, o.epoch}, pid, o.joined, o.left});
+      census.slots.push_back({{i, o.epoch}, pid, o.joined, o.left});
     }
     if (chance() < terms_.garbage) {
-      census.seats.push_back({{seats + 7, 1}, 1, 1, false});
-      census.seats.push_back({{static_cast<std::uint32_t>(below(seats)), 77}, 3, 3, true});
+      census.slots.push_back({{slots + 7, 1}, 1, 1, false});
+      census.slots.push_back({{static_cast<std::uint32_t>(below(slots)), 77}, 3, 3, true});
     }
     answer(std::move(census));
   }
@@ -276,42 +276,42 @@ class World {
     } else {
       const bool fresh =
           pidfds_
-              .try_emplace(a.seat.index, Pidfd{a.seat, a.pid, processes_[a.pid].incarnation, false})
+              .try_emplace(a.slot.index, Pidfd{a.slot, a.pid, processes_[a.pid].incarnation, false})
               .second;
       REQUIRE(fresh);  // the one before was closed
     }
-    Occupant& o = world_[a.seat.index];
-    if (result == event::WatchResult::refused && o.epoch == a.seat.epoch) o.notice_possible = false;
-    answer(event::Watch{a.seat, result});
+    Occupant& o = world_[a.slot.index];
+    if (result == event::WatchResult::refused && o.epoch == a.slot.epoch) o.notice_possible = false;
+    answer(event::Watch{a.slot, result});
   }
 
   void perform(const action::Unwatch& a) {
-    const auto found = pidfds_.find(a.seat.index);
-    if (found != pidfds_.end() && found->second.seat == a.seat) pidfds_.erase(found);
+    const auto found = pidfds_.find(a.slot.index);
+    if (found != pidfds_.end() && found->second.slot == a.slot) pidfds_.erase(found);
   }
 
   void perform(const action::Probe& a) {
-    const bool is_dead = !world_[a.seat.index].taken || dead(world_[a.seat.index]);
-    if (is_dead) verdicts_[a.seat.index] = a.seat.epoch;
-    answer(event::Verdict{a.seat, is_dead});
+    const bool is_dead = !world_[a.slot.index].taken || dead(world_[a.slot.index]);
+    if (is_dead) verdicts_[a.slot.index] = a.slot.epoch;
+    answer(event::Verdict{a.slot, is_dead});
   }
 
   void perform(const action::Reclaim& a) {
-    Occupant& o = world_[a.seat.index];
-    REQUIRE(verdicts_[a.seat.index] == a.seat.epoch);
-    if (!o.taken || o.epoch != a.seat.epoch) {
-      answer(event::Reclaim{a.seat, event::ReclaimResult::gone});
+    Occupant& o = world_[a.slot.index];
+    REQUIRE(verdicts_[a.slot.index] == a.slot.epoch);
+    if (!o.taken || o.epoch != a.slot.epoch) {
+      answer(event::Reclaim{a.slot, event::ReclaimResult::gone});
       return;
     }
     REQUIRE(dead(o));
     if (o.drained_at > now_) {
-      answer(event::Reclaim{a.seat, event::ReclaimResult::pending});
+      answer(event::Reclaim{a.slot, event::ReclaimResult::pending});
       return;
     }
     ++reclaims;
     note_latency(o);
-    free_seat(o);
-    answer(event::Reclaim{a.seat, event::ReclaimResult::freed});
+    free_slot(o);
+    answer(event::Reclaim{a.slot, event::ReclaimResult::freed});
   }
 
   void perform(const action::CheckBusFile&) { answer(event::BusFile{event::FileState::ours}); }
@@ -320,7 +320,7 @@ class World {
   void perform(const action::NotifyReady&) { REQUIRE(++ready_ == 1); }
   void perform(const action::NotifyWatchdog&) {}
   void perform(const action::Log&) {}
-  void perform(const action::LogSeat&) {}
+  void perform(const action::LogSlot&) {}
 
   // The bounds.
 
@@ -363,8 +363,8 @@ class World {
   int same_instant_ = 0;
   int ready_ = 0;
   std::uint64_t incarnations_ = 0;
-  std::array<Occupant, seats> world_{};
-  std::array<std::uint32_t, seats> verdicts_{};
+  std::array<Occupant, slots> world_{};
+  std::array<std::uint32_t, slots> verdicts_{};
   std::vector<Process> processes_;
   std::deque<std::uint32_t> strangers_;
   std::map<std::uint32_t, Pidfd> pidfds_;

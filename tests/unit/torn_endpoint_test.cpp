@@ -96,7 +96,7 @@ struct Scene {
 
 }  // namespace
 
-TEST_CASE("owner died after taking the seat, before anything else", "[torn]") {
+TEST_CASE("owner died after taking the slot, before anything else", "[torn]") {
   test::TempBus path;
   const auto core = test::join(path.path());
   as_somebody_who_dies(path.path(), [](const Attachment& bus) {
@@ -110,7 +110,7 @@ TEST_CASE("owner died after taking the seat, before anything else", "[torn]") {
         static_cast<std::uint32_t>(layout::Attention::vacant));
 }
 
-TEST_CASE("who leaves takes no seat with it that a failure kept it from serving", "[torn]") {
+TEST_CASE("who leaves takes no slot with it that a failure kept it from serving", "[torn]") {
   test::TempBus path;
   const auto watcher = test::join(path.path());
   {
@@ -234,7 +234,7 @@ TEST_CASE("a recoverer that slept through everything changes nothing any more", 
   (void)one_way;
 }
 
-TEST_CASE("owner died while it left: lanes released, seat still taken", "[torn]") {
+TEST_CASE("owner died while it left: lanes released, slot still taken", "[torn]") {
   Scene s;
   const auto queued = s.caller.publish(5);
   as_somebody_who_dies(s.path.path(), [](const Attachment& bus) {

@@ -29,7 +29,7 @@ struct Scene {
   std::shared_ptr<detail::BusCore> core = test::join(path.path());
 
   /// `body` runs in a participant that then is gone without a word; its party.
-  layout::Party dies(const std::function<void(const Attachment&)>& body) {
+  layout::ParticipantId dies(const std::function<void(const Attachment&)>& body) {
     test::Shared<std::atomic<std::uint32_t>> party;
     test::Child child([&] {
       const auto own = test::join(path.path());
@@ -44,13 +44,13 @@ struct Scene {
   [[nodiscard]] const Attachment& bus() const { return core->attachment(); }
   [[nodiscard]] const segment::View& view() const { return core->view(); }
   [[nodiscard]] Census now() const { return test::census(view()); }
-  [[nodiscard]] ParticipantWord seat(layout::Party party) const {
+  [[nodiscard]] ParticipantWord slot(layout::ParticipantId party) const {
     return {view().participant(party.index()).state.load()};
   }
-  void check_reclaimed(layout::Party party) {
+  void check_reclaimed(layout::ParticipantId party) {
     CHECK(now() == Census{.participants = 1});
-    CHECK(seat(party).state() == ParticipantState::free);
-    CHECK(seat(party).epoch() == layout::next_epoch(party.epoch()));
+    CHECK(slot(party).state() == ParticipantState::free);
+    CHECK(slot(party).epoch() == layout::next_epoch(party.epoch()));
     CHECK(recovery::reclaim_all(bus()) == 0);
   }
 };
@@ -84,7 +84,7 @@ TEST_CASE("died after joining", "[torn]") {
   s.check_reclaimed(party);
 }
 
-TEST_CASE("died with the seat locked and not yet taken", "[torn]") {
+TEST_CASE("died with the slot locked and not yet taken", "[torn]") {
   // What a joiner that is killed between its lock and its CAS leaves: nothing.
   Scene s;
   const auto before = s.now();
@@ -135,7 +135,7 @@ TEST_CASE("died with a lane half made, made, used, and left", "[torn]") {
 }
 
 TEST_CASE("died with commands queued at an endpoint without owner", "[torn]") {
-  // They wait for a successor, so the seat and the memory stay; a newcomer in need may drop them.
+  // They wait for a successor, so the slot and the memory stay; a newcomer in need may drop them.
   Scene s;
   const auto party = s.dies([](const Attachment& bus) {
     (void)payload::lease(bus, 1);
@@ -229,7 +229,7 @@ TEST_CASE("a caller died with its lane at a living owner", "[torn]") {
     }
     (void)recovery::reclaim_all(s.bus());
     CHECK(runner.numbers == std::vector<std::uint64_t>{0, 1});
-    CHECK(s.seat(party).state() == ParticipantState::free);
+    CHECK(s.slot(party).state() == ParticipantState::free);
     CHECK(s.now() == Census{.participants = 2, .endpoints = 1});
   }
   owned->vacate(runner);
@@ -255,7 +255,7 @@ TEST_CASE("global order: a caller died between its command and its ticket", "[to
   CHECK(runner.numbers.size() == 1);
   (void)owned->poll(runner, 10);
   (void)recovery::reclaim_all(s.bus());
-  CHECK(s.seat(party).state() == ParticipantState::free);
+  CHECK(s.slot(party).state() == ParticipantState::free);
   CHECK(s.now() == Census{.participants = 2, .endpoints = 1});
   owned->vacate(runner);
 }
@@ -271,7 +271,7 @@ TEST_CASE("reclaimers that look again and again do not fill the inbox", "[torn]"
   CHECK(s.view().endpoint(1).inbox_tail.tail.load() <= 1);
 }
 
-TEST_CASE("a seat is reused through all its generations", "[torn]") {
+TEST_CASE("a slot is reused through all its generations", "[torn]") {
   // 5,000 participants one after the other: epochs wrap past zero and no two neighbours are alike.
   test::TempBus path;
   const auto first = test::join(path.path());

@@ -10,15 +10,15 @@ TEST_CASE("a party is an index and an epoch, and zero is nobody", "[words]") {
   // Every corner of both 12-bit fields; the round trip through the 24 bits that other words hold.
   for (const std::uint32_t index : {0U, 1U, 127U, 4094U, 4095U}) {
     for (const std::uint32_t epoch : {1U, 2U, 4095U}) {
-      const auto party = Party::make(index, epoch);
+      const auto party = ParticipantId::make(index, epoch);
       CHECK(party.index() == index);
       CHECK(party.epoch() == epoch);
       CHECK_FALSE(party.nobody());
-      CHECK(Party::from_bits(party.bits) == party);
+      CHECK(ParticipantId::from_bits(party.bits) == party);
     }
   }
-  CHECK(Party{}.nobody());
-  CHECK(Party::make(4096, 4096).nobody());  // cut at the border, not spilled
+  CHECK(ParticipantId{}.nobody());
+  CHECK(ParticipantId::make(4096, 4096).nobody());  // cut at the border, not spilled
 }
 
 TEST_CASE("epochs and generations wrap past zero", "[words]") {
@@ -51,8 +51,8 @@ TEST_CASE("cell and cursor words keep 48 bits of sequence number", "[words]") {
 TEST_CASE("control words round-trip", "[words]") {
   SHMBUS_RANDOM(random);
   for (int i = 0; i < 10'000; ++i) {
-    const auto holder = Party::from_bits(random());
-    const auto standby = Party::from_bits(random());
+    const auto holder = ParticipantId::from_bits(random());
+    const auto standby = ParticipantId::from_bits(random());
     const auto gen = static_cast<std::uint32_t>(random() & 0xFFFU);
     const auto slot = static_cast<std::uint32_t>(random() & 1U);
     const auto state = (random() & 1U) != 0 ? EndpointState::active : EndpointState::vacant;
@@ -70,7 +70,7 @@ TEST_CASE("lane words round-trip and change one field at a time", "[words]") {
   SHMBUS_RANDOM(random);
   for (int i = 0; i < 10'000; ++i) {
     const auto gen = static_cast<std::uint32_t>(random() & 0xFFFFU);
-    const auto party = Party::from_bits(random());
+    const auto party = ParticipantId::from_bits(random());
     const auto endpoint = static_cast<std::uint32_t>(random() & 0x3FFU);
     const auto state = static_cast<LaneState>(random() & 3U);
     const auto served = static_cast<std::uint32_t>(random() & 0xFFFU);
@@ -93,7 +93,7 @@ TEST_CASE("lane words round-trip and change one field at a time", "[words]") {
 }
 
 TEST_CASE("a binding that was changed 65,536 times is another word", "[words]") {
-  const auto first = BindingWord::make(3, 7, 9, BindingWord::group).with_news();
+  const auto first = BindingWord::make(3, 7, 9, BindingWord::group).with_next_revision();
   BindingWord bumped = first;
   BindingWord moved = first;
   BindingWord cleared = first;
@@ -104,14 +104,14 @@ TEST_CASE("a binding that was changed 65,536 times is another word", "[words]") 
     REQUIRE(bumped.bits != first.bits);
     REQUIRE(moved.bits != first.bits);
   }
-  CHECK(bumped.same_seat(first));
+  CHECK(bumped.same_slot(first));
   CHECK(bumped.flags() == first.flags());
   CHECK(moved.bits == bumped.bits);
   CHECK_FALSE(cleared.bound());
   CHECK(first.bumped().gen() == first.gen() + 1);
   // News alone is no other registration, however much of it there is.
   BindingWord told = first;
-  for (int i = 0; i < 100; ++i) told = told.with_news();
+  for (int i = 0; i < 100; ++i) told = told.with_next_revision();
   CHECK(told.registration() == first.registration());
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("participant, extent, binding, slot and ticket words round-trip", "[wo
     REQUIRE(participant.epoch() == epoch);
     REQUIRE(participant.state() == ParticipantState::dead);
 
-    const auto party = Party::from_bits(random());
+    const auto party = ParticipantId::from_bits(random());
     const std::uint64_t gen = random() & ((1ULL << 40U) - 1U);
     REQUIRE(ExtentWord::make(party, gen).party() == party);
     REQUIRE(ExtentWord::make(party, gen).gen() == gen);

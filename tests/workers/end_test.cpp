@@ -1,5 +1,5 @@
-// The end, while commands are on workers: a stop, a kill, another server in the seat, a handle that
-// is destroyed, also by a handler. Each caller is told what became of its command.
+// The end, while commands are on workers: a stop, a kill, another server in the endpoint, a handle
+// that is destroyed, also by a handler. Each caller is told what became of its command.
 #include <pthread.h>
 #include <unistd.h>
 

@@ -45,7 +45,7 @@ class SHMBUS_API Bus {
   [[nodiscard]] static Result<Bus> open(std::string_view name_or_path,
                                         const OpenOptions& options = {}) noexcept;
 
-  /// A seat for handlers. It takes part once its first name is registered.
+  /// An endpoint for handlers. It takes part once its first name is registered.
   [[nodiscard]] Result<Server> serve(const ServeOptions& options = {}) noexcept;
 
   /// For this thread. The name need not be registered yet: calls tell.

@@ -111,7 +111,7 @@ class SHMBUS_API Context {
   [[nodiscard]] Duration remaining() const noexcept;
   /// Nobody wants the answer any more: the caller cancelled the call or gave it up at its deadline,
   /// or the call was made for another that was cancelled, or the caller has gone and had asked for
-  /// this (WhenCallerGoes::cancel). One load, or a few; ask as often as you like.
+  /// this (OnCallerExit::cancel). One load, or a few; ask as often as you like.
   [[nodiscard]] bool cancelled() const noexcept;
   /// The same as a token, for what takes one. It is stopped by a thread of the server's own, which
   /// starts when the first token is asked for; stop callbacks run there. Nobody stops it once the

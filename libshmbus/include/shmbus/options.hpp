@@ -95,7 +95,7 @@ enum class WhenFull : std::uint8_t {
 };
 
 /// What becomes of commands whose caller goes: it was killed, closed its bus, or its thread ended.
-enum class WhenCallerGoes : std::uint8_t {
+enum class OnCallerExit : std::uint8_t {
   run,     ///< they run as if nothing had happened
   cancel,  ///< those not started never are; those that run are cancelled, also one-way commands
 };
@@ -118,7 +118,7 @@ struct CallerOptions {
   WaitMode wait = WaitMode::adaptive;
   WhenVacant when_vacant = WhenVacant::fail;
   WhenFull when_full = WhenFull::wait;
-  WhenCallerGoes when_caller_goes = WhenCallerGoes::run;
+  OnCallerExit on_caller_exit = OnCallerExit::run;
   Inherit inherit = Inherit::all;
   double trace_ratio = -1;  ///< as OpenOptions::trace_ratio, which it is by default
   InGroup in_group = InGroup::least_busy;
@@ -130,10 +130,10 @@ enum class Order : std::uint8_t {
 };
 
 /// Whether a name may have more than one owner at a time.
-enum class Join : std::uint8_t {
-  nobody,  ///< it is this server's alone
-  group,   ///< all who register it so serve it together
-  canary,  ///< on trial beside the owner: gets the callers that `shmbus route` gives it
+enum class Sharing : std::uint8_t {
+  exclusive,  ///< one owner at a time: this server
+  group,      ///< all who register it so serve it together
+  canary,     ///< on trial beside the owner: gets the callers that `shmbus route` gives it
 };
 
 /// In a server with workers (ServeOptions::workers): what may run beside a command of this name.
@@ -144,7 +144,7 @@ enum class Parallel : std::uint8_t {
 
 /// How a name is registered.
 struct Registration {
-  Join join = Join::nobody;
+  Sharing sharing = Sharing::exclusive;
   Parallel parallel = Parallel::no;
 };
 
@@ -160,7 +160,7 @@ struct ServeOptions {
 };
 
 /// What Server::take_over does about a server that does not give way in time.
-enum class WhenStuck : std::uint8_t {
+enum class IfUnresponsive : std::uint8_t {
   fail,  ///< leave it alone
   kill,  ///< SIGKILL its process; what it had started is told handler_died_after_start
 };

@@ -159,7 +159,8 @@ class SHMBUS_API Server {
   ///   type_mismatch       its callers would not fit these handlers
   ///   timed_out           it does not poll, or cannot be replaced yet: it goes on as before
   ///   not_permitted       it is to be killed, and must not be
-  Result<void> take_over(Duration timeout, WhenStuck when_stuck = WhenStuck::fail) noexcept;
+  Result<void> take_over(Duration timeout,
+                         IfUnresponsive if_unresponsive = IfUnresponsive::fail) noexcept;
   /// For a server that stands by: waits until nobody serves the names of its handlers, because who
   /// did has died or left, then takes them. False when `timeout` is over first.
   Result<bool> stand_by(Duration timeout) noexcept;

@@ -1,4 +1,4 @@
-// What one process holds of one bus: the mapping, its seat among the participants, and the means
+// What one process holds of one bus: the mapping, its slot among the participants, and the means
 // to judge the others. Everything that works on a segment takes one of these.
 #pragma once
 
@@ -17,7 +17,7 @@ struct Attachment {
   segment::View view;
   const liveness::Prober* prober = nullptr;
   const liveness::HandleGuard* guard = nullptr;
-  layout::Party me;
+  layout::ParticipantId me;
   wait::TickRate rate;
   std::uint64_t default_timeout_ns = 0;
   std::uint32_t creator_uid = 0;
@@ -28,13 +28,13 @@ struct Attachment {
   [[nodiscard]] bool intact() const noexcept { return guard->intact(); }
   [[nodiscard]] bool forked() const noexcept { return guard->forked(); }
   /// A party that is not this one and whose process has gone.
-  [[nodiscard]] bool dead(layout::Party party) const noexcept {
+  [[nodiscard]] bool dead(layout::ParticipantId party) const noexcept {
     return party != me && !party.nobody() && party.index() < view.capacities().participants &&
            (prober->dead(party.index()) || prober->exiting(party));
   }
   /// Makes sure that its death will be noticed early, if that can be; the first time it reads
   /// /proc.
-  void meet(layout::Party party) const noexcept {
+  void meet(layout::ParticipantId party) const noexcept {
     if (party == me || party.nobody() || party.index() >= view.capacities().participants) return;
     prober->meet(party, view.participant(party.index()));
   }

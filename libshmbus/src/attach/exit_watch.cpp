@@ -15,7 +15,7 @@
 #include "os/descriptor.hpp"
 #include "os/fence.hpp"
 #include "os/proc_maps.hpp"
-#include "segment/seat_mark.hpp"
+#include "segment/slot_mark.hpp"
 
 namespace shmbus::liveness {
 namespace {
@@ -99,11 +99,11 @@ std::uint64_t namespace_of_this_process() noexcept {
 
 }  // namespace
 
-ExitWatch::ExitWatch(std::uint32_t seats)
-    : seats_(seats), known_(std::make_unique<Known[]>(seats)) {}
+ExitWatch::ExitWatch(std::uint32_t slots)
+    : slots_(slots), known_(std::make_unique<Known[]>(slots)) {}
 
-ExitWatch::Process ExitWatch::process_of(layout::Party party) const noexcept {
-  if (party.nobody() || party.index() >= seats_) return {};
+ExitWatch::Process ExitWatch::process_of(layout::ParticipantId party) const noexcept {
+  if (party.nobody() || party.index() >= slots_) return {};
   const Known& known = known_[party.index()];
   const std::uint64_t who = known.who.load(std::memory_order_acquire);  // SYNC exit.met
   const std::uint64_t started = known.started.load(std::memory_order_acquire);
@@ -113,24 +113,27 @@ ExitWatch::Process ExitWatch::process_of(layout::Party party) const noexcept {
   return {static_cast<std::uint32_t>(who), started};
 }
 
-bool ExitWatch::knows(layout::Party party) const noexcept { return process_of(party).pid != 0; }
-
-bool ExitWatch::shows_mark(std::uint32_t pid, layout::Party party, const void* our_mark) const {
-  const std::string file = proc_maps::file_at(our_mark);
-  return !file.empty() &&
-         proc_maps::maps(pid, file, segment::SeatMark::offset_of(party)) == proc_maps::Found::yes;
+bool ExitWatch::knows(layout::ParticipantId party) const noexcept {
+  return process_of(party).pid != 0;
 }
 
-void ExitWatch::meet(layout::Party party, const layout::Participant& seat,
+bool ExitWatch::shows_mark(std::uint32_t pid, layout::ParticipantId party,
+                           const void* our_mark) const {
+  const std::string file = proc_maps::file_at(our_mark);
+  return !file.empty() &&
+         proc_maps::maps(pid, file, segment::SlotMark::offset_of(party)) == proc_maps::Found::yes;
+}
+
+void ExitWatch::meet(layout::ParticipantId party, const layout::Participant& slot,
                      const void* our_mark) noexcept try {
-  if (party.nobody() || party.index() >= seats_ || our_mark == nullptr) return;
+  if (party.nobody() || party.index() >= slots_ || our_mark == nullptr) return;
   Known& known = known_[party.index()];
   const std::uint64_t epoch = std::uint64_t{party.epoch()} << 32U;
   if (known.who.load(std::memory_order_relaxed) >> 32U == party.epoch()) return;
   // Where it claims to live. Signed: a pid is no larger.
-  std::uint32_t pid = seat.pid.load(std::memory_order_relaxed);
+  std::uint32_t pid = slot.pid.load(std::memory_order_relaxed);
   const bool here =
-      seat.pid_namespace.load(std::memory_order_relaxed) == namespace_of_this_process();
+      slot.pid_namespace.load(std::memory_order_relaxed) == namespace_of_this_process();
   if (!here || pid > 0x7FFF'FFFFU || pid == static_cast<std::uint32_t>(::getpid())) pid = 0;
   Task before;
   Task after;
@@ -147,7 +150,7 @@ void ExitWatch::meet(layout::Party party, const layout::Participant& seat,
   return;  // out of memory: the lock decides
 }
 
-bool ExitWatch::exiting(layout::Party party) const noexcept {
+bool ExitWatch::exiting(layout::ParticipantId party) const noexcept {
   const Process process = process_of(party);
   if (process.pid == 0) return false;
   Task leader;

@@ -4,8 +4,8 @@
 // is exiting (or dumps core, which none returns from), and /proc shows that at once.
 //
 // Nothing that stands in the segment is believed. The pid that a participant wrote says only where
-// to look: while the process lives, its address space must show the mark of exactly that seat
-// (segment/seat_mark.hpp), and from then on it is known by its pid and the time it was started at.
+// to look: while the process lives, its address space must show the mark of exactly that slot
+// (segment/slot_mark.hpp), and from then on it is known by its pid and the time it was started at.
 // Where /proc does not show that, because the process belongs to another user, lives in another pid
 // namespace or /proc is not mounted, there is no early proof and the lock decides alone.
 //
@@ -26,15 +26,16 @@ namespace shmbus::liveness {
 class ExitWatch {
  public:
   /// May throw std::bad_alloc.
-  explicit ExitWatch(std::uint32_t seats);
+  explicit ExitWatch(std::uint32_t slots);
 
   /// Learns which process sits there, unless it has tried before: reads /proc/PID/maps. Any thread.
   /// `our_mark`: this process's own, from which it learns how /proc names the file.
-  void meet(layout::Party party, const layout::Participant& seat, const void* our_mark) noexcept;
+  void meet(layout::ParticipantId party, const layout::Participant& slot,
+            const void* our_mark) noexcept;
   /// meet() has found its process.
-  [[nodiscard]] bool knows(layout::Party party) const noexcept;
+  [[nodiscard]] bool knows(layout::ParticipantId party) const noexcept;
   /// Every thread of its process is exiting. False when it is not known. Some microseconds.
-  [[nodiscard]] bool exiting(layout::Party party) const noexcept;
+  [[nodiscard]] bool exiting(layout::ParticipantId party) const noexcept;
 
  private:
   /// Written by one of those who meet; read consistently or not at all.
@@ -46,10 +47,11 @@ class ExitWatch {
     std::uint32_t pid = 0;
     std::uint64_t started = 0;
   };
-  [[nodiscard]] Process process_of(layout::Party party) const noexcept;
-  [[nodiscard]] bool shows_mark(std::uint32_t pid, layout::Party party, const void* our_mark) const;
+  [[nodiscard]] Process process_of(layout::ParticipantId party) const noexcept;
+  [[nodiscard]] bool shows_mark(std::uint32_t pid, layout::ParticipantId party,
+                                const void* our_mark) const;
 
-  std::uint32_t seats_;
+  std::uint32_t slots_;
   std::unique_ptr<Known[]> known_;
 };
 

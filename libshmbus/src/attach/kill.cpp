@@ -32,15 +32,15 @@ tl::unexpected<Error> must_not(std::uint32_t pid, std::string_view why, int code
   return tl::unexpected<Error>(error);
 }
 
-Result<void> kill_checked(const Attachment& bus, layout::Party party) {
-  const auto& seat = bus.view.participant(party.index());
-  const std::uint32_t pid = seat.pid.load(std::memory_order_relaxed);
+Result<void> kill_checked(const Attachment& bus, layout::ParticipantId party) {
+  const auto& slot = bus.view.participant(party.index());
+  const std::uint32_t pid = slot.pid.load(std::memory_order_relaxed);
   if (pid <= 1 || pid == static_cast<std::uint32_t>(::getpid())) {
     return must_not(pid, "it is this process itself, or no process");
   }
   struct stat here {};
   if (::stat("/proc/self/ns/pid", &here) != 0 ||
-      seat.pid_namespace.load(std::memory_order_relaxed) != here.st_ino) {
+      slot.pid_namespace.load(std::memory_order_relaxed) != here.st_ino) {
     return must_not(pid, "it lives in another pid namespace");
   }
   // From here on the descriptor stands for one process, whatever becomes of its number.
@@ -50,8 +50,8 @@ Result<void> kill_checked(const Attachment& bus, layout::Party party) {
   const std::string file = proc_maps::file_at(&bus.view.endpoint(0));
   using proc_maps::Found;
   const Found found = file.empty() ? Found::unknown : proc_maps::maps(pid, file);
-  // SYNC seat.alive
-  const layout::ParticipantWord state{seat.state.load(std::memory_order_acquire)};
+  // SYNC slot.alive
+  const layout::ParticipantWord state{slot.state.load(std::memory_order_acquire)};
   if (state.epoch() != party.epoch() || bus.dead(party)) return {};
   if (found == Found::unknown) {
     return must_not(pid, "/proc does not show whether it has the bus open");
@@ -70,7 +70,7 @@ Result<void> kill_checked(const Attachment& bus, layout::Party party) {
 
 }  // namespace
 
-Result<void> kill_process_of(const Attachment& bus, layout::Party party) noexcept try {
+Result<void> kill_process_of(const Attachment& bus, layout::ParticipantId party) noexcept try {
   if (party.nobody() || party.index() >= bus.view.capacities().participants) {
     return fail(ErrorKind::corrupted, "the owner of this endpoint is no participant");
   }

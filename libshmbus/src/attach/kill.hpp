@@ -10,6 +10,6 @@ namespace shmbus::liveness {
 
 /// Ok when the signal was sent, or the process has died meanwhile; death takes a moment. All that
 /// the process does ends, on this bus and elsewhere. not_permitted says why it must not be.
-Result<void> kill_process_of(const Attachment& bus, layout::Party party) noexcept;
+Result<void> kill_process_of(const Attachment& bus, layout::ParticipantId party) noexcept;
 
 }  // namespace shmbus::liveness

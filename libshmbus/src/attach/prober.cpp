@@ -12,8 +12,8 @@
 
 namespace shmbus::liveness {
 
-Prober::Prober(int fd, std::string path, segment::FileId id, std::uint32_t seats)
-    : fd_(-1), path_(std::move(path)), id_(id), exits_(seats) {
+Prober::Prober(int fd, std::string path, segment::FileId id, std::uint32_t slots)
+    : fd_(-1), path_(std::move(path)), id_(id), exits_(slots) {
   int own = descriptor::reopen(fd, O_RDWR);
   if (own < 0) own = descriptor::open(path_.c_str(), O_RDWR);
   if (own >= 0 && !still_ours(own)) {

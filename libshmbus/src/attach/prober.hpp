@@ -20,7 +20,7 @@ class Prober {
  public:
   /// Opens a second description of the same file: a description does not see its own locks.
   /// May throw std::bad_alloc.
-  Prober(int fd, std::string path, segment::FileId id, std::uint32_t seats);
+  Prober(int fd, std::string path, segment::FileId id, std::uint32_t slots);
   ~Prober();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
@@ -30,13 +30,17 @@ class Prober {
   /// A daemon has the bus in its care.
   [[nodiscard]] bool daemon_present() const noexcept;
   /// The early proof, of a participant whose lock is still held: see exit_watch.hpp.
-  [[nodiscard]] bool exiting(layout::Party party) const noexcept { return exits_.exiting(party); }
-  /// exiting() will tell when it ends.
-  [[nodiscard]] bool knows(layout::Party party) const noexcept { return exits_.knows(party); }
-  void meet(layout::Party party, const layout::Participant& seat) const noexcept {
-    exits_.meet(party, seat, mark_);
+  [[nodiscard]] bool exiting(layout::ParticipantId party) const noexcept {
+    return exits_.exiting(party);
   }
-  /// Where this process has marked its own seat; before it meets others.
+  /// exiting() will tell when it ends.
+  [[nodiscard]] bool knows(layout::ParticipantId party) const noexcept {
+    return exits_.knows(party);
+  }
+  void meet(layout::ParticipantId party, const layout::Participant& slot) const noexcept {
+    exits_.meet(party, slot, mark_);
+  }
+  /// Where this process has marked its own slot; before it meets others.
   void set_mark(const void* page) noexcept { mark_ = page; }
   [[nodiscard]] bool same_file(const Prober& other) const noexcept { return id_ == other.id_; }
   [[nodiscard]] bool valid() const noexcept { return fd_.load(std::memory_order_relaxed) >= 0; }

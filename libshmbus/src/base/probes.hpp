@@ -7,7 +7,7 @@
 // What the arguments are called:
 //   record    index of the command's name record: `shmbus ls --json` names it
 //   lane      index of the caller's lane; with `seq` it names one command of a bus
-//   endpoint  index of the handler's seat
+//   endpoint  index of the handler's endpoint
 //   caller, holder, owner   a participant: index in the low 12 bits, epoch above
 //   status    an ErrorKind, 0: ok (bytes: then of the reply)
 #pragma once
@@ -26,7 +26,7 @@
 
 namespace shmbus::probes {
 
-/// Who sleeps, or is woken: a caller at its lane or a handler at its seat.
+/// Who sleeps, or is woken: a caller at its lane or a handler at its endpoint.
 enum class Sleeper : std::uint32_t { caller = 0, handler = 1 };
 
 #define SHMBUS_PROBE [[gnu::always_inline]] inline void
@@ -75,8 +75,8 @@ SHMBUS_PROBE reply([[maybe_unused]] std::uint32_t lane, [[maybe_unused]] std::ui
 
 // --- sleeping and waking ---------------------------------------------------------------------
 
-/// This thread goes to sleep, for at most `limit_ns`. `at` is a lane of a caller, the first seat of
-/// a handler.
+/// This thread goes to sleep, for at most `limit_ns`. `at` is a lane of a caller, the first
+/// endpoint of a handler.
 SHMBUS_PROBE park([[maybe_unused]] Sleeper who, [[maybe_unused]] std::uint32_t at,
                   [[maybe_unused]] std::uint64_t limit_ns) noexcept {
   STAP_PROBE3(shmbus, park, static_cast<std::uint32_t>(who), at, limit_ns);
@@ -87,8 +87,8 @@ SHMBUS_PROBE unpark([[maybe_unused]] Sleeper who, [[maybe_unused]] std::uint32_t
                     [[maybe_unused]] std::uint64_t seq) noexcept {
   STAP_PROBE3(shmbus, unpark, static_cast<std::uint32_t>(who), at, seq);
 }
-/// This thread wakes whoever sleeps there: the caller of a lane, the handler at a seat. `seq` is
-/// the command that it is woken for; 0 for a handler that is rung for other reasons.
+/// This thread wakes whoever sleeps there: the caller of a lane, the handler at an endpoint. `seq`
+/// is the command that it is woken for; 0 for a handler that is rung for other reasons.
 SHMBUS_PROBE wake([[maybe_unused]] Sleeper whom, [[maybe_unused]] std::uint32_t at,
                   [[maybe_unused]] std::uint64_t seq) noexcept {
   STAP_PROBE3(shmbus, wake, static_cast<std::uint32_t>(whom), at, seq);
@@ -102,13 +102,14 @@ SHMBUS_PROBE registered([[maybe_unused]] std::uint32_t record,
                         [[maybe_unused]] std::uint32_t owner) noexcept {
   STAP_PROBE3(shmbus, register, record, endpoint, owner);
 }
-/// A seat was handed over, told by both: the one who had it (`given` 1) and who has it now (0).
+/// An endpoint was handed over, told by both: the one who had it (`given` 1) and who has it now
+/// (0).
 SHMBUS_PROBE take_over([[maybe_unused]] std::uint32_t endpoint, [[maybe_unused]] std::uint32_t from,
                        [[maybe_unused]] std::uint32_t to,
                        [[maybe_unused]] std::uint32_t given) noexcept {
   STAP_PROBE4(shmbus, take_over, endpoint, from, to, given);
 }
-/// This process has recovered the seat of one that died.
+/// This process has recovered the endpoint of one that died.
 SHMBUS_PROBE recover([[maybe_unused]] std::uint32_t endpoint, [[maybe_unused]] std::uint32_t holder,
                      [[maybe_unused]] std::uint32_t generation) noexcept {
   STAP_PROBE3(shmbus, recover, endpoint, holder, generation);

@@ -29,7 +29,7 @@ bool changed_hands(std::uint64_t now, std::uint64_t before) noexcept {
   const BindingWord to{now};
   const BindingWord from{before};
   if (to.has(BindingWord::group) && from.has(BindingWord::group)) return false;
-  return !to.same_seat(from);
+  return !to.same_slot(from);
 }
 
 }  // namespace
@@ -70,7 +70,8 @@ NameWatchCore::Served NameWatchCore::serving(Name& name) noexcept {
   if (!place) return {};
   const BindingWord word = members.word[*place];
   const ControlWord control = names::control_of(view, word.endpoint());
-  return {word.registration(), word.served_under(control) ? control.holder() : layout::Party{}};
+  return {word.registration(),
+          word.served_under(control) ? control.holder() : layout::ParticipantId{}};
 }
 
 NameWatchCore::News NameWatchCore::news_of(const Name& name, const Served& now) noexcept {
@@ -110,7 +111,7 @@ void NameWatchCore::tell_one(Name& name, const Served& now, Tell tell, void* use
     ++told;
     tell(user, describe(name, {}));
   }
-  const layout::Party holder =
+  const layout::ParticipantId holder =
       news == News::none && now.holder.nobody() ? name.told.holder : now.holder;
   name.told = {now.binding, holder};
   if (news == News::none) return;

@@ -1,6 +1,7 @@
 // What stands behind NameWatch: the binding under which each name was last told of, and whose it
 // was. A look at all names is a load of each binding word, and one question to the kernel for each
-// endpoint that has an owner. A seat that is taken over keeps its binding: only its holder tells.
+// endpoint that has an owner. An endpoint that is taken over keeps its binding: only its holder
+// tells.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ class NameWatchCore {
   static constexpr std::uint64_t vacant = 0;
   struct Served {
     std::uint64_t binding = vacant;  ///< under which the name has a live handler, or vacant
-    layout::Party holder;            ///< of the seat; nobody when it went in this very moment
+    layout::ParticipantId holder;    ///< of the endpoint; nobody when it went in this very moment
   };
   struct Name {
     std::string text;  ///< empty when all names are watched

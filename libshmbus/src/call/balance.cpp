@@ -35,9 +35,9 @@ std::uint32_t under_way(const segment::View& view, std::uint32_t lane) noexcept 
 
 }  // namespace
 
-Balance::Seat* Balance::seat_of(std::uint32_t endpoint) noexcept {
+Balance::Member* Balance::member_of(std::uint32_t endpoint) noexcept {
   for (std::uint32_t i = 0; i < count_; ++i) {
-    if (seats_[i].word.endpoint() == endpoint) return &seats_[i];
+    if (members_[i].word.endpoint() == endpoint) return &members_[i];
   }
   return nullptr;
 }
@@ -47,8 +47,8 @@ void Balance::list_lanes() noexcept {
   for (std::uint32_t lane = 0; lane < bus_->view.capacities().lanes; ++lane) {
     const LaneWord word = lane::load_word(bus_->view, lane);
     if (!word.in_use()) continue;
-    const Seat* seat = seat_of(word.endpoint());
-    if (seat == nullptr || (seat->lane && seat->lane->lane.index() == lane)) continue;
+    const Member* member = member_of(word.endpoint());
+    if (member == nullptr || (member->lane && member->lane->lane.index() == lane)) continue;
     lanes_.push_back(lane);  // there is room for all
   }
 }
@@ -59,50 +59,51 @@ void Balance::look(Port& port, std::uint64_t now) noexcept {
     next_list_ = now + bus_->rate.from_ns(list_interval_ns);
   }
   for (std::uint32_t i = 0; i < count_; ++i) {
-    Seat& seat = seats_[i];
-    seat.others = 0;
-    seat.slow_ns /= 2;
-    if (!seat.lane) continue;
-    port.collect(*seat.lane);
-    seat.slow_ns = std::max(seat.slow_ns, std::exchange(seat.lane->slow_wait_ns, 0));
+    Member& member = members_[i];
+    member.others = 0;
+    member.slow_ns /= 2;
+    if (!member.lane) continue;
+    port.collect(*member.lane);
+    member.slow_ns = std::max(member.slow_ns, std::exchange(member.lane->slow_wait_ns, 0));
   }
   for (const std::uint32_t lane : lanes_) {
     const LaneWord word = lane::load_word(bus_->view, lane);
-    Seat* seat = word.in_use() ? seat_of(word.endpoint()) : nullptr;
-    if (seat == nullptr || (seat->lane && seat->lane->lane.index() == lane)) continue;
-    seat->others += under_way(bus_->view, lane);
+    Member* member = word.in_use() ? member_of(word.endpoint()) : nullptr;
+    if (member == nullptr || (member->lane && member->lane->lane.index() == lane)) continue;
+    member->others += under_way(bus_->view, lane);
   }
   const std::uint64_t end = wait::ticks();
   next_look_ = end + std::max(look_share * (end - now), bus_->rate.from_ns(look_min_ns));
 }
 
-bool Balance::better(const Seat& seat, const Seat& than) const noexcept {
-  const auto load = [](const Seat& s) {
+bool Balance::better(const Member& member, const Member& than) const noexcept {
+  const auto load = [](const Member& s) {
     return s.others + (s.lane ? s.lane->lane.outstanding() : 0);
   };
-  const std::uint32_t mine = load(seat);
+  const std::uint32_t mine = load(member);
   const std::uint32_t theirs = load(than);
   if (mine != theirs) return mine < theirs;
-  return seat.slow_ns * 2 < than.slow_ns;
+  return member.slow_ns * 2 < than.slow_ns;
 }
 
-Balance::Seat& Balance::choose(Port& port) noexcept {
-  if (count_ == 1) return seats_[0];
+Balance::Member& Balance::choose(Port& port) noexcept {
+  if (count_ == 1) return members_[0];
   if (const std::uint64_t now = wait::ticks(); now >= next_look_) look(port, now);
   std::uint32_t best = current_;
-  // From the next one on, so that callers that leave a seat together do not all go to the first.
+  // From the next one on, so that callers that leave an endpoint together do not all go to the
+  // first.
   for (std::uint32_t step = 1; step < count_; ++step) {
     const std::uint32_t i = (current_ + step) % count_;
-    if (better(seats_[i], seats_[best])) best = i;
+    if (better(members_[i], members_[best])) best = i;
   }
   current_ = best;
-  return seats_[current_];
+  return members_[current_];
 }
 
 std::uint64_t Balance::lost() const noexcept {
   std::uint64_t all = lost_before_;
   for (std::uint32_t i = 0; i < count_; ++i) {
-    if (seats_[i].lane) all += seats_[i].lane->lost;
+    if (members_[i].lane) all += members_[i].lane->lost;
   }
   return all;
 }

@@ -1,7 +1,8 @@
 // Calls that are sent again because their handler went before it had started them: it died, gave
-// the name up, or lost the race for the seat of one that had died. A caller that waits for the next
-// handler (WhenVacant::wait) need not hear of it: the command never ran and never will from its old
-// cell, which is certain, so it is sent to the present owner of the name, within the limit it had.
+// the name up, or lost the race for the endpoint of one that had died. A caller that waits for the
+// next handler (WhenVacant::wait) need not hear of it: the command never ran and never will from
+// its old cell, which is certain, so it is sent to the present owner of the name, within the limit
+// it had.
 //
 // It must not overtake, nor fall behind, what it came before:
 //
@@ -51,12 +52,12 @@ bool CallerCore::goes_on(const Error& error, Deadline& deadline) const noexcept 
 }
 
 /// `status`: what stands in the cell of a call that was refused. Its caller withdraws all that it
-/// has at a seat which its name has left: `cancelled` is what becomes of that, if nobody cancelled
-/// it.
+/// has at an endpoint which its name has left: `cancelled` is what becomes of that, if nobody
+/// cancelled it.
 bool CallerCore::goes_on(const Published& call, StatusCode status) const noexcept {
   if (SHMBUS_MISTAKE("refused.told")) return false;
-  const bool went =
-      status == StatusCode::not_registered || (status == StatusCode::cancelled && still_wanted());
+  const bool went = status == StatusCode::not_registered ||
+                    (status == StatusCode::cancelled && enclosing_wanted());
   if (!went || (call.pending != nullptr && !may_go_on(*call.pending))) return false;
   return options_.when_vacant == WhenVacant::wait && bus().intact() &&
          !call.deadline->over(wait::ticks());
@@ -76,7 +77,7 @@ void CallerCore::begin_era() noexcept {
   sent_again_ = 0;
 }
 
-/// To a seat with an owner.
+/// To an endpoint with an owner.
 bool CallerCore::leads_where_it_led() const noexcept {
   if (lane_ == nullptr || lane_->retired) return false;
   // SYNC names.binding
@@ -86,8 +87,8 @@ bool CallerCore::leads_where_it_led() const noexcept {
 }
 
 /// Where the name leads now; waits for it to lead somewhere.
-Result<PortLane*> CallerCore::lane_again(Deadline& deadline) noexcept {
-  if (!still_wanted()) return not_wanted();
+Result<LeasedLane*> CallerCore::lane_again(Deadline& deadline) noexcept {
+  if (!enclosing_wanted()) return cancelled_error();
   if (leads_where_it_led()) {
     auto& registrations = bus().view.bus_events().registrations;
     const std::uint32_t seen = registrations.load(std::memory_order_acquire);  // SYNC wait.event
@@ -135,8 +136,8 @@ Result<ReplyView> CallerCore::wait_on(Published& call) noexcept {
 }
 
 /// Whether a call that is to be sent again can go to `to`.
-CallerCore::Going CallerCore::going(const Pending& pending, const PortLane& to) const noexcept {
-  const auto& from = *static_cast<const PortLane*>(pending.lane_);
+CallerCore::Going CallerCore::going(const Pending& pending, const LeasedLane& to) const noexcept {
+  const auto& from = *static_cast<const LeasedLane*>(pending.lane_);
   const Ticket ticket{pending.cell_, pending.seq_};
   if (!may_go_on(pending)) return Going::nowhere;
   switch (from.lane.behind(ticket)) {
@@ -186,8 +187,8 @@ Result<void> CallerCore::send_again(const Pending& pending, const Error& why,
 }
 
 /// REQUIRES: `lane` has room. Nothing of the call is left in its old cell.
-void CallerCore::publish_again(const Pending& pending, PortLane& lane) noexcept {
-  auto& old = *static_cast<PortLane*>(pending.lane_);
+void CallerCore::publish_again(const Pending& pending, LeasedLane& lane) noexcept {
+  auto& old = *static_cast<LeasedLane*>(pending.lane_);
   const Ticket was{pending.cell_, pending.seq_};
   if (pending.first_seq_ == 0) pending.first_seq_ = was.seq;
   sent_again_ = pending.first_seq_;
@@ -204,7 +205,7 @@ void CallerCore::publish_again(const Pending& pending, PortLane& lane) noexcept 
   out.reply_capacity = pending.reply_.capacity;
   out.deadline_ticks = pending.deadline_ticks_;
   out.windows = pending.windows_;
-  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel || pending.windows_ != 0;
+  out.with_caller = options_.on_caller_exit == OnCallerExit::cancel || pending.windows_ != 0;
   // Under global order it may get its place later: the owner's sweep finds it.
   const Ticket ticket = lane.lane.publish(out);
   lane.lane.notify();
@@ -225,7 +226,7 @@ void CallerCore::publish_again(const Pending& pending, PortLane& lane) noexcept 
 /// For ready(): sends the call again if that is to be done and can be done at once. False when it
 /// has ended as it is.
 bool CallerCore::move_on(const Pending& pending) noexcept {
-  auto& lane = *static_cast<PortLane*>(pending.lane_);
+  auto& lane = *static_cast<LeasedLane*>(pending.lane_);
   const Ticket ticket{pending.cell_, pending.seq_};
   const bool answered = lane.lane.replied(ticket);
   const auto status = answered ? lane.lane.answer(ticket).status : StatusCode::not_registered;
@@ -254,7 +255,7 @@ bool CallerCore::move_on(const Pending& pending) noexcept {
 
 /// The call ends with `why`, for which it could not be sent again.
 tl::unexpected<Error> CallerCore::let_go(Pending& pending, const Error& why) noexcept {
-  auto& lane = *static_cast<PortLane*>(std::exchange(pending.lane_, nullptr));
+  auto& lane = *static_cast<LeasedLane*>(std::exchange(pending.lane_, nullptr));
   const Ticket ticket{pending.cell_, pending.seq_};
   if (pending.traced_) end_kept(lane, ticket.cell, why.kind, why.code);
   gate_.ended(lane.lane, ticket, why.kind);

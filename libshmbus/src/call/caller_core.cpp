@@ -32,7 +32,7 @@ CallerCore::CallerCore(std::shared_ptr<Port> port, const CommandName& name,
 CallerCore::~CallerCore() = default;
 
 /// REQUIRES: !usable().
-tl::unexpected<Error> CallerCore::misuse() const noexcept {
+tl::unexpected<Error> CallerCore::unusable() const noexcept {
   if (!bus().intact()) return port_->bus().not_intact();
   return fail(ErrorKind::wrong_thread,
               "a caller belongs to the thread that made it: make one in this thread");
@@ -40,21 +40,21 @@ tl::unexpected<Error> CallerCore::misuse() const noexcept {
 
 /// Publishes, and under global order does not return before the command has its place. Its memory
 /// is the cell's from here on, also when there is an error.
-Result<Ticket> CallerCore::commit(PortLane& lane, const Outgoing& out,
+Result<Ticket> CallerCore::commit(LeasedLane& lane, const Outgoing& out,
                                   Deadline& deadline) noexcept {
   const Ticket ticket = lane.lane.publish(out);
-  if (lane.lane.owes_ticket() && !wait_for_turn(lane, ticket, deadline)) [[unlikely]]
+  if (lane.lane.ticket_pending() && !wait_for_turn(lane, ticket, deadline)) [[unlikely]]
     return not_registered();
   return ticket;
 }
 
 /// Small requests and replies ride in a cell or two, larger ones lie in blocks.
-Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
+Result<Ticket> CallerCore::publish(LeasedLane& lane, Outgoing& out,
                                    std::span<const std::byte> request, std::size_t reply_capacity,
                                    Deadline& deadline, trace::CallSpan& span) noexcept {
   out.command = *record_;
   out.deadline_ticks = deadline.travelling();
-  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
+  out.with_caller = options_.on_caller_exit == OnCallerExit::cancel;
   const bool pair = !lane::CallerLane::fits_cell(request.size(), reply_capacity) &&
                     lane::CallerLane::fits_pair(request.size(), reply_capacity) &&
                     lane.lane.free_cells() > 1 && !span.travels;
@@ -88,7 +88,7 @@ Result<Ticket> CallerCore::publish(PortLane& lane, Outgoing& out,
 }
 
 /// `again`: its handler went before it started it, and this caller waits for the next one.
-Result<std::size_t> CallerCore::call_once(PortLane& lane, std::span<const std::byte> request,
+Result<std::size_t> CallerCore::call_once(LeasedLane& lane, std::span<const std::byte> request,
                                           std::span<std::byte> reply, Deadline& deadline,
                                           trace::CallSpan& span, bool& again) noexcept {
   Outgoing out;
@@ -133,13 +133,13 @@ Result<std::size_t> CallerCore::call_in_span(std::span<const std::byte> request,
 }
 
 /// A slow call was recorded by the wait for it already.
-void CallerCore::record_round_trip(PortLane& lane, Ticket ticket, std::uint64_t began) noexcept {
+void CallerCore::record_round_trip(LeasedLane& lane, Ticket ticket, std::uint64_t began) noexcept {
   if (lane.recorded_seq == ticket.seq) return;
   stats::record(bus().view.lane_latency(lane.lane.index()).round_trip_ns,
                 bus().rate.to_ns(wait::ticks() - began));
 }
 
-Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const Block& request,
+Result<std::size_t> CallerCore::finish_call(LeasedLane& lane, Ticket ticket, const Block& request,
                                             const Block& reply,
                                             std::span<std::byte> into) noexcept {
   const auto answer = lane.lane.answer(ticket);
@@ -159,7 +159,7 @@ Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const
     result = reply_out_of_bounds();
   }
   if (!bus().guard->was_intact()) [[unlikely]]
-    result = misuse();
+    result = unusable();
   if (result) stats::add(counters.bytes_in, answer.bytes);
   lane.lane.release(ticket);
   lane.lane.probe_answer(*record_, ticket, answer.bytes, result);
@@ -168,7 +168,7 @@ Result<std::size_t> CallerCore::finish_call(PortLane& lane, Ticket ticket, const
   return result;
 }
 
-Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Outgoing& out,
+Pending CallerCore::make_pending(LeasedLane& lane, Ticket ticket, const Outgoing& out,
                                  const Deadline& deadline, const trace::CallSpan& span) noexcept {
   Pending pending;
   pending.core_ = self();
@@ -184,7 +184,7 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Outgoing& 
   pending.with_context_ = out.context != nullptr;
   pending.has_place_ = lane.lane.ordered();
   if (this_thread.running != nullptr) [[unlikely]]
-    pending.made_for_ = Outer::of_this_thread().id();
+    pending.made_for_ = EnclosingCommand::of_this_thread().id();
   gate_.sent(lane.lane, ticket);
   if (span.sampled()) [[unlikely]]
     keep_span(span, pending);
@@ -194,8 +194,8 @@ Pending CallerCore::make_pending(PortLane& lane, Ticket ticket, const Outgoing& 
 Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_t reply_capacity,
                                   Duration timeout, Notify notify) noexcept {
   if (!usable()) [[unlikely]]
-    return misuse();
-  if (!still_wanted()) return not_wanted();
+    return unusable();
+  if (!enclosing_wanted()) return cancelled_error();
   trace::CallSpan span = begin_span();
   Deadline deadline = deadline_for(timeout);
   const auto lane = lane_for(deadline, timeout, policy::Kind::call);
@@ -212,7 +212,7 @@ Result<Pending> CallerCore::start(std::span<const std::byte> request, std::size_
 
 Result<std::uint64_t> CallerCore::send_in_span(std::span<const std::byte> request, Notify notify,
                                                Duration timeout, trace::CallSpan span) noexcept {
-  const Running alone(nullptr);  // nobody waits for it: it inherits nothing else
+  const ScopedCurrentCommand alone(nullptr);  // nobody waits for it: it inherits nothing else
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for(deadline, timeout, policy::Kind::send);
   if (!lane) return tl::unexpected<Error>(lane.error());
@@ -230,7 +230,7 @@ Result<std::uint64_t> CallerCore::send_in_span(std::span<const std::byte> reques
 
 Result<void> CallerCore::flush() noexcept {
   if (!usable()) [[unlikely]]
-    return misuse();
+    return unusable();
   if (lane_ == nullptr) return {};
   if (!lane_->retired) lane_->lane.notify();
   port_->collect_all();  // also the lanes to where the name has been

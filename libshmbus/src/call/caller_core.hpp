@@ -21,7 +21,7 @@
 #include "shmbus/schema.hpp"
 #include "shmbus/stream.hpp"
 #include "stream/window.hpp"
-#include "trace/outer.hpp"
+#include "trace/current_command.hpp"
 #include "trace/spans.hpp"
 #include "words/members.hpp"
 
@@ -82,7 +82,7 @@ class CallerCore {
   [[nodiscard]] bool answered(const Pending& pending) const noexcept;
   [[nodiscard]] const Attachment& attachment() const noexcept { return *bus_; }
   /// REQUIRES: !usable().
-  [[nodiscard]] tl::unexpected<Error> why_not_usable() const noexcept { return misuse(); }
+  [[nodiscard]] tl::unexpected<Error> unusable_error() const noexcept { return unusable(); }
 
   [[nodiscard]] Duration usual_timeout() const noexcept {
     return Duration(static_cast<std::int64_t>(
@@ -104,7 +104,7 @@ class CallerCore {
 
  private:
   // Resolving (caller_resolve.cpp)
-  Result<PortLane*> lane_for_publish(Deadline& deadline) noexcept;
+  Result<LeasedLane*> lane_for_publish(Deadline& deadline) noexcept;
   /// Two loads that hit: the binding has not moved, and the endpoint does not say "vacant".
   [[nodiscard]] bool resolved_and_owned() const noexcept {
     if (lane_ == nullptr || lane_->retired) return false;
@@ -114,7 +114,7 @@ class CallerCore {
            static_cast<std::uint32_t>(layout::Attention::vacant);
   }
   /// The same for a command of these: what the policy of the name asks of it is done.
-  Result<PortLane*> lane_for(Deadline& deadline, Duration timeout, policy::Kind kind) noexcept;
+  Result<LeasedLane*> lane_for(Deadline& deadline, Duration timeout, policy::Kind kind) noexcept;
   void read_policy() noexcept;
   struct Destination {
     layout::BindingWord word;
@@ -123,24 +123,24 @@ class CallerCore {
     bool balanced = false;   ///< any member will do
   };
   [[nodiscard]] std::optional<Destination> destination() noexcept;
-  Result<PortLane*> resolve(Deadline& deadline) noexcept;
-  Result<PortLane*> look_up(Deadline& deadline) noexcept;
+  Result<LeasedLane*> resolve(Deadline& deadline) noexcept;
+  Result<LeasedLane*> look_up(Deadline& deadline) noexcept;
   Result<void> check_types(const Destination& to) const noexcept;
   Result<void> wait_for_owner(Deadline& deadline) noexcept;
-  Result<std::shared_ptr<PortLane>> lane_to(std::uint32_t endpoint, Deadline& deadline) noexcept;
-  [[nodiscard]] static tl::unexpected<Error> only_unread(const PortLane& lane) noexcept;
-  [[nodiscard]] static tl::unexpected<Error> no_room(const PortLane& lane) noexcept;
-  Result<void> settle_into(std::shared_ptr<PortLane> lane, bool routed,
+  Result<std::shared_ptr<LeasedLane>> lane_to(std::uint32_t endpoint, Deadline& deadline) noexcept;
+  [[nodiscard]] static tl::unexpected<Error> only_unread(const LeasedLane& lane) noexcept;
+  [[nodiscard]] static tl::unexpected<Error> no_room(const LeasedLane& lane) noexcept;
+  Result<void> settle_into(std::shared_ptr<LeasedLane> lane, bool routed,
                            Deadline& deadline) noexcept;
   /// Of this caller's name, whether or not somebody sits there.
-  [[nodiscard]] bool leads_to(const PortLane& lane) const noexcept;
+  [[nodiscard]] bool leads_to(const LeasedLane& lane) const noexcept;
   bool withdraw_if_moved() noexcept;
   void adopt_lane() noexcept;
   void choose_path() noexcept;
-  Result<void> wait_for_room(PortLane& lane, Deadline& deadline) noexcept;
-  bool wait_for_turn(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  Result<void> wait_for_room(LeasedLane& lane, Deadline& deadline) noexcept;
+  bool wait_for_turn(LeasedLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
   /// After publish_cell() and its like. False as above.
-  bool take_turn(PortLane& lane, lane::Ticket ticket) noexcept {
+  bool take_turn(LeasedLane& lane, lane::Ticket ticket) noexcept {
     if (lane.lane.take_turn()) [[likely]]
       return true;
     Deadline deadline(bus(), std::uint64_t{0});
@@ -155,28 +155,28 @@ class CallerCore {
   [[nodiscard]] layout::BindingWord pick_member(const names::Members& members) noexcept;
   bool make_balance() noexcept;
   Result<void> check_routed_types() const noexcept;
-  Result<PortLane*> spread_over(Deadline& deadline) noexcept;
-  Result<PortLane*> least_busy(Deadline& deadline) noexcept;
-  Result<void> drain(PortLane& old, Deadline& deadline) noexcept;
-  [[nodiscard]] bool nobody_takes_over(const PortLane& lane) const noexcept;
+  Result<LeasedLane*> spread_over(Deadline& deadline) noexcept;
+  Result<LeasedLane*> least_busy(Deadline& deadline) noexcept;
+  Result<void> drain(LeasedLane& old, Deadline& deadline) noexcept;
+  [[nodiscard]] bool nobody_takes_over(const LeasedLane& lane) const noexcept;
 
   // Waiting (caller_wait.cpp)
   enum class Waited : std::uint8_t { answered, timed_out, stranded, cancelled, circle, lost };
-  Waited await(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
-  [[gnu::noinline]] Waited await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline,
+  Waited await(LeasedLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept;
+  [[gnu::noinline]] Waited await_slowly(LeasedLane& lane, lane::Ticket ticket, Deadline& deadline,
                                         stream::Change change) noexcept;
-  void note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t waited_ticks,
+  void note_wait(LeasedLane& lane, lane::Ticket ticket, std::uint64_t waited_ticks,
                  bool slept) noexcept;
-  void sleep(PortLane& lane, lane::Ticket ticket, stream::Change change, std::uint64_t limit_ns,
-             Outer outer) noexcept;
+  void sleep(LeasedLane& lane, lane::Ticket ticket, stream::Change change, std::uint64_t limit_ns,
+             EnclosingCommand outer) noexcept;
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
-  bool check_owner(const PortLane& lane) noexcept;
-  [[nodiscard]] bool daemon_tells_of(const PortLane& lane) const noexcept;
+  bool check_owner(const LeasedLane& lane) noexcept;
+  [[nodiscard]] bool daemon_tells_of(const LeasedLane& lane) const noexcept;
   Result<ReplyView> wait_for(Pending& pending, StreamWait* stream = nullptr) noexcept;
   /// A call that was published: all that it takes to wait for it, or to send it again.
   struct Published {
-    PortLane* lane = nullptr;
+    LeasedLane* lane = nullptr;
     lane::Ticket ticket;
     Block reply;  ///< the block that was sent along for the reply, or none
     std::uint32_t bytes = 0;
@@ -187,12 +187,12 @@ class CallerCore {
   /// Of an answered call.
   Result<ReplyView> view_answer(Published& call) noexcept;
   [[gnu::cold, gnu::noinline]] Result<ReplyView> view_refusal(Published& call) noexcept;
-  [[nodiscard]] bool nobody_will_serve(const PortLane& lane) const noexcept;
-  void record_given_up(const PortLane& lane) noexcept;
+  [[nodiscard]] bool nobody_will_serve(const LeasedLane& lane) const noexcept;
+  void record_given_up(const LeasedLane& lane) noexcept;
   [[nodiscard]] tl::unexpected<Error> stranded() const noexcept;
   [[nodiscard]] static tl::unexpected<Error> in_circle() noexcept;
-  [[nodiscard]] bool owed_by_replaced(const PortLane& lane, std::uint64_t seq) const noexcept;
-  [[gnu::cold, gnu::noinline]] Error give_up_waiting(PortLane& lane, lane::Ticket ticket,
+  [[nodiscard]] bool owed_by_replaced(const LeasedLane& lane, std::uint64_t seq) const noexcept;
+  [[gnu::cold, gnu::noinline]] Error give_up_waiting(LeasedLane& lane, lane::Ticket ticket,
                                                      Waited why) noexcept;
 
   struct FastCall {
@@ -208,7 +208,7 @@ class CallerCore {
   [[nodiscard]] bool may_go_on(const Pending& pending) const noexcept;
   [[nodiscard]] bool leads_where_it_led() const noexcept;
   void begin_era() noexcept;
-  Result<PortLane*> lane_again(Deadline& deadline) noexcept;
+  Result<LeasedLane*> lane_again(Deadline& deadline) noexcept;
   Result<std::size_t> call_on(std::span<const std::byte> request, std::span<std::byte> reply,
                               Deadline& deadline, trace::CallSpan& span) noexcept;
   /// What became of a call by the fast path; if it goes on, what becomes of it then.
@@ -223,32 +223,34 @@ class CallerCore {
     unread,     ///< nor will there be before this thread reads other replies
     nowhere,    ///< it would overtake, or come after, what it must not
   };
-  [[nodiscard]] Going going(const Pending& pending, const PortLane& to) const noexcept;
+  [[nodiscard]] Going going(const Pending& pending, const LeasedLane& to) const noexcept;
   Result<void> send_again(const Pending& pending, const Error& why, Deadline& deadline) noexcept;
-  void publish_again(const Pending& pending, PortLane& lane) noexcept;
+  void publish_again(const Pending& pending, LeasedLane& lane) noexcept;
   bool move_on(const Pending& pending) noexcept;
   tl::unexpected<Error> let_go(Pending& pending, const Error& why) noexcept;
 
   // Inside a handler (caller_nested.cpp)
   /// The command that calls of this caller are made for.
-  [[nodiscard]] Outer outer() const noexcept {
-    return options_.inherit == Inherit::all ? Outer::of_this_thread() : Outer();
+  [[nodiscard]] EnclosingCommand outer() const noexcept {
+    return options_.inherit == Inherit::all ? EnclosingCommand::of_this_thread()
+                                            : EnclosingCommand();
   }
   [[nodiscard]] Deadline deadline_for(Duration timeout) const noexcept;
-  [[nodiscard]] bool still_wanted() const noexcept;
-  [[gnu::cold, gnu::noinline]] [[nodiscard]] static tl::unexpected<Error> not_wanted() noexcept;
+  [[nodiscard]] bool enclosing_wanted() const noexcept;
+  [[gnu::cold, gnu::noinline]] [[nodiscard]] static tl::unexpected<Error>
+  cancelled_error() noexcept;
 
   // In a trace (caller_traced.cpp)
   [[nodiscard]] trace::CallSpan begin_span() const noexcept;
   bool make_way_for_context(lane::Outgoing& out, std::span<const std::byte> request,
                             bool fits) noexcept;
-  [[nodiscard]] trace::CommandId id_of(const PortLane& lane, lane::Ticket ticket) const noexcept;
-  void end_span(const trace::CallSpan& span, const PortLane& lane, lane::Ticket ticket,
+  [[nodiscard]] trace::CommandId id_of(const LeasedLane& lane, lane::Ticket ticket) const noexcept;
+  void end_span(const trace::CallSpan& span, const LeasedLane& lane, lane::Ticket ticket,
                 const Error* error) noexcept;
-  void end_sent(const trace::CallSpan& span, const PortLane& lane, lane::Ticket ticket) noexcept;
+  void end_sent(const trace::CallSpan& span, const LeasedLane& lane, lane::Ticket ticket) noexcept;
   /// Until end_kept().
   void keep_span(const trace::CallSpan& span, Pending& pending) noexcept;
-  void end_kept(const PortLane& lane, std::uint32_t cell, ErrorKind error,
+  void end_kept(const LeasedLane& lane, std::uint32_t cell, ErrorKind error,
                 std::int32_t code) noexcept;
 
   // Publishing
@@ -272,42 +274,42 @@ class CallerCore {
                                                              std::uint64_t first_bytes,
                                                              Deadline& deadline) noexcept;
   Result<void> wait_a_moment(const Error& why, std::uint64_t began, Deadline& deadline) noexcept;
-  Result<lane::Ticket> commit(PortLane& lane, const lane::Outgoing& out,
+  Result<lane::Ticket> commit(LeasedLane& lane, const lane::Outgoing& out,
                               Deadline& deadline) noexcept;
-  Result<lane::Ticket> commit(PortLane& lane, Loan& loan, lane::Outgoing& out,
+  Result<lane::Ticket> commit(LeasedLane& lane, Loan& loan, lane::Outgoing& out,
                               const trace::CallSpan& span, Deadline& deadline) noexcept;
   Result<ReplyView> call_fast(Loan& loan) noexcept;
   Result<void> fill_stream(lane::Outgoing& out, std::span<const std::byte> request,
                            std::size_t reply_capacity, const StreamOptions& options,
                            Records records, Deadline& deadline) noexcept;
-  Result<lane::Ticket> publish(PortLane& lane, lane::Outgoing& out,
+  Result<lane::Ticket> publish(LeasedLane& lane, lane::Outgoing& out,
                                std::span<const std::byte> request, std::size_t reply_capacity,
                                Deadline& deadline, trace::CallSpan& span) noexcept;
-  [[gnu::noinline]] Result<std::size_t> finish_call(PortLane& lane, lane::Ticket ticket,
+  [[gnu::noinline]] Result<std::size_t> finish_call(LeasedLane& lane, lane::Ticket ticket,
                                                     const Block& request, const Block& reply,
                                                     std::span<std::byte> into) noexcept;
-  Pending make_pending(PortLane& lane, lane::Ticket ticket, const lane::Outgoing& out,
+  Pending make_pending(LeasedLane& lane, lane::Ticket ticket, const lane::Outgoing& out,
                        const Deadline& deadline, const trace::CallSpan& span) noexcept;
   [[nodiscard]] const Attachment& bus() const noexcept { return *bus_; }
   /// Cold: its text must not weigh on the frames of the fast paths.
-  [[gnu::cold, gnu::noinline]] [[nodiscard]] tl::unexpected<Error> misuse() const noexcept;
+  [[gnu::cold, gnu::noinline]] [[nodiscard]] tl::unexpected<Error> unusable() const noexcept;
   /// Nothing stands between this thread's commands and `lane`: one of this caller's, or null.
-  [[nodiscard]] bool fast(const PortLane* lane, Duration timeout) const noexcept {
+  [[nodiscard]] bool fast(const LeasedLane* lane, Duration timeout) const noexcept {
     return lane != nullptr && thread_ == this_thread.plain && timeout == default_timeout &&
            guard_->intact() && !lane->retired &&
            // SYNC names.binding
            binding_word_->load(std::memory_order_acquire) == binding_ &&
            lane->lane.can_publish_fast();
   }
-  [[nodiscard]] bool fast_call(const PortLane* lane, Duration timeout) const noexcept {
+  [[nodiscard]] bool fast_call(const LeasedLane* lane, Duration timeout) const noexcept {
     return fast(lane, timeout) && thread_->running == nullptr;
   }
   template <class Load>
-  Result<std::size_t> end_fast_call(PortLane& lane, lane::Ticket ticket, const FastCall& call,
+  Result<std::size_t> end_fast_call(LeasedLane& lane, lane::Ticket ticket, const FastCall& call,
                                     const Block& block, Load load) noexcept;
-  Result<std::size_t> call_fast(PortLane& lane, std::span<const std::byte> request,
+  Result<std::size_t> call_fast(LeasedLane& lane, std::span<const std::byte> request,
                                 std::span<std::byte> reply) noexcept;
-  [[gnu::noinline]] Result<std::size_t> call_by_block(PortLane& lane,
+  [[gnu::noinline]] Result<std::size_t> call_by_block(LeasedLane& lane,
                                                       std::span<const std::byte> request,
                                                       std::span<std::byte> reply) noexcept;
   [[gnu::noinline]] Result<std::size_t> call_slow(std::span<const std::byte> request,
@@ -315,7 +317,7 @@ class CallerCore {
                                                   Duration timeout) noexcept;
   Result<std::size_t> call_in_span(std::span<const std::byte> request, std::span<std::byte> reply,
                                    Duration timeout, trace::CallSpan span) noexcept;
-  [[gnu::noinline]] Result<std::uint64_t> send_fast(PortLane& lane,
+  [[gnu::noinline]] Result<std::uint64_t> send_fast(LeasedLane& lane,
                                                     std::span<const std::byte> request,
                                                     Notify notify) noexcept;
   [[gnu::noinline]] static Result<std::uint64_t> send_in_cell(lane::CallerLane& lane,
@@ -324,29 +326,29 @@ class CallerCore {
                                                               Notify notify) noexcept;
   [[gnu::cold, gnu::noinline]] static Result<std::uint64_t> notified(lane::CallerLane& lane,
                                                                      std::uint64_t seq) noexcept;
-  [[nodiscard]] std::size_t send_run(PortLane& lane, const std::byte* requests, std::size_t each,
+  [[nodiscard]] std::size_t send_run(LeasedLane& lane, const std::byte* requests, std::size_t each,
                                      std::size_t wanted) noexcept;
-  Result<std::size_t> call_once(PortLane& lane, std::span<const std::byte> request,
+  Result<std::size_t> call_once(LeasedLane& lane, std::span<const std::byte> request,
                                 std::span<std::byte> reply, Deadline& deadline,
                                 trace::CallSpan& span, bool& again) noexcept;
   [[gnu::noinline]] Result<std::uint64_t> send_slow(std::span<const std::byte> request,
                                                     Notify notify, Duration timeout) noexcept;
   Result<std::uint64_t> send_in_span(std::span<const std::byte> request, Notify notify,
                                      Duration timeout, trace::CallSpan span) noexcept;
-  [[nodiscard]] static std::uint64_t stamp_if_due(PortLane& lane) noexcept {
+  [[nodiscard]] static std::uint64_t stamp_if_due(LeasedLane& lane) noexcept {
     return lane.sampler.due() ? wait::ticks() : 0;
   }
-  void record_round_trip(PortLane& lane, lane::Ticket ticket, std::uint64_t began) noexcept;
+  void record_round_trip(LeasedLane& lane, lane::Ticket ticket, std::uint64_t began) noexcept;
   [[nodiscard]] CallerRef self() noexcept { return {this, &count}; }
 
   // What a fast command reads of this caller, together.
-  PortLane* fast_lane_ = nullptr;  ///< lane_, unless every command has to take the slow path
+  LeasedLane* fast_lane_ = nullptr;  ///< lane_, unless every command has to take the slow path
   const layout::Word64* binding_word_ = nullptr;
   std::uint64_t binding_ = 0;  ///< as it was when lane_ was chosen
   const ThreadState* thread_;
   const liveness::HandleGuard* guard_;
-  bool upper_half_ = false;            ///< of a block: where the last request lay
-  PortLane* untraced_lane_ = nullptr;  ///< fast_lane_, for commands that begin no trace
+  bool upper_half_ = false;              ///< of a block: where the last request lay
+  LeasedLane* untraced_lane_ = nullptr;  ///< fast_lane_, for commands that begin no trace
 
   std::shared_ptr<Port> port_;
   const Attachment* bus_;
@@ -355,7 +357,7 @@ class CallerCore {
   CallerOptions options_;
   Schema schema_;  ///< of the types that this caller was made for; without text: bytes
   std::optional<std::uint32_t> record_;
-  std::shared_ptr<PortLane> lane_;
+  std::shared_ptr<LeasedLane> lane_;
   // Which calls may be sent again: see caller_again.cpp.
   bool sends_again_ = false;      ///< what it looks for a lane for is no new command
   bool left_ = false;             ///< a call was sent again to another lane than those of this era

@@ -13,7 +13,7 @@ using lane::Ticket;
 
 Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noexcept {
   if (!usable()) [[unlikely]]
-    return misuse();
+    return unusable();
   Deadline deadline(bus(), default_timeout);
   auto request = allocate(bytes, deadline);
   if (!request) return tl::unexpected<Error>(request.error());
@@ -31,7 +31,7 @@ Result<Loan> CallerCore::loan(std::size_t bytes, std::size_t reply_capacity) noe
 }
 
 /// The loan's memory is the command's from here on.
-Result<Ticket> CallerCore::commit(PortLane& lane, Loan& loan, Outgoing& out,
+Result<Ticket> CallerCore::commit(LeasedLane& lane, Loan& loan, Outgoing& out,
                                   const trace::CallSpan& span, Deadline& deadline) noexcept {
   if (span.travels) out.context = &span.cell;
   out.stamp = stamp_if_due(lane);
@@ -43,14 +43,14 @@ Result<Ticket> CallerCore::commit(PortLane& lane, Loan& loan, Outgoing& out,
     out.reply_capacity = out.reply.capacity;
   }
   out.deadline_ticks = deadline.travelling();
-  out.with_caller = options_.when_caller_goes == WhenCallerGoes::cancel;
+  out.with_caller = options_.on_caller_exit == OnCallerExit::cancel;
   return commit(lane, out, deadline);
 }
 
 Result<Pending> CallerCore::start(Loan& loan, Duration timeout) noexcept {
   if (!usable()) [[unlikely]]
-    return misuse();
-  if (!still_wanted()) return not_wanted();
+    return unusable();
+  if (!enclosing_wanted()) return cancelled_error();
   trace::CallSpan span = begin_span();
   Deadline deadline = deadline_for(timeout);
   const auto lane = lane_for(deadline, timeout, policy::Kind::call);
@@ -76,7 +76,7 @@ Result<ReplyView> CallerCore::call(Loan& loan, Duration timeout) noexcept {
 
 /// As with a small request by value: the lane at hand, no clock, nothing to keep for later.
 Result<ReplyView> CallerCore::call_fast(Loan& loan) noexcept {
-  PortLane& lane = *lane_;
+  LeasedLane& lane = *lane_;
   Deadline deadline(bus(), std::uint64_t{0});
   Outgoing out;
   const auto ticket = commit(lane, loan, out, trace::CallSpan(), deadline);
@@ -98,9 +98,9 @@ Result<ReplyView> CallerCore::call_fast(Loan& loan) noexcept {
 
 Result<void> CallerCore::send(Loan& loan, Duration timeout) noexcept {
   if (!usable()) [[unlikely]]
-    return misuse();
+    return unusable();
   trace::CallSpan span = begin_span();
-  const Running alone(nullptr);
+  const ScopedCurrentCommand alone(nullptr);
   Deadline deadline(bus(), timeout);
   const auto lane = lane_for(deadline, timeout, policy::Kind::send);
   if (!lane) return tl::unexpected<Error>(lane.error());

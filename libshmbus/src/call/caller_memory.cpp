@@ -33,10 +33,10 @@ Result<void> CallerCore::wait_a_moment(const Error& why, std::uint64_t began,
   if (why.kind != ErrorKind::overloaded && why.kind != ErrorKind::limit_reached) {
     return tl::unexpected<Error>(why);
   }
-  if (!bus().intact()) return misuse();
+  if (!bus().intact()) return unusable();
   const std::uint64_t now = wait::ticks();
   if (options_.when_full == WhenFull::fail || deadline.over(now)) return tl::unexpected<Error>(why);
-  if (!still_wanted()) return not_wanted();
+  if (!enclosing_wanted()) return cancelled_error();
   if (now - began >= bus().rate.from_ns(unread_ns)) {
     if (const auto unread = port_->unread(); unread != 0) return holds_unread(unread);
   }

@@ -7,19 +7,19 @@ namespace shmbus::detail {
 Deadline CallerCore::deadline_for(Duration timeout) const noexcept {
   Deadline deadline(bus(), timeout);
   if (this_thread.running != nullptr) [[unlikely]] {
-    if (const Outer command = outer()) deadline.end_by(command.deadline_ticks());
+    if (const EnclosingCommand command = outer()) deadline.end_by(command.deadline_ticks());
   }
   return deadline;
 }
 
-bool CallerCore::still_wanted() const noexcept {
+bool CallerCore::enclosing_wanted() const noexcept {
   if (this_thread.running == nullptr) [[likely]]
     return true;
-  const Outer command = outer();
+  const EnclosingCommand command = outer();
   return !command || !command.cancelled();
 }
 
-tl::unexpected<Error> CallerCore::not_wanted() noexcept {
+tl::unexpected<Error> CallerCore::cancelled_error() noexcept {
   return fail(ErrorKind::cancelled,
               "the command that this call is made for was cancelled: it was not started and will "
               "not be (see Shield)");

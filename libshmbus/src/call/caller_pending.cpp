@@ -19,11 +19,11 @@ using lane::Ticket;
 
 Result<ReplyView> CallerCore::wait(Pending& pending) noexcept {
   if (!usable()) [[unlikely]]
-    return misuse();
+    return unusable();
   // A call belongs to the command in whose handler it was made, not to the one that waits for it.
-  if (this_thread.running != nullptr && pending.made_for_ != Outer::of_this_thread().id())
-      [[unlikely]] {
-    const Running none(nullptr);
+  if (this_thread.running != nullptr &&
+      pending.made_for_ != EnclosingCommand::of_this_thread().id()) [[unlikely]] {
+    const ScopedCurrentCommand none(nullptr);
     return wait_for(pending);
   }
   return wait_for(pending);
@@ -47,15 +47,15 @@ bool CallerCore::wait_ready(Pending& pending, Duration limit) noexcept {
   Deadline until(bus(), limit == default_timeout ? usual_timeout() : limit);
   if (pending.deadline_ticks_ < until.at()) until = Deadline(bus(), pending.deadline_ticks_);
   const Ticket ticket{pending.cell_, pending.seq_};
-  const Running none(nullptr);  // wait() looks whether it is still wanted
-  return await(*static_cast<PortLane*>(pending.lane_), ticket, until) != Waited::timed_out ||
+  const ScopedCurrentCommand none(nullptr);  // wait() looks whether it is still wanted
+  return await(*static_cast<LeasedLane*>(pending.lane_), ticket, until) != Waited::timed_out ||
          ready(pending);
 }
 
 Result<ReplyView> CallerCore::wait_for(Pending& pending, StreamWait* stream) noexcept {
   Deadline deadline(bus(), pending.deadline_ticks_);
   for (;;) {
-    PortLane& lane = *static_cast<PortLane*>(pending.lane_);
+    LeasedLane& lane = *static_cast<LeasedLane*>(pending.lane_);
     const Ticket ticket{pending.cell_, pending.seq_};
     Deadline until = deadline;
     if (stream != nullptr && stream->deadline->at() < until.at()) until = *stream->deadline;
@@ -95,7 +95,7 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending, StreamWait* stream) noe
 }
 
 Result<ReplyView> CallerCore::view_answer(Published& call) noexcept {
-  PortLane& lane = *call.lane;
+  LeasedLane& lane = *call.lane;
   const Ticket ticket = call.ticket;
   const Block& reply = call.reply;
   const auto answer = lane.lane.answer(ticket);
@@ -117,7 +117,7 @@ Result<ReplyView> CallerCore::view_answer(Published& call) noexcept {
   lane.lane.release(ticket);
   lane.lane.probe_answer(*record_, ticket, answer.bytes, error ? error->kind : ErrorKind::none);
   if (!bus().guard->was_intact()) [[unlikely]]
-    error = misuse().value();
+    error = unusable().value();
   if (error || in_cells) port_->release(reply);
   if (error) [[unlikely]]
     return tl::unexpected<Error>(*error);
@@ -131,7 +131,7 @@ Result<ReplyView> CallerCore::view_answer(Published& call) noexcept {
 
 Result<ReplyView> CallerCore::view_refusal(Published& call) noexcept {
   const auto words = call.lane->lane.take_reply(call.ticket);
-  const Error error = bus().guard->was_intact() ? error_of_reply(words) : misuse().value();
+  const Error error = bus().guard->was_intact() ? error_of_reply(words) : unusable().value();
   if (goes_on(call, status_in(words))) {
     call.again = true;
     return call.pending == nullptr ? wait_on(call) : tl::unexpected<Error>(error);
@@ -151,7 +151,7 @@ Result<ReplyView> CallerCore::view_refusal(Published& call) noexcept {
 
 bool CallerCore::ready(const Pending& pending) noexcept {
   if (!usable() || pending.lane_ == nullptr) return true;
-  const auto& lane = *static_cast<PortLane*>(pending.lane_);
+  const auto& lane = *static_cast<LeasedLane*>(pending.lane_);
   const Ticket ticket{pending.cell_, pending.seq_};
   if (lane.lane.replied(ticket)) {
     return lane.lane.answer(ticket).ok() || !move_on(pending);
@@ -164,13 +164,13 @@ bool CallerCore::ready(const Pending& pending) noexcept {
 void CallerCore::cancel(Pending& pending) noexcept {
   if (!usable() || pending.lane_ == nullptr) return;
   pending.cancel_asked_ = true;
-  static_cast<PortLane*>(pending.lane_)->lane.ask_to_cancel({pending.cell_, pending.seq_});
+  static_cast<LeasedLane*>(pending.lane_)->lane.ask_to_cancel({pending.cell_, pending.seq_});
 }
 
 /// Nobody will ask for the answer: let the cell and its memory come back when it is there.
 void CallerCore::give_up(Pending& pending) noexcept {
   if (pending.lane_ == nullptr || !may_give_back()) return;
-  auto& lane = *static_cast<PortLane*>(std::exchange(pending.lane_, nullptr));
+  auto& lane = *static_cast<LeasedLane*>(std::exchange(pending.lane_, nullptr));
   lane.lane.quarantine({pending.cell_, pending.seq_});
   if (pending.traced_) end_kept(lane, pending.cell_, ErrorKind::cancelled, 0);
   port_->collect(lane);

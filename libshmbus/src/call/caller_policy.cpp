@@ -13,14 +13,14 @@ void CallerCore::read_policy() noexcept {
 
 /// What every command of this caller carries, or has to pass, decides once for all of them.
 void CallerCore::choose_path() noexcept {
-  const bool slow = gate_.set() || options_.when_caller_goes == WhenCallerGoes::cancel ||
-                    wait::publishers_fence();
+  const bool slow =
+      gate_.set() || options_.on_caller_exit == OnCallerExit::cancel || wait::publishers_fence();
   untraced_lane_ = slow ? nullptr : lane_.get();
   fast_lane_ = trace_ratio_ > 0 ? nullptr : untraced_lane_;
 }
 
-Result<PortLane*> CallerCore::lane_for(Deadline& deadline, Duration timeout,
-                                       policy::Kind kind) noexcept {
+Result<LeasedLane*> CallerCore::lane_for(Deadline& deadline, Duration timeout,
+                                         policy::Kind kind) noexcept {
   if (!resolved_and_owned()) [[unlikely]] {
     // The deadline counts from here, also for the wait for an owner.
     if (!record_) record_ = names::find(bus().view, name_);

@@ -29,10 +29,10 @@ constexpr std::uint64_t look_interval_ns = 200;
 
 }  // namespace
 
-Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
+Result<LeasedLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
   for (bool waited = false;; waited = true) {
-    // Who waited in vain looks whatever the seat says of itself: its owner may have died before it
-    // could be called vacant.
+    // Who waited in vain looks whatever the endpoint says of itself: its owner may have died before
+    // it could be called vacant.
     if (waited || !resolved_and_owned()) [[unlikely]] {
       const auto lane = resolve(deadline);
       if (!lane) return lane;
@@ -49,7 +49,7 @@ Result<PortLane*> CallerCore::lane_for_publish(Deadline& deadline) noexcept {
 }
 
 /// Where commands for the name go now: to the owner that serves it, or, for a caller that waits for
-/// one, to the seat where the next owner of the name is expected. None: there is nowhere to go.
+/// one, to the endpoint where the next owner of the name is expected. None: there is nowhere to go.
 std::optional<CallerCore::Destination> CallerCore::destination() noexcept {
   const auto& view = bus().view;
   if (!record_) record_ = names::find(view, name_);
@@ -67,8 +67,8 @@ std::optional<CallerCore::Destination> CallerCore::destination() noexcept {
   return Destination{binding, binding.bits};
 }
 
-Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
-  const PortLane* const before = lane_.get();
+Result<LeasedLane*> CallerCore::resolve(Deadline& deadline) noexcept {
+  const LeasedLane* const before = lane_.get();
   auto lane = look_up(deadline);
   const bool moved = lane_.get() != before;
   if (sends_again_) {
@@ -81,13 +81,13 @@ Result<PortLane*> CallerCore::resolve(Deadline& deadline) noexcept {
   return lane;
 }
 
-Result<PortLane*> CallerCore::look_up(Deadline& deadline) noexcept {
+Result<LeasedLane*> CallerCore::look_up(Deadline& deadline) noexcept {
   if (balanced_ && binding_word_->load(std::memory_order_acquire) == balance_->seen()) {
     const auto lane = least_busy(deadline);  // SYNC names.binding
     if (!lane || *lane != nullptr) return lane;
   }
   for (;;) {
-    if (!bus().intact()) return misuse();
+    if (!bus().intact()) return unusable();
     if (const auto to = destination()) {
       routed_ = to->routed;
       balanced_ = false;
@@ -111,7 +111,7 @@ Result<PortLane*> CallerCore::look_up(Deadline& deadline) noexcept {
       return lane_.get();
     }
     if (options_.when_vacant == WhenVacant::fail) return not_registered();
-    if (!still_wanted()) return not_wanted();
+    if (!enclosing_wanted()) return cancelled_error();
     if (auto waited = wait_for_owner(deadline); !waited) {
       return tl::unexpected<Error>(waited.error());
     }
@@ -141,19 +141,19 @@ Result<void> CallerCore::check_types(const Destination& to) const noexcept {
 
 /// Waits for one when there is none and this caller waits for room. Null: look again where the name
 /// leads, since it may have moved meanwhile.
-Result<std::shared_ptr<PortLane>> CallerCore::lane_to(std::uint32_t endpoint,
-                                                      Deadline& deadline) noexcept {
+Result<std::shared_ptr<LeasedLane>> CallerCore::lane_to(std::uint32_t endpoint,
+                                                        Deadline& deadline) noexcept {
   auto lane = port_->lane_to(endpoint);
   if (lane || lane.error().kind != ErrorKind::limit_reached) return lane;
   if (options_.when_full == WhenFull::fail || deadline.over(wait::ticks())) return lane;
-  if (!still_wanted()) return not_wanted();
+  if (!enclosing_wanted()) return cancelled_error();
   // Nobody tells when another thread lets go of one, or an owner has finished with it.
   wait::pause_for(std::min(deadline.left_ns(wait::ticks()), lane_slice_ns));
-  return std::shared_ptr<PortLane>();
+  return std::shared_ptr<LeasedLane>();
 }
 
 /// What was asked of the old lane is asked of the new one.
-Result<void> CallerCore::settle_into(std::shared_ptr<PortLane> lane, bool routed,
+Result<void> CallerCore::settle_into(std::shared_ptr<LeasedLane> lane, bool routed,
                                      Deadline& deadline) noexcept {
   const bool moved = lane_ != lane;
   if (moved && lane_ != nullptr && !lane_->retired) {
@@ -176,7 +176,7 @@ Result<void> CallerCore::settle_into(std::shared_ptr<PortLane> lane, bool routed
   return {};
 }
 
-bool CallerCore::leads_to(const PortLane& lane) const noexcept {
+bool CallerCore::leads_to(const LeasedLane& lane) const noexcept {
   const std::uint32_t endpoint = lane.lane.endpoint_index();
   if (routed_) return names::load_members(bus().view, *record_).place_of(endpoint).has_value();
   const BindingWord binding{
@@ -201,7 +201,7 @@ void CallerCore::adopt_lane() noexcept {
 }
 
 tl::unexpected<Error> CallerCore::not_registered() const noexcept {
-  if (!bus().guard->was_intact()) return misuse();
+  if (!bus().guard->was_intact()) return unusable();
   Error error{ErrorKind::not_registered, 0, 0, {}};
   if (record_ && names::is_event(bus().view, *record_)) {
     error.message.append("'").append(name_.text).append("' is an event: subscribe to it");
@@ -232,7 +232,7 @@ Result<void> CallerCore::wait_for_owner(Deadline& deadline) noexcept {
 
 /// Every cell holds a call whose end this thread has not read: whatever the handler does, none of
 /// them comes back while we wait.
-tl::unexpected<Error> CallerCore::only_unread(const PortLane& lane) noexcept {
+tl::unexpected<Error> CallerCore::only_unread(const LeasedLane& lane) noexcept {
   Error error{ErrorKind::overloaded, ENOBUFS, 0, {}};
   error.message.append("this thread has ")
       .append(lane.lane.calls())
@@ -244,7 +244,7 @@ tl::unexpected<Error> CallerCore::only_unread(const PortLane& lane) noexcept {
   return tl::unexpected<Error>(error);
 }
 
-tl::unexpected<Error> CallerCore::no_room(const PortLane& lane) noexcept {
+tl::unexpected<Error> CallerCore::no_room(const LeasedLane& lane) noexcept {
   Error error{ErrorKind::overloaded, ENOBUFS, 0, {}};
   if (lane.lane.free_cells() != 0) {
     error.message =
@@ -264,7 +264,7 @@ tl::unexpected<Error> CallerCore::no_room(const PortLane& lane) noexcept {
 
 /// The lane is full: take back what is finished, wait for more when the caller may wait. Ok also
 /// when nobody will make room here any more, since the name lives elsewhere or nowhere.
-Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexcept {
+Result<void> CallerCore::wait_for_room(LeasedLane& lane, Deadline& deadline) noexcept {
   const std::uint64_t began = wait::ticks();
   const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
   const std::uint64_t gather_for = bus().rate.from_ns(gather_ns);
@@ -272,14 +272,14 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
   lane.lane.notify();
   for (;;) {
     port_->collect(lane);
-    if (!bus().intact()) return misuse();
+    if (!bus().intact()) return unusable();
     const std::uint64_t now = wait::ticks();
     const bool enough =
         lane.lane.free_cells() >= lane.lane.cells() / 4 || now - began >= gather_for;
     if (lane.lane.has_room() && (enough || options_.when_full == WhenFull::fail)) return {};
     if (lane.lane.free_cells() == 0 && !lane.lane.has_uncollected()) return only_unread(lane);
     if (options_.when_full == WhenFull::fail || deadline.over(now)) return no_room(lane);
-    if (!still_wanted()) return not_wanted();
+    if (!enclosing_wanted()) return cancelled_error();
     if (serves_now(bus(), lane.lane.endpoint_index())) return in_circle();
     if (now - began < spin_for) {
       const std::uint64_t look_at = now + look_again_in;
@@ -300,10 +300,10 @@ Result<void> CallerCore::wait_for_room(PortLane& lane, Deadline& deadline) noexc
 /// owner has taken a ticket. When the deadline comes first, the owner's sweep finds the command,
 /// and the next command's ticket speaks for it too. False when it was taken back: nobody serves
 /// there any more, and what has no place is not to be run by a later owner.
-bool CallerCore::wait_for_turn(PortLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept {
+bool CallerCore::wait_for_turn(LeasedLane& lane, lane::Ticket ticket, Deadline& deadline) noexcept {
   const std::uint64_t began = wait::ticks();
   const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
-  while (!lane.lane.pay_ticket()) {
+  while (!lane.lane.post_ticket()) {
     const std::uint64_t now = wait::ticks();
     if (options_.when_full == WhenFull::fail || deadline.over(now)) return true;
     if (now - began < spin_for) {

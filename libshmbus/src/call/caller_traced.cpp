@@ -28,30 +28,30 @@ bool CallerCore::make_way_for_context(lane::Outgoing& out, std::span<const std::
   return true;
 }
 
-trace::CommandId CallerCore::id_of(const PortLane& lane, lane::Ticket ticket) const noexcept {
+trace::CommandId CallerCore::id_of(const LeasedLane& lane, lane::Ticket ticket) const noexcept {
   return {*record_, lane.lane.endpoint_index(), lane.lane.index(), ticket.seq, bus().me};
 }
 
-void CallerCore::end_span(const trace::CallSpan& span, const PortLane& lane, lane::Ticket ticket,
+void CallerCore::end_span(const trace::CallSpan& span, const LeasedLane& lane, lane::Ticket ticket,
                           const Error* error) noexcept {
   trace::end_call(bus(), span, trace::SpanKind::client, id_of(lane, ticket),
                   error != nullptr ? error->kind : ErrorKind::none,
                   error != nullptr ? error->code : 0);
 }
 
-void CallerCore::end_sent(const trace::CallSpan& span, const PortLane& lane,
+void CallerCore::end_sent(const trace::CallSpan& span, const LeasedLane& lane,
                           lane::Ticket ticket) noexcept {
   trace::end_call(bus(), span, trace::SpanKind::producer, id_of(lane, ticket), ErrorKind::none, 0);
 }
 
 void CallerCore::keep_span(const trace::CallSpan& span, Pending& pending) noexcept {
-  auto& lane = *static_cast<PortLane*>(pending.lane_);
+  auto& lane = *static_cast<LeasedLane*>(pending.lane_);
   const lane::Ticket ticket{pending.cell_, pending.seq_};
   pending.traced_ =
       lane.open_calls.put(pending.cell_, lane.lane.cells(), {span, id_of(lane, ticket)});
 }
 
-void CallerCore::end_kept(const PortLane& lane, std::uint32_t cell, ErrorKind error,
+void CallerCore::end_kept(const LeasedLane& lane, std::uint32_t cell, ErrorKind error,
                           std::int32_t code) noexcept {
   const auto& open = lane.open_calls.at(cell);
   trace::end_call(bus(), open.span, trace::SpanKind::client, open.command, error, code);

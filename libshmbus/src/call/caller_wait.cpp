@@ -42,7 +42,7 @@ std::uint32_t say_asleep(layout::LaneHead& head) noexcept {
 
 }  // namespace
 
-CallerCore::Waited CallerCore::await(PortLane& lane, lane::Ticket ticket,
+CallerCore::Waited CallerCore::await(LeasedLane& lane, lane::Ticket ticket,
                                      Deadline& deadline) noexcept {
   if (options_.wait != WaitMode::blocking) {
     for (int i = 0; i < first_look_spins; ++i) {
@@ -53,15 +53,15 @@ CallerCore::Waited CallerCore::await(PortLane& lane, lane::Ticket ticket,
 }
 
 /// `change` ends the wait too: then the call may not be answered yet.
-CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket, Deadline& deadline,
-                                            stream::Change change) noexcept {
+CallerCore::Waited CallerCore::await_slowly(LeasedLane& lane, lane::Ticket ticket,
+                                            Deadline& deadline, stream::Change change) noexcept {
   const auto come = [&] { return lane.lane.replied(ticket) || change.there(); };
   const std::uint64_t began = wait::ticks();
   const std::uint64_t probe_interval = bus().rate.from_ns(probe_interval_ns);
   const std::uint64_t spin_until = began + std::min(spin_.begin(), Deadline::never - began);
   std::uint64_t next_probe = began + probe_interval;
   std::uint64_t slice = first_slice_ns;
-  Outer made_for = outer();
+  EnclosingCommand made_for = outer();
   const WaitNote note({bus_, lane.lane.index(), lane.lane.endpoint_index(), ticket.seq});
   std::uint64_t next_look = began;
   bool slept = false;
@@ -104,7 +104,7 @@ CallerCore::Waited CallerCore::await_slowly(PortLane& lane, lane::Ticket ticket,
 }
 
 /// Learns from a wait how long to spin next time; records it when it was long.
-void CallerCore::note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t waited_ticks,
+void CallerCore::note_wait(LeasedLane& lane, lane::Ticket ticket, std::uint64_t waited_ticks,
                            bool slept) noexcept {
   if (!slept) spin_.spun_well();
   const std::uint64_t waited_ns = bus().rate.to_ns(waited_ticks);
@@ -116,8 +116,8 @@ void CallerCore::note_wait(PortLane& lane, lane::Ticket ticket, std::uint64_t wa
   }
 }
 
-void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, stream::Change change,
-                       std::uint64_t limit_ns, Outer made_for) noexcept {
+void CallerCore::sleep(LeasedLane& lane, lane::Ticket ticket, stream::Change change,
+                       std::uint64_t limit_ns, EnclosingCommand made_for) noexcept {
   auto& head = lane.lane.head();
   std::array<wait::FutexWaiter, 2> words{};
   // SYNC wait.event
@@ -138,9 +138,9 @@ void CallerCore::sleep(PortLane& lane, lane::Ticket ticket, stream::Change chang
   if (bridge_ == nullptr) head.caller.park.store(0, std::memory_order_relaxed);
 }
 
-/// The seat is vacant, and this caller does not wait for the next owner of the name, or that one
-/// will not sit down here: the name was given up or lives elsewhere by now.
-bool CallerCore::nobody_will_serve(const PortLane& lane) const noexcept {
+/// The endpoint is vacant, and this caller does not wait for the next owner of the name, or that
+/// one will not sit down here: the name was given up or lives elsewhere by now.
+bool CallerCore::nobody_will_serve(const LeasedLane& lane) const noexcept {
   // SYNC endpoint.control
   const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
   if (control.active()) return false;
@@ -151,21 +151,21 @@ bool CallerCore::nobody_will_serve(const PortLane& lane) const noexcept {
   return !binding.bound() || binding.endpoint() != lane.lane.endpoint_index();
 }
 
-/// It was started, and an owner that gave its seat away may still answer it.
-bool CallerCore::owed_by_replaced(const PortLane& lane, std::uint64_t seq) const noexcept {
+/// It was started, and an owner that gave its endpoint away may still answer it.
+bool CallerCore::owed_by_replaced(const LeasedLane& lane, std::uint64_t seq) const noexcept {
   return !recovery::draining_at(bus().view, lane.lane.endpoint_index()).nobody() &&
          seq < lane::effective_cursor(lane.lane.head()).seq();
 }
 
 /// The daemon hears of a death when the kernel has taken the process down, which takes long for a
 /// large one. A caller that can look for itself does.
-bool CallerCore::daemon_tells_of(const PortLane& lane) const noexcept {
+bool CallerCore::daemon_tells_of(const LeasedLane& lane) const noexcept {
   // SYNC endpoint.control
   const ControlWord control{lane.lane.endpoint().control.control.load(std::memory_order_acquire)};
   return !bus().prober->knows(control.holder()) && bus().prober->daemon_present();
 }
 
-bool CallerCore::check_owner(const PortLane& lane) noexcept {
+bool CallerCore::check_owner(const LeasedLane& lane) noexcept {
   // An owner that was replaced may be the one that owes the answer.
   (void)recovery::recover_draining(bus(), lane.lane.endpoint_index());
   if (nobody_will_serve(lane)) return false;
@@ -178,7 +178,7 @@ bool CallerCore::check_owner(const PortLane& lane) noexcept {
 }
 
 /// For whoever asks afterwards which calls had no answer.
-void CallerCore::record_given_up(const PortLane& lane) noexcept {
+void CallerCore::record_given_up(const LeasedLane& lane) noexcept {
   recorder::Event event;
   event.kind = recorder::Kind::gave_up;
   event.record = static_cast<std::uint16_t>(*record_);
@@ -213,8 +213,8 @@ tl::unexpected<Error> CallerCore::stranded() const noexcept {
 }
 
 /// Leaves the cell to the owner and says what is known.
-Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited why) noexcept {
-  if (why == Waited::lost) return misuse().value();
+Error CallerCore::give_up_waiting(LeasedLane& lane, lane::Ticket ticket, Waited why) noexcept {
+  if (why == Waited::lost) return unusable().value();
   const bool withdrawn =
       why == Waited::stranded || why == Waited::cancelled || why == Waited::circle;
   const bool never_started = withdrawn || lane.lane.ask_to_cancel(ticket);
@@ -229,7 +229,7 @@ Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited wh
                          : why == Waited::stranded ? ErrorKind::handler_died_before_start
                                                    : ErrorKind::timed_out);
   stats::add(lane.lane.head().counters.errors, 1);
-  if (why == Waited::cancelled) return not_wanted().value();
+  if (why == Waited::cancelled) return cancelled_error().value();
   if (why == Waited::circle) return in_circle().value();
   if (why == Waited::timed_out) stats::add(lane.lane.head().counters.timeouts, 1);
   record_given_up(lane);
@@ -257,7 +257,7 @@ Error CallerCore::give_up_waiting(PortLane& lane, lane::Ticket ticket, Waited wh
 }
 
 Result<int> CallerCore::fd() noexcept {
-  if (!usable()) return misuse();
+  if (!usable()) return unusable();
   if (bridge_) return bridge_->fd();
   if (std::exchange(balanced_, false)) options_.in_group = InGroup::pinned;  // it watches one lane
   Deadline now(bus(), Duration::zero());
@@ -272,7 +272,7 @@ Result<int> CallerCore::fd() noexcept {
 }
 
 Result<void> CallerCore::poll() noexcept {
-  if (!usable()) return misuse();
+  if (!usable()) return unusable();
   if (lane_ == nullptr) return {};
   (void)check_owner(*lane_);  // without a daemon it falls to us to find that the handler died
   if (!bridge_) return {};

@@ -33,7 +33,7 @@ constexpr std::size_t whole_lines(std::size_t bytes) noexcept {
 /// copies an answer of that size, which the reply has room for, out of where it lies.
 template <class Load>
 [[gnu::always_inline]] inline Result<std::size_t> CallerCore::end_fast_call(
-    PortLane& lane, Ticket ticket, const FastCall& call, const Block& block, Load load) noexcept {
+    LeasedLane& lane, Ticket ticket, const FastCall& call, const Block& block, Load load) noexcept {
   CallerLane& to = lane.lane;
   Deadline deadline(*bus_, std::uint64_t{0});
   if (call.ordered && !take_turn(lane, ticket)) [[unlikely]]
@@ -57,7 +57,7 @@ template <class Load>
   }
   load(answer.bytes);
   if (!guard_->was_intact()) [[unlikely]]
-    return misuse();
+    return unusable();
   stats::add(counters.bytes_in, answer.bytes);
   to.release(ticket);
   port_->release(block);
@@ -66,7 +66,7 @@ template <class Load>
 }
 
 [[gnu::always_inline]] inline Result<std::size_t> CallerCore::call_fast(
-    PortLane& lane, std::span<const std::byte> request, std::span<std::byte> reply) noexcept {
+    LeasedLane& lane, std::span<const std::byte> request, std::span<std::byte> reply) noexcept {
   CallerLane& to = lane.lane;
   const bool one_cell = CallerLane::fits_cell(request.size(), reply.size());
   if (!one_cell && !CallerLane::fits_pair(request.size(), reply.size())) {
@@ -84,7 +84,7 @@ template <class Load>
 
 /// Request and reply in one block, each in a half of its own. The halves change places from call to
 /// call, so each side writes what it has read last (docs/decisions/0005-order-of-reuse.md).
-Result<std::size_t> CallerCore::call_by_block(PortLane& lane, std::span<const std::byte> request,
+Result<std::size_t> CallerCore::call_by_block(LeasedLane& lane, std::span<const std::byte> request,
                                               std::span<std::byte> reply) noexcept {
   CallerLane& to = lane.lane;
   const bool far_reply = reply.size() > layout::inline_reply_bytes;
@@ -118,8 +118,8 @@ Result<std::size_t> CallerCore::call_by_block(PortLane& lane, std::span<const st
 
 Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
                                           std::span<std::byte> reply, Duration timeout) noexcept {
-  if (!usable()) return misuse();
-  if (!still_wanted()) return not_wanted();
+  if (!usable()) return unusable();
+  if (!enclosing_wanted()) return cancelled_error();
   const trace::CallSpan span = begin_span();
   if (!span.travels && trace_ratio_ > 0 && fast_call(untraced_lane_, timeout)) {
     return call_fast(*untraced_lane_, request, reply);
@@ -128,7 +128,7 @@ Result<std::size_t> CallerCore::call_slow(std::span<const std::byte> request,
 }
 
 /// In one cell or two, timed or not, in whichever order.
-Result<std::uint64_t> CallerCore::send_fast(PortLane& lane, std::span<const std::byte> request,
+Result<std::uint64_t> CallerCore::send_fast(LeasedLane& lane, std::span<const std::byte> request,
                                             Notify notify) noexcept {
   CallerLane& to = lane.lane;
   const bool ordered = to.ordered();
@@ -154,7 +154,7 @@ Result<std::uint64_t> CallerCore::notified(CallerLane& lane, std::uint64_t seq) 
 
 Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, Notify notify,
                                             Duration timeout) noexcept {
-  if (!usable()) return misuse();
+  if (!usable()) return unusable();
   const trace::CallSpan span = begin_span();
   if (!span.travels && trace_ratio_ > 0 && fast(untraced_lane_, timeout)) {
     return send_fast(*untraced_lane_, request, notify);
@@ -164,7 +164,7 @@ Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, 
 
 [[gnu::always_inline]] inline Result<std::size_t> CallerCore::call(
     std::span<const std::byte> request, std::span<std::byte> reply, Duration timeout) noexcept {
-  PortLane* const lane = fast_lane_;
+  LeasedLane* const lane = fast_lane_;
   if (!fast_call(lane, timeout)) [[unlikely]]
     return call_slow(request, reply, timeout);
   return call_fast(*lane, request, reply);
@@ -172,7 +172,7 @@ Result<std::uint64_t> CallerCore::send_slow(std::span<const std::byte> request, 
 
 [[gnu::always_inline]] inline Result<std::uint64_t> CallerCore::send(
     std::span<const std::byte> request, Notify notify, Duration timeout) noexcept {
-  PortLane* const lane = fast_lane_;
+  LeasedLane* const lane = fast_lane_;
   if (!fast(lane, timeout)) [[unlikely]]
     return send_slow(request, notify, timeout);
   if (!CallerLane::fits_cell(request.size(), 0) || lane->lane.ordered() || !lane->sampler.pass()) {
@@ -197,7 +197,7 @@ Result<std::uint64_t> CallerCore::send_in_cell(CallerLane& lane, std::uint32_t n
 
 /// As many as there is room for, none of them timed. REQUIRES: fast(), room for one, none is
 /// ordered, each fits a cell.
-std::size_t CallerCore::send_run(PortLane& lane, const std::byte* requests, std::size_t each,
+std::size_t CallerCore::send_run(LeasedLane& lane, const std::byte* requests, std::size_t each,
                                  std::size_t wanted) noexcept {
   CallerLane& to = lane.lane;
   const std::size_t run =
@@ -219,7 +219,7 @@ Result<std::size_t> CallerCore::send_many(std::span<const std::byte> requests, s
   const std::size_t wanted = requests.size() / each;
   std::size_t sent = 0;
   while (sent < wanted) {
-    PortLane* const lane = fast_lane_;
+    LeasedLane* const lane = fast_lane_;
     const auto rest = requests.subspan(sent * each);
     if (fast(lane, timeout) && CallerLane::fits_cell(each, 0) && !lane->lane.ordered() &&
         lane->sampler.untimed() != 0) [[likely]] {

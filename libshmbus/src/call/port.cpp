@@ -57,7 +57,7 @@ Result<std::shared_ptr<Port>> Port::of_this_thread(const std::shared_ptr<BusCore
 
 void Port::retire_idle_lanes() noexcept {
   resources_->take_back_withdrawn();
-  std::erase_if(resources_->lanes, [this](const std::shared_ptr<PortLane>& lane) {
+  std::erase_if(resources_->lanes, [this](const std::shared_ptr<LeasedLane>& lane) {
     // SYNC endpoint.control
     const layout::ControlWord control{
         lane->lane.endpoint().control.control.load(std::memory_order_acquire)};
@@ -76,7 +76,7 @@ std::uint32_t Port::whose(quota::Of what, std::uint32_t more) const noexcept {
                                                          : recovery::of_any_user;
 }
 
-Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept {
+Result<std::shared_ptr<LeasedLane>> Port::lane_to(std::uint32_t endpoint) noexcept {
   auto& lanes = resources_->lanes;
   for (const auto& lane : lanes) {
     if (lane->lane.endpoint_index() == endpoint) return lane;
@@ -100,7 +100,7 @@ Result<std::shared_ptr<PortLane>> Port::lane_to(std::uint32_t endpoint) noexcept
                 "no free lane: create the bus with larger capacities.lanes, or use fewer threads");
   }
   try {
-    lanes.push_back(std::make_shared<PortLane>(bus, *attached, endpoint));
+    lanes.push_back(std::make_shared<LeasedLane>(bus, *attached, endpoint));
     return lanes.back();
   } catch (const std::bad_alloc&) {
     lane::detach(bus, attached->lane);

@@ -12,7 +12,7 @@
 #include "lane/thread_resources.hpp"
 #include "shmbus/caller.hpp"
 #include "shmbus/error.hpp"
-#include "trace/outer.hpp"
+#include "trace/current_command.hpp"
 #include "words/quota.hpp"
 
 namespace shmbus::detail {
@@ -30,12 +30,12 @@ class Port {
   static Result<std::shared_ptr<Port>> of_this_thread(const std::shared_ptr<BusCore>& bus);
 
   /// The lane to an endpoint, attached when there is none.
-  Result<std::shared_ptr<PortLane>> lane_to(std::uint32_t endpoint) noexcept;
+  Result<std::shared_ptr<LeasedLane>> lane_to(std::uint32_t endpoint) noexcept;
 
   /// Takes back finished cells and blocks of one lane, or of all of them.
-  void collect(PortLane& lane) noexcept { resources_->collect(lane); }
+  void collect(LeasedLane& lane) noexcept { resources_->collect(lane); }
   void collect_all() noexcept { resources_->collect_all(); }
-  void withdraw(PortLane& lane, std::uint32_t command) noexcept {
+  void withdraw(LeasedLane& lane, std::uint32_t command) noexcept {
     resources_->withdraw(lane, command);
   }
 

@@ -1,5 +1,5 @@
-// Where the commands of a caller go when several seats serve the name: to the canary or not, by a
-// number or a label that never changes for this caller; within a group to whichever member has
+// Where the commands of a caller go when several endpoints serve the name: to the canary or not, by
+// a number or a label that never changes for this caller; within a group to whichever member has
 // least to do, or to one that it stays with.
 #include <algorithm>
 #include <utility>
@@ -73,7 +73,7 @@ std::optional<CallerCore::Destination> CallerCore::routed_destination(
     }
     return Destination{pick_member(members), to.seen, true, false};
   }
-  // Nobody serves it now. Whoever comes next takes the seat that the binding leads to.
+  // Nobody serves it now. Whoever comes next takes the endpoint that the binding leads to.
   const bool vacant =
       members.word[0].bound() && !names::control_of(view, members.word[0].endpoint()).active();
   if (!vacant || options_.when_vacant != WhenVacant::wait) return std::nullopt;
@@ -86,7 +86,7 @@ BindingWord CallerCore::pick_member(const Members& members) noexcept {
   const auto live = names::taking_place(bus().view, members);
   const BindingWord any = members.word[live.value_or(0)];
   if (!make_balance()) return any;
-  balance_->load(members, [](PortLane&) {});
+  balance_->load(members, [](LeasedLane&) {});
   return balance_->empty() ? any : balance_->choose(*port_).word;
 }
 
@@ -112,12 +112,12 @@ Result<void> CallerCore::check_routed_types() const noexcept {
   return {};
 }
 
-/// The seats of the group, loaded anew. Nobody comes back to those that are gone: what waits there
-/// and was not taken over is withdrawn.
-Result<PortLane*> CallerCore::spread_over(Deadline& deadline) noexcept {
-  if (!make_balance()) return fail(ErrorKind::overloaded, "out of memory for a group's seats");
+/// The endpoints of the group, loaded anew. Nobody comes back to those that are gone: what waits
+/// there and was not taken over is withdrawn.
+Result<LeasedLane*> CallerCore::spread_over(Deadline& deadline) noexcept {
+  if (!make_balance()) return fail(ErrorKind::overloaded, "out of memory for a group's endpoints");
   const Members members = names::load_members(bus().view, *record_);
-  balance_->load(members, [&](PortLane& gone) {
+  balance_->load(members, [&](LeasedLane& gone) {
     if (!gone.retired && !members.place_of(gone.lane.endpoint_index())) {
       port_->withdraw(gone, *record_);
     }
@@ -127,23 +127,23 @@ Result<PortLane*> CallerCore::spread_over(Deadline& deadline) noexcept {
   return least_busy(deadline);
 }
 
-/// The lane of the seat that has least to do; null when the seats must be loaded anew.
-Result<PortLane*> CallerCore::least_busy(Deadline& deadline) noexcept {
-  auto& seat = balance_->choose(*port_);
-  if (!seat.lane || seat.lane->retired) {
-    auto lane = lane_to(seat.word.endpoint(), deadline);
+/// The lane of the endpoint that has least to do; null when the endpoints must be loaded anew.
+Result<LeasedLane*> CallerCore::least_busy(Deadline& deadline) noexcept {
+  auto& member = balance_->choose(*port_);
+  if (!member.lane || member.lane->retired) {
+    auto lane = lane_to(member.word.endpoint(), deadline);
     if (!lane) return tl::unexpected<Error>(lane.error());
     if (*lane == nullptr) return nullptr;
-    seat.lane = std::move(*lane);
+    member.lane = std::move(*lane);
   }
-  if (seat.lane->lane.endpoint().attention.attention.load(std::memory_order_relaxed) ==
+  if (member.lane->lane.endpoint().attention.attention.load(std::memory_order_relaxed) ==
           static_cast<std::uint32_t>(layout::Attention::vacant) &&
-      !names::takes(bus().view, seat.word)) {
+      !names::takes(bus().view, member.word)) {
     return nullptr;
   }
-  if (lane_ != seat.lane) {
+  if (lane_ != member.lane) {
     if (lane_ && !lane_->retired) lane_->lane.notify();  // what was sent with Notify::later
-    lane_ = seat.lane;
+    lane_ = member.lane;
     adopt_lane();
   }
   return lane_.get();
@@ -151,14 +151,14 @@ Result<PortLane*> CallerCore::least_busy(Deadline& deadline) noexcept {
 
 /// Waits until everything that was sent to the old lane has been started: what is sent to the new
 /// one then comes after it. Bounded by the caller's own deadline.
-Result<void> CallerCore::drain(PortLane& old, Deadline& deadline) noexcept {
+Result<void> CallerCore::drain(LeasedLane& old, Deadline& deadline) noexcept {
   const auto& view = bus().view;
   const lane::Ticket last{0, old.lane.head().counters.published.load(std::memory_order_relaxed)};
   const std::uint64_t spin_for = bus().rate.from_ns(wait::spin_max_ns);
   const std::uint64_t began = wait::ticks();
   old.lane.notify();
   while (!old.lane.maybe_started(last)) {
-    if (!bus().intact()) return misuse();
+    if (!bus().intact()) return unusable();
     const std::uint32_t endpoint = old.lane.endpoint_index();
     const Members members = names::load_members(view, *record_);
     const bool vacant = !names::control_of(view, endpoint).active();
@@ -178,7 +178,7 @@ Result<void> CallerCore::drain(PortLane& old, Deadline& deadline) noexcept {
                 {},
                 true});
     }
-    if (!still_wanted()) return not_wanted();
+    if (!enclosing_wanted()) return cancelled_error();
     if (serves_now(bus(), endpoint)) return in_circle();
     if (now - began < spin_for) {
       wait::cpu_relax();
@@ -191,7 +191,7 @@ Result<void> CallerCore::drain(PortLane& old, Deadline& deadline) noexcept {
 }
 
 /// For nobody_will_serve(), of an endpoint without owner.
-bool CallerCore::nobody_takes_over(const PortLane& lane) const noexcept {
+bool CallerCore::nobody_takes_over(const LeasedLane& lane) const noexcept {
   const Members members = names::load_members(bus().view, *record_);
   const std::uint32_t endpoint = lane.lane.endpoint_index();
   if (!members.place_of(endpoint)) return true;

@@ -75,11 +75,11 @@ Result<std::unique_ptr<StreamCall, CloseStream>> CallerCore::open_stream(
     std::span<const std::byte> request, std::size_t reply_capacity, const StreamOptions& options,
     Records records) noexcept {
   if (!usable()) [[unlikely]]
-    return misuse();
+    return unusable();
   if (options.window < layout::window_ring_bytes_min || options.window > window_max) {
     return fail(ErrorKind::invalid_argument, "StreamOptions::window is 256 bytes to 2 GiB");
   }
-  if (!still_wanted()) return not_wanted();
+  if (!enclosing_wanted()) return cancelled_error();
   const Duration timeout = options.timeout == default_timeout ? forever : options.timeout;
   trace::CallSpan span = begin_span();
   Deadline deadline = deadline_for(timeout);
@@ -119,17 +119,17 @@ Result<std::unique_ptr<StreamCall, CloseStream>> CallerCore::open_stream(
 
 Result<ReplyView> CallerCore::wait_for_change(Pending& pending, StreamWait& stream) noexcept {
   if (!usable()) [[unlikely]]
-    return misuse();
-  if (this_thread.running != nullptr && pending.made_for_ != Outer::of_this_thread().id())
-      [[unlikely]] {
-    const Running none(nullptr);
+    return unusable();
+  if (this_thread.running != nullptr &&
+      pending.made_for_ != EnclosingCommand::of_this_thread().id()) [[unlikely]] {
+    const ScopedCurrentCommand none(nullptr);
     return wait_for(pending, &stream);
   }
   return wait_for(pending, &stream);
 }
 
 bool CallerCore::answered(const Pending& pending) const noexcept {
-  const auto& lane = *static_cast<const PortLane*>(pending.lane_);
+  const auto& lane = *static_cast<const LeasedLane*>(pending.lane_);
   return lane.lane.replied({pending.cell_, pending.seq_});
 }
 
@@ -161,7 +161,7 @@ void StreamCall::keep(Result<ReplyView> ended) noexcept {
 
 Result<void> StreamCall::check() noexcept {
   if (ended_) return has_ended();
-  if (!caller_->usable()) return caller_->why_not_usable();
+  if (!caller_->usable()) return caller_->unusable_error();
   if (caller_->answered(pending_)) return has_ended();
   return {};
 }
@@ -189,7 +189,7 @@ Result<std::span<const std::byte>> StreamCall::next(Duration timeout) noexcept {
   if (!in_) return no_records_this_way();
   if (ended_) return has_ended();
   if (!caller_->usable()) [[unlikely]]
-    return tl::unexpected<Error>(caller_->why_not_usable());
+    return tl::unexpected<Error>(caller_->unusable_error());
   return in_->next(timeout);
 }
 
@@ -200,7 +200,7 @@ bool StreamCall::ready() noexcept {
 
 Result<void> StreamCall::close() noexcept {
   if (!out_ || ended_) return {};
-  if (!caller_->usable()) return caller_->why_not_usable();
+  if (!caller_->usable()) return caller_->unusable_error();
   return out_->close(default_timeout);
 }
 
@@ -219,7 +219,7 @@ Result<void> StreamCall::wait_for_end() noexcept {
     if (!record && !ended_) return tl::unexpected<Error>(record.error());
   }
   if (!ended_) {
-    if (!caller_->usable()) return caller_->why_not_usable();
+    if (!caller_->usable()) return caller_->unusable_error();
     keep(pending_.wait());
   }
   return {};

@@ -31,8 +31,9 @@ class Reader {
   [[nodiscard]] std::uint32_t lane() const noexcept { return lane_; }
   [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
   [[nodiscard]] std::uint64_t sequence() const noexcept { return seq_; }
-  [[nodiscard]] layout::Party publisher() const noexcept {
-    return layout::Party::from_bits(memory_.slot(slot_).publisher.load(std::memory_order_relaxed));
+  [[nodiscard]] layout::ParticipantId publisher() const noexcept {
+    return layout::ParticipantId::from_bits(
+        memory_.slot(slot_).publisher.load(std::memory_order_relaxed));
   }
   /// REQUIRES: poll() said that there is an event. Nobody writes to it before advance().
   [[nodiscard]] std::span<const std::byte> payload() const noexcept {

@@ -119,7 +119,7 @@ class Writer {
   const Attachment* bus_;
   layout::Broadcast* shared_;
   broadcast::Memory memory_;
-  layout::Party me_;
+  layout::ParticipantId me_;
   std::uint32_t lane_;
   std::uint32_t topic_;
   std::uint32_t keep_;

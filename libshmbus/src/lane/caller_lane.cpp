@@ -83,13 +83,13 @@ Ticket CallerLane::publish(const Outgoing& out) noexcept {
   const Ticket ticket = commit(at, head, out.one_way ? Phase::send : Phase::request, out.command);
   owes_ticket_ = ordered();
   if (owes_ticket_) {
-    (void)pay_ticket();
+    (void)post_ticket();
     SHMBUS_TESTPOINT("lane.ticketed");
   }
   return ticket;
 }
 
-bool CallerLane::pay_ticket() noexcept {
+bool CallerLane::post_ticket() noexcept {
   // One ticket speaks for all commands up to its own.
   if (owes_ticket_ && ordered()) {
     owes_ticket_ = !inbox::push(view_.inbox(endpoint_), target_->inbox_tail, index_,

@@ -77,15 +77,15 @@ class CallerLane {
   /// REQUIRES: has_room(). Does not notify.
   Ticket publish(const Outgoing& out) noexcept;
   /// Global order: others filled the inbox after has_room(), so what was published last has no
-  /// ticket yet. It has no place in the order until pay_ticket() has returned true.
-  [[nodiscard]] bool owes_ticket() const noexcept { return owes_ticket_; }
-  bool pay_ticket() noexcept;
+  /// ticket yet. It has no place in the order until post_ticket() has returned true.
+  [[nodiscard]] bool ticket_pending() const noexcept { return owes_ticket_; }
+  bool post_ticket() noexcept;
   /// After publish_cell() and its like. False: it owes its ticket.
   [[nodiscard]] bool take_turn() noexcept {
     if (!ordered()) [[likely]]
       return true;
     owes_ticket_ = true;
-    return pay_ticket();
+    return post_ticket();
   }
 
   /// What a request and the room for its reply need.

@@ -97,7 +97,7 @@ class OwnerLane {
   [[nodiscard]] std::uint32_t next_cell() const noexcept { return next_cell_; }
   /// The command taken last is all that its caller has under way: it named the cell of the one
   /// before, whose answer it has read. Nothing follows before it has read this answer too.
-  [[nodiscard]] bool one_by_one() const noexcept { return one_by_one_; }
+  [[nodiscard]] bool lockstep() const noexcept { return one_by_one_; }
   /// What was taken last is started.
   void note_started() noexcept {
     journal_->cursor.store(layout::CursorWord::make(next_seq_, next_cell_).bits,
@@ -147,7 +147,7 @@ class OwnerLane {
   }
 
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
-  [[nodiscard]] layout::Party party() const noexcept { return word_.party(); }
+  [[nodiscard]] layout::ParticipantId party() const noexcept { return word_.party(); }
   [[nodiscard]] layout::LaneWord adopted_word() const noexcept { return word_; }
   [[nodiscard]] layout::LaneHead& head() const noexcept { return *head_; }
   [[nodiscard]] layout::Cell& cell(std::uint32_t i) const noexcept { return cells_[i]; }
@@ -174,7 +174,7 @@ class OwnerLane {
  private:
   /// For the stream behind it: see base/line.hpp. The cell is of a one-way command that was copied
   /// and started; the word is one that nobody reads any more.
-  void draw_line(layout::Cell& cell) const noexcept {
+  void own_line(layout::Cell& cell) const noexcept {
     // SYNC lane.done, which gives the cell back.
     cell.word[lane::deadline_word].store(0, std::memory_order_relaxed);
     const auto index = static_cast<std::size_t>(&cell - cells_.data());
@@ -247,8 +247,8 @@ class OwnerLane {
   // that a kill respects and all that is needed: see docs/architecture.md.
   if (!SHMBUS_MISTAKE("cursor.late")) note_started();
   if (word.phase() == layout::Phase::send) {
-    draw_line(cell);
-    if (out.second != nullptr) draw_line(*out.second);
+    own_line(cell);
+    if (out.second != nullptr) own_line(*out.second);
   }
   probes::take(word.code(), index_, endpoint_, next_seq_ - 1, caller_);
   wait::publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"
@@ -293,8 +293,8 @@ template <layout::Phase Wanted, bool Paired>
     journal_->cursor.store(layout::CursorWord::make(seq + 1, next).bits, std::memory_order_release);
   }
   if constexpr (Wanted == layout::Phase::send) {
-    draw_line(cell);  // SYNC lane.done
-    if constexpr (Paired) draw_line(*out.second);
+    own_line(cell);  // SYNC lane.done
+    if constexpr (Paired) own_line(*out.second);
   }
   probes::take(layout::CellWord{word}.code(), index_, endpoint_, seq, caller_);
   wait::light_publisher_fence();  // SYNC lane.cancel: the cursor, then "was it withdrawn?"

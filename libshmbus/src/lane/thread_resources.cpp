@@ -7,7 +7,7 @@
 namespace shmbus::detail {
 namespace {
 
-void report(PortLane& lane, const lane::LostSend& lost) noexcept {
+void report(LeasedLane& lane, const lane::LostSend& lost) noexcept {
   ++lane.lost;
   auto& counter = lane.lane.head().counters.lost;
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -27,12 +27,12 @@ ThreadResources::~ThreadResources() {
   for (const auto& lane : lanes) lane::detach(*bus_, lane->lane.index());
 }
 
-void ThreadResources::collect(PortLane& lane) noexcept {
+void ThreadResources::collect(LeasedLane& lane) noexcept {
   lane.lane.collect([&lane](const lane::LostSend& lost) { report(lane, lost); },
                     [this](std::uint32_t offset64) { pool.release(offset64); });
 }
 
-void ThreadResources::withdraw(PortLane& lane, std::uint32_t command) noexcept {
+void ThreadResources::withdraw(LeasedLane& lane, std::uint32_t command) noexcept {
   collect(lane);  // what is answered has its own story
   lane.lane.withdraw(command, [&lane](const lane::LostSend& lost) { report(lane, lost); });
 }

@@ -15,8 +15,8 @@
 namespace shmbus::detail {
 
 /// A lane and what the thread wants to know of it.
-struct PortLane {
-  PortLane(const Attachment& bus, lane::Attached attached, std::uint32_t endpoint) noexcept
+struct LeasedLane {
+  LeasedLane(const Attachment& bus, lane::Attached attached, std::uint32_t endpoint) noexcept
       : lane(bus, attached, endpoint), sampler(bus.time_all) {}
   lane::CallerLane lane;
   std::uint64_t lost = 0;
@@ -38,10 +38,10 @@ class ThreadResources {
   ThreadResources& operator=(const ThreadResources&) = delete;
   ~ThreadResources();
 
-  void collect(PortLane& lane) noexcept;
+  void collect(LeasedLane& lane) noexcept;
   void collect_all() noexcept;
   /// `command` has left the endpoint of this lane: see CallerLane::withdraw().
-  void withdraw(PortLane& lane, std::uint32_t command) noexcept;
+  void withdraw(LeasedLane& lane, std::uint32_t command) noexcept;
   /// Cells and memory of withdrawn commands that wait where nobody comes.
   void take_back_withdrawn() noexcept;
   /// Nothing is with a handler any more.
@@ -52,7 +52,7 @@ class ThreadResources {
 
  public:
   payload::Pool pool;
-  std::vector<std::shared_ptr<PortLane>> lanes;
+  std::vector<std::shared_ptr<LeasedLane>> lanes;
 };
 
 }  // namespace shmbus::detail

@@ -104,7 +104,7 @@ struct Broadcast {
 struct EventSlot {
   Word64 word;       ///< EventWord
   Word32 bytes;      ///< of the payload
-  Word32 publisher;  ///< the bits of a Party
+  Word32 publisher;  ///< the bits of a ParticipantId
 };
 
 inline constexpr std::size_t event_payload_offset = sizeof(EventSlot);

@@ -14,8 +14,8 @@ namespace shmbus::layout {
 
 /// The lessee of extents that hold the events of a broadcast lane: they outlive its publisher.
 inline constexpr std::uint32_t broadcast_party_index = 0xFFF;
-constexpr Party broadcast_party(std::uint32_t lane) noexcept {
-  return Party::make(broadcast_party_index, lane + 1U);
+constexpr ParticipantId broadcast_party(std::uint32_t lane) noexcept {
+  return ParticipantId::make(broadcast_party_index, lane + 1U);
 }
 
 enum class BroadcastState : std::uint32_t {
@@ -30,7 +30,7 @@ enum class BroadcastState : std::uint32_t {
 struct BroadcastWord {
   std::uint64_t bits = 0;
 
-  static constexpr BroadcastWord make(std::uint32_t gen, Party party, std::uint32_t name,
+  static constexpr BroadcastWord make(std::uint32_t gen, ParticipantId party, std::uint32_t name,
                                       BroadcastState state) noexcept {
     return {(static_cast<std::uint64_t>(gen & 0xFFFFU) << 48U) |
             (static_cast<std::uint64_t>(party.bits) << 24U) |
@@ -39,7 +39,9 @@ struct BroadcastWord {
   [[nodiscard]] constexpr std::uint32_t gen() const noexcept {
     return static_cast<std::uint32_t>(bits >> 48U);
   }
-  [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits >> 24U); }
+  [[nodiscard]] constexpr ParticipantId party() const noexcept {
+    return ParticipantId::from_bits(bits >> 24U);
+  }
   [[nodiscard]] constexpr std::uint32_t name() const noexcept {
     return static_cast<std::uint32_t>((bits >> 8U) & 0xFFFFU);
   }
@@ -57,7 +59,7 @@ struct BroadcastWord {
     return make(gen() + 1U, party(), name(), BroadcastState::retired);
   }
   [[nodiscard]] constexpr BroadcastWord freed() const noexcept {
-    return make(gen() + 1U, Party{}, 0, BroadcastState::free);
+    return make(gen() + 1U, ParticipantId{}, 0, BroadcastState::free);
   }
 };
 
@@ -71,10 +73,12 @@ enum class SubscriberMode : std::uint32_t {
 struct SubscriberWord {
   std::uint64_t bits = 0;
 
-  static constexpr SubscriberWord make(Party party, SubscriberMode mode) noexcept {
+  static constexpr SubscriberWord make(ParticipantId party, SubscriberMode mode) noexcept {
     return {(static_cast<std::uint64_t>(party.bits) << 8U) | static_cast<std::uint64_t>(mode)};
   }
-  [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits >> 8U); }
+  [[nodiscard]] constexpr ParticipantId party() const noexcept {
+    return ParticipantId::from_bits(bits >> 8U);
+  }
   [[nodiscard]] constexpr SubscriberMode mode() const noexcept {
     return static_cast<SubscriberMode>(bits & 0xFFU);
   }

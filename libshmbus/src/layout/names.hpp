@@ -23,14 +23,14 @@ inline constexpr std::uint64_t lease_published = 1ULL << 32U;
 /// `owner_uid` of a name that nobody has registered yet: it came into being with its policy.
 inline constexpr std::uint32_t unclaimed_uid = ~0U;
 
-/// Seats that may serve one name beside the one that its binding leads to.
+/// Slots that may serve one name beside the one that its binding leads to.
 inline constexpr std::uint32_t members_max = 7;
 
 struct alignas(line_bytes) NameRecord {
   Word64 hash;
   Word64 binding;      ///< BindingWord
   Word64 schema_hash;  ///< of the registered types; 0 when none was given
-  Word64 lease;        ///< 0, the bits of a Party, or lease_published
+  Word64 lease;        ///< 0, the bits of a ParticipantId, or lease_published
   Word32 length;       ///< of the text
   Word32 owner_uid;    ///< who registered it first
   Word32 request_bytes;

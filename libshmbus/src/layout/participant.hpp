@@ -2,7 +2,7 @@
 //
 // Its liveness is not written here. Participant i is alive exactly while byte
 // `token_lock_offset + i` of the file is write-locked by an open file description, and that
-// description lives as long as the mapping it backs (see attach/seat.hpp). What stands here
+// description lives as long as the mapping it backs (see attach/slot.hpp). What stands here
 // says only whose generation of the slot it is and what to show a person.
 //
 //   free(e) ──joiner that holds the lock, CAS──► alive(e)

@@ -3,8 +3,8 @@
 // Each word of the terms holds one thing that can be asked, whole: a store sets or lifts it, so a
 // setter that is killed leaves each of them as it was or as it is to be. Callers have their own
 // copies; what makes them look again is the binding word of the name, moved after the last store
-// (BindingWord::with_news). A setter that dies before that has its Party in `changing`, and whoever
-// reclaims it moves the binding instead.
+// (BindingWord::with_next_revision). A setter that dies before that has its ParticipantId in
+// `changing`, and whoever reclaims it moves the binding instead.
 //
 //   word           bits, from the top                                   0 means
 //   TermsWord      deadline in us 48 | flags 16                         nothing asked
@@ -128,7 +128,7 @@ struct CircuitWord {
 };
 
 struct alignas(line_bytes) PolicyTerms {  // one setter at a time
-  Word64 changing;                        ///< Party of the setter at work; 0 when none is
+  Word64 changing;                        ///< ParticipantId of the setter at work; 0 when none is
   Word64 terms;                           ///< TermsWord
   Word64 outstanding;                     ///< OutstandingWord
   Word64 rate;                            ///< RateWord

@@ -1,8 +1,8 @@
 // The flight recorder: what happened lately, kept by each participant in a ring of its own, and
 // the tap, one larger ring that is written only while somebody looks.
 //
-//   RecorderRing  one for each seat. Any thread of the participant writes, and whoever recovers
-//                 it when it is dead. Not cleared when the seat is taken again: an event names its
+//   RecorderRing  one for each slot. Any thread of the participant writes, and whoever recovers
+//                 it when it is dead. Not cleared when the slot is taken again: an event names its
 //                 parties with their epochs, so those of an earlier holder can be told apart.
 //   Tap           one. Every handler writes while a tap is attached; nobody else.
 //

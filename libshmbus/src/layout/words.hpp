@@ -2,7 +2,7 @@
 // store or one CAS, so that a kill can never leave half of a decision behind.
 //
 //   word          bits, from the top                                     who moves it
-//   Party         epoch 12 | index 12                     (24 bits)      -
+//   ParticipantId         epoch 12 | index 12                     (24 bits)      -
 //   CellWord      seq 48 | phase 2 | code 14                             caller, then the owner
 //   CursorWord    seq 48 | cell 16                                       owner of the endpoint
 //   WaitWord      seq 48 | lane + 1                                      owner of the endpoint
@@ -12,7 +12,7 @@
 //   LaneWord      gen 16 | party 24 | endpoint 10 | state 2 | served 12  CAS
 //   ParticipantWord  epoch 12 | state 4 (low 16 bits)                    CAS
 //   ExtentWord    party 24 | generation 40                               CAS
-//   BindingWord   gen 16 | news 22 | leaving | group | owner 12 | endpoint 12   CAS
+//   BindingWord   gen 16 | revision 22 | leaving | group | owner 12 | endpoint 12   CAS
 //   RouteWord     value 32 | from 16 | rule 2 | promoted | spare 5 | canary 4 | stable 4   CAS
 //   NameSlotWord  tag 32 | record + 1                                    CAS, once
 //   TicketWord    turn 32 | lane 16 | tag 16                             CAS (producers), owner
@@ -27,19 +27,19 @@
 namespace shmbus::layout {
 
 /// A participant and the generation of its slot. The zero value means "nobody".
-struct Party {
+struct ParticipantId {
   std::uint32_t bits = 0;
 
-  static constexpr Party make(std::uint32_t index, std::uint32_t epoch) noexcept {
+  static constexpr ParticipantId make(std::uint32_t index, std::uint32_t epoch) noexcept {
     return {((epoch & 0xFFFU) << 12U) | (index & 0xFFFU)};
   }
-  static constexpr Party from_bits(std::uint64_t raw) noexcept {
+  static constexpr ParticipantId from_bits(std::uint64_t raw) noexcept {
     return {static_cast<std::uint32_t>(raw & 0xFFFFFFU)};
   }
   [[nodiscard]] constexpr std::uint32_t index() const noexcept { return bits & 0xFFFU; }
   [[nodiscard]] constexpr std::uint32_t epoch() const noexcept { return bits >> 12U; }
   [[nodiscard]] constexpr bool nobody() const noexcept { return bits == 0; }
-  friend constexpr bool operator==(Party, Party) noexcept = default;
+  friend constexpr bool operator==(ParticipantId, ParticipantId) noexcept = default;
 };
 
 /// Epochs and served tags are 12 bits wide and skip 0, which means "none".
@@ -132,15 +132,19 @@ enum class EndpointState : std::uint32_t { vacant = 0, active = 1 };
 struct ControlWord {
   std::uint64_t bits = 0;
 
-  static constexpr ControlWord make(Party holder, Party standby, std::uint32_t gen,
+  static constexpr ControlWord make(ParticipantId holder, ParticipantId standby, std::uint32_t gen,
                                     std::uint32_t slot, EndpointState state) noexcept {
     return {(static_cast<std::uint64_t>(holder.bits) << 40U) |
             (static_cast<std::uint64_t>(standby.bits) << 16U) |
             (static_cast<std::uint64_t>(gen & 0xFFFU) << 4U) |
             (static_cast<std::uint64_t>(slot & 1U) << 3U) | static_cast<std::uint64_t>(state)};
   }
-  [[nodiscard]] constexpr Party holder() const noexcept { return Party::from_bits(bits >> 40U); }
-  [[nodiscard]] constexpr Party standby() const noexcept { return Party::from_bits(bits >> 16U); }
+  [[nodiscard]] constexpr ParticipantId holder() const noexcept {
+    return ParticipantId::from_bits(bits >> 40U);
+  }
+  [[nodiscard]] constexpr ParticipantId standby() const noexcept {
+    return ParticipantId::from_bits(bits >> 16U);
+  }
   [[nodiscard]] constexpr std::uint32_t gen() const noexcept {
     return static_cast<std::uint32_t>((bits >> 4U) & 0xFFFU);
   }
@@ -151,13 +155,13 @@ struct ControlWord {
     return (bits & 7U) == static_cast<std::uint64_t>(EndpointState::active);
   }
   /// The same ownership, whoever stands by.
-  [[nodiscard]] constexpr ControlWord with_standby(Party party) const noexcept {
+  [[nodiscard]] constexpr ControlWord with_standby(ParticipantId party) const noexcept {
     return {(bits & ~(0xFFFFFFULL << 16U)) | (static_cast<std::uint64_t>(party.bits) << 16U)};
   }
   [[nodiscard]] constexpr bool same_owner(ControlWord other) const noexcept {
     return with_standby({}).bits == other.with_standby({}).bits;
   }
-  /// The holder gives its seat to whoever stands by. The generation stays, and with it every name
+  /// The holder gives its slot to whoever stands by. The generation stays, and with it every name
   /// and every lane: only the journal slot is the new owner's.
   [[nodiscard]] constexpr ControlWord handed_over(std::uint32_t to_slot) const noexcept {
     return make(standby(), {}, gen(), to_slot, EndpointState::active);
@@ -172,10 +176,12 @@ struct ControlWord {
 struct DrainingWord {
   std::uint64_t bits = 0;
 
-  static constexpr DrainingWord make(Party party, std::uint32_t slot) noexcept {
+  static constexpr DrainingWord make(ParticipantId party, std::uint32_t slot) noexcept {
     return {(static_cast<std::uint64_t>(slot & 1U) << 24U) | party.bits};
   }
-  [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits); }
+  [[nodiscard]] constexpr ParticipantId party() const noexcept {
+    return ParticipantId::from_bits(bits);
+  }
   [[nodiscard]] constexpr std::uint32_t slot() const noexcept {
     return static_cast<std::uint32_t>((bits >> 24U) & 1U);
   }
@@ -192,7 +198,7 @@ enum class LaneState : std::uint32_t {
 struct LaneWord {
   std::uint64_t bits = 0;
 
-  static constexpr LaneWord make(std::uint32_t gen, Party party, std::uint32_t endpoint,
+  static constexpr LaneWord make(std::uint32_t gen, ParticipantId party, std::uint32_t endpoint,
                                  LaneState state, std::uint32_t served) noexcept {
     return {(static_cast<std::uint64_t>(gen & 0xFFFFU) << 48U) |
             (static_cast<std::uint64_t>(party.bits) << 24U) |
@@ -202,7 +208,9 @@ struct LaneWord {
   [[nodiscard]] constexpr std::uint32_t gen() const noexcept {
     return static_cast<std::uint32_t>(bits >> 48U);
   }
-  [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits >> 24U); }
+  [[nodiscard]] constexpr ParticipantId party() const noexcept {
+    return ParticipantId::from_bits(bits >> 24U);
+  }
   [[nodiscard]] constexpr std::uint32_t endpoint() const noexcept {
     return static_cast<std::uint32_t>((bits >> 14U) & 0x3FFU);
   }
@@ -223,7 +231,7 @@ struct LaneWord {
     return make(gen(), party(), endpoint(), state(), tag);
   }
   [[nodiscard]] constexpr LaneWord freed() const noexcept {
-    return make(gen() + 1U, Party{}, 0, LaneState::free, 0);
+    return make(gen() + 1U, ParticipantId{}, 0, LaneState::free, 0);
   }
 };
 
@@ -246,23 +254,25 @@ struct ParticipantWord {
 struct ExtentWord {
   std::uint64_t bits = 0;
 
-  static constexpr ExtentWord make(Party party, std::uint64_t gen) noexcept {
+  static constexpr ExtentWord make(ParticipantId party, std::uint64_t gen) noexcept {
     return {(static_cast<std::uint64_t>(party.bits) << 40U) | (gen & ((1ULL << 40U) - 1U))};
   }
-  [[nodiscard]] constexpr Party party() const noexcept { return Party::from_bits(bits >> 40U); }
+  [[nodiscard]] constexpr ParticipantId party() const noexcept {
+    return ParticipantId::from_bits(bits >> 40U);
+  }
   [[nodiscard]] constexpr std::uint64_t gen() const noexcept { return bits & ((1ULL << 40U) - 1U); }
 };
 
 /// Where a name leads, and which owner of that endpoint bound it there: `owner` is the gen of its
-/// control word. A successor takes over the seat, but only the names that it registers itself.
-/// `news` grows with it, and alone when what stands beside the binding has changed, such as the
+/// control word. A successor takes over the slot, but only the names that it registers itself.
+/// `revision` grows with it, and alone when what stands beside the binding has changed, such as the
 /// name's policy: callers compare the whole word, and look again; the registration is the same.
 struct BindingWord {
   std::uint64_t bits = none;
 
   static constexpr std::uint32_t none = 0xFFF;
   static constexpr std::uint32_t event = 0xFFE;  ///< the name is that of an event, for ever
-  static constexpr std::uint64_t news_mask = 0x3FFFFFULL << 26U;
+  static constexpr std::uint64_t revision_mask = 0x3FFFFFULL << 26U;
   static constexpr std::uint32_t group = 1;    ///< others may join
   static constexpr std::uint32_t leaving = 2;  ///< finishes what is queued there, takes no more
 
@@ -289,14 +299,16 @@ struct BindingWord {
   }
   [[nodiscard]] constexpr bool bound() const noexcept { return endpoint() < event; }
   [[nodiscard]] constexpr bool is_event() const noexcept { return endpoint() == event; }
-  [[nodiscard]] constexpr BindingWord with_news() const noexcept {
+  [[nodiscard]] constexpr BindingWord with_next_revision() const noexcept {
     constexpr std::uint64_t one = 1ULL << 26U;
-    return {(bits & ~news_mask) | ((bits + one) & news_mask)};
+    return {(bits & ~revision_mask) | ((bits + one) & revision_mask)};
   }
   /// What tells registrations apart.
-  [[nodiscard]] constexpr std::uint64_t registration() const noexcept { return bits & ~news_mask; }
-  /// What is added to go on to the next one: gen and news lie side by side and grow together, as
-  /// one number of 38 bits. A caller that slept through 65,536 registrations, after which gen is
+  [[nodiscard]] constexpr std::uint64_t registration() const noexcept {
+    return bits & ~revision_mask;
+  }
+  /// What is added to go on to the next one: gen and revision lie side by side and grow together,
+  /// as one number of 38 bits. A caller that slept through 65,536 registrations, after which gen is
   /// the same again, still sees another word.
   static constexpr std::uint64_t step = (1ULL << 48U) + (1ULL << 26U);
   /// The one after this, which leads elsewhere.
@@ -312,7 +324,7 @@ struct BindingWord {
   }
   [[nodiscard]] constexpr BindingWord cleared() const noexcept { return followed_by(0, none); }
   /// Of the same owner of the same endpoint.
-  [[nodiscard]] constexpr bool same_seat(BindingWord other) const noexcept {
+  [[nodiscard]] constexpr bool same_slot(BindingWord other) const noexcept {
     return ((bits ^ other.bits) & 0xFFFFFFU) == 0;
   }
   /// Whether the owner of the endpoint, whose control word this is, serves the name.

@@ -24,8 +24,9 @@ std::optional<Place> live_canary(const Attachment& bus, const Members& members) 
 }
 
 tl::unexpected<Error> no_canary() noexcept {
-  return fail(ErrorKind::not_registered,
-              "this name has no live canary: start a handler that registers it with Join::canary");
+  return fail(
+      ErrorKind::not_registered,
+      "this name has no live canary: start a handler that registers it with Sharing::canary");
 }
 
 /// One change from what was seen, and what it takes to be known. `next_of(members)` may refuse.

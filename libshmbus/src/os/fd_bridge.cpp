@@ -9,7 +9,7 @@
 
 #include "os/descriptor.hpp"
 #include "os/futex.hpp"
-#include "os/others_signals.hpp"
+#include "os/scoped_signal_mask.hpp"
 
 namespace shmbus::wait {
 namespace {
@@ -24,7 +24,7 @@ Result<std::unique_ptr<FdBridge>> FdBridge::watch(layout::Word32& word,
   if (fd < 0) return fail(ErrorKind::overloaded, "cannot make an eventfd", errno);
   std::unique_ptr<FdBridge> bridge(new FdBridge(fd, word, guard));
   try {
-    const OthersSignalsBlocked blocked;
+    const ScopedSignalMask blocked;
     bridge->thread_ = std::thread([raw = bridge.get()] { raw->run(); });
   } catch (const std::system_error& e) {
     return fail(ErrorKind::overloaded, "cannot start the thread behind fd()", e.code().value());

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "os/others_signals.hpp"
+#include "os/scoped_signal_mask.hpp"
 #include "shmbus/signals.hpp"
 
 namespace shmbus {
@@ -109,7 +109,7 @@ class Watcher {
   void start() {
     came.store(0, std::memory_order_relaxed);  // what came to nobody is over
     whose.store(::getpid(), std::memory_order_relaxed);
-    const wait::OthersSignalsBlocked blocked;
+    const wait::ScopedSignalMask blocked;
     thread_ = std::thread([this] { run(); });
   }
 

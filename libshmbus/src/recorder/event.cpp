@@ -57,8 +57,8 @@ Event unpack(const EventWords& words) noexcept {
   event.outcome = half(words[1], 16);
   event.record = half(words[1], 32);
   event.lane = half(words[1], 48);
-  event.caller = layout::Party::from_bits(words[2]);
-  event.handler = layout::Party::from_bits(words[2] >> 24U);
+  event.caller = layout::ParticipantId::from_bits(words[2]);
+  event.handler = layout::ParticipantId::from_bits(words[2] >> 24U);
   event.endpoint = half(words[2], 48);
   event.started_at = words[3];
   event.duration_ns = words[4];

@@ -21,12 +21,12 @@ enum class Kind : std::uint8_t {
   joined = 3,       ///< excerpt: Identity
   left = 4,         ///< excerpt: Identity
   died = 5,  ///< found dead; written by the process that took its slot back. excerpt: Identity
-  registered = 6,     ///< a name, at an endpoint
-  unregistered = 7,   ///< the same, taken back
-  told = 8,           ///< it had started this command when it died, and its caller was told
-  gave_up = 9,        ///< a caller's call ended without an answer: outcome is its ErrorKind
-  handler_span = 20,  ///< a traced command, as its handler ran it
-  work_span = 21,     ///< a piece of work that the programmer named
+  registered = 6,          ///< a name, at an endpoint
+  unregistered = 7,        ///< the same, taken back
+  failed_by_recovery = 8,  ///< it had started this command when it died: handler_died_after_start
+  gave_up = 9,             ///< a caller's call ended without an answer: outcome is its ErrorKind
+  handler_span = 20,       ///< a traced command, as its handler ran it
+  work_span = 21,          ///< a piece of work that the programmer named
 };
 
 namespace event_flags {
@@ -45,9 +45,9 @@ struct Event {
   std::uint16_t record = no_record;  ///< of the name
   std::uint16_t lane = 0;
   std::uint16_t endpoint = 0;
-  layout::Party caller;
-  layout::Party handler;         ///< for kinds without a command: whom it is about
-  std::uint64_t started_at = 0;  ///< clock ticks
+  layout::ParticipantId caller;
+  layout::ParticipantId handler;  ///< for kinds without a command: whom it is about
+  std::uint64_t started_at = 0;   ///< clock ticks
   std::uint64_t duration_ns = 0;
   std::uint64_t queued_ns = 0;  ///< from publishing to the start; 0: not known
   std::uint32_t bytes_in = 0;
@@ -66,7 +66,7 @@ struct Event {
   }
 };
 
-/// Who somebody was, in the excerpt of joined, left and died: the seat may be another's by now.
+/// Who somebody was, in the excerpt of joined, left and died: the slot may be another's by now.
 struct Identity {
   std::uint32_t pid = 0;
   std::uint32_t uid = 0;

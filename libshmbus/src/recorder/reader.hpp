@@ -13,7 +13,7 @@ namespace shmbus::recorder {
 
 struct Recorded {
   std::uint64_t index = 0;
-  std::uint32_t ring = 0;  ///< the seat in whose ring it stands
+  std::uint32_t ring = 0;  ///< the slot in whose ring it stands
   Event event;
 };
 

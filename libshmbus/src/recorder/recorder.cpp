@@ -15,12 +15,12 @@ namespace {
 constexpr std::uint64_t wish_s = 1;
 constexpr std::uint64_t wish_s_max = 10;  // longer ones are nonsense, not believed
 
-Identity identity_of(const layout::Participant& seat) noexcept {
+Identity identity_of(const layout::Participant& slot) noexcept {
   Identity identity;
-  identity.pid = seat.pid.load(std::memory_order_relaxed);
-  identity.uid = seat.uid.load(std::memory_order_relaxed);
+  identity.pid = slot.pid.load(std::memory_order_relaxed);
+  identity.uid = slot.uid.load(std::memory_order_relaxed);
   layout::TextBuffer<8> buffer{};
-  const auto label = layout::load_text(seat.label, buffer);
+  const auto label = layout::load_text(slot.label, buffer);
   std::memcpy(identity.label.data(), label.data(), std::min(label.size(), identity.label.size()));
   return identity;
 }
@@ -48,7 +48,7 @@ void record_now(const Attachment& bus, Event event) noexcept {
   record(bus.view, bus.me.index(), event);
 }
 
-void record_participant(const Attachment& bus, Kind kind, layout::Party who) noexcept {
+void record_participant(const Attachment& bus, Kind kind, layout::ParticipantId who) noexcept {
   const Identity identity = identity_of(bus.view.participant(who.index()));
   Event event;
   event.kind = kind;

@@ -14,15 +14,15 @@
 
 namespace shmbus::recorder {
 
-/// Into the ring of a seat: one's own, or that of somebody dead.
+/// Into the ring of a slot: one's own, or that of somebody dead.
 /// REQUIRES: the index is within the bus's capacities.
 void record(const segment::View& view, std::uint32_t participant, const Event& event) noexcept;
 
 /// The same into one's own, stamped with the present time.
 void record_now(const Attachment& bus, Event event) noexcept;
 
-/// Joined, left, died: whose seat it is, with the identity that stands there.
-void record_participant(const Attachment& bus, Kind kind, layout::Party who) noexcept;
+/// Joined, left, died: whose slot it is, with the identity that stands there.
+void record_participant(const Attachment& bus, Kind kind, layout::ParticipantId who) noexcept;
 
 /// A name at one of our endpoints.
 void record_name(const Attachment& bus, Kind kind, std::uint32_t record,

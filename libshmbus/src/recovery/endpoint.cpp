@@ -31,19 +31,19 @@ namespace {
 /// How far the owner of that generation had come in a lane. Nothing when somebody else serves it by
 /// now: a successor stores its cursor only after its own CAS of `served`, so a cursor that was read
 /// while the word stood still is the dead owner's last.
-struct LastWords {
+struct JournalSnapshot {
   std::uint64_t floor_seq = 0;  ///< what lies below is owed by the owner that it had replaced
   std::uint64_t cursor_seq = 0;
   std::uint64_t done = 0;
 };
 
-std::optional<LastWords> last_words(const segment::View& view, std::uint32_t lane,
-                                    std::uint32_t owner_gen, DrainingWord replaced) noexcept {
+std::optional<JournalSnapshot> last_words(const segment::View& view, std::uint32_t lane,
+                                          std::uint32_t owner_gen, DrainingWord replaced) noexcept {
   const LaneWord before = lane::load_word(view, lane);
   if (!before.in_use() || before.served() != owner_gen) return std::nullopt;
   const auto& head = view.lane(lane);
-  const LastWords last{replaced.nobody() ? 0 : lane::cursor_of(head, replaced.slot()).seq(),
-                       lane::effective_cursor(head).seq(), lane::effective_done(head)};
+  const JournalSnapshot last{replaced.nobody() ? 0 : lane::cursor_of(head, replaced.slot()).seq(),
+                             lane::effective_cursor(head).seq(), lane::effective_done(head)};
   const LaneWord after = lane::load_word(view, lane);
   // Its caller may have left meanwhile; what matters is who serves it, and which lease it is.
   const bool stood_still = after.served() == owner_gen && after.gen() == before.gen();
@@ -53,7 +53,7 @@ std::optional<LastWords> last_words(const segment::View& view, std::uint32_t lan
 
 /// The first bytes of a request, wherever they lie; none when the cell makes no sense.
 std::span<const std::byte> request_start(const segment::View& view, const lane::CellWords& words,
-                                         layout::Party caller) noexcept {
+                                         layout::ParticipantId caller) noexcept {
   const auto head = lane::RequestHead::unpack(words[1]);
   const auto* cell = reinterpret_cast<const std::byte*>(words.data());
   const std::size_t size = std::min<std::size_t>(head.bytes, layout::event_excerpt_bytes);
@@ -69,14 +69,14 @@ std::span<const std::byte> request_start(const segment::View& view, const lane::
 }
 
 /// What the owner left unanswered, into its own ring: that of somebody dead, or of ourselves.
-void record_told(const Attachment& bus, std::uint32_t lane, layout::Party holder,
+void record_told(const Attachment& bus, std::uint32_t lane, layout::ParticipantId holder,
                  const lane::CellWords& words, StatusCode why) noexcept {
   if (holder.index() >= bus.view.capacities().participants) return;
   const CellWord cell{words[0]};
   const auto head = lane::RequestHead::unpack(words[1]);
   const LaneWord word = lane::load_word(bus.view, lane);
   recorder::Event event;
-  event.kind = recorder::Kind::told;
+  event.kind = recorder::Kind::failed_by_recovery;
   event.flags = cell.phase() == Phase::send ? recorder::event_flags::one_way : std::uint8_t{0};
   event.outcome = static_cast<std::uint16_t>(why);
   event.record = static_cast<std::uint16_t>(cell.code());
@@ -93,8 +93,8 @@ void record_told(const Attachment& bus, std::uint32_t lane, layout::Party holder
 /// started, unanswered ──CAS──► reply(why). The cursor of a dead owner stands still, a caller does
 /// not touch such a cell, and sequence numbers never come back: only another recoverer can win this
 /// CAS, with the same word, however late we are.
-std::uint32_t tell_started(const Attachment& bus, std::uint32_t lane, ControlWord owner,
-                           DrainingWord replaced, StatusCode why) noexcept {
+std::uint32_t fail_started_commands(const Attachment& bus, std::uint32_t lane, ControlWord owner,
+                                    DrainingWord replaced, StatusCode why) noexcept {
   const auto& view = bus.view;
   const auto last = last_words(view, lane, owner.gen(), replaced);
   if (!last) return 0;
@@ -143,7 +143,7 @@ void release_lanes(const Attachment& bus, std::uint32_t endpoint, ControlWord ow
   for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
     const LaneWord seen = lane::load_word(view, lane);
     if (!seen.in_use() || seen.endpoint() != endpoint) continue;
-    told += tell_started(bus, lane, owner, replaced, why);
+    told += fail_started_commands(bus, lane, owner, replaced, why);
     // Unconditionally: the owner may have answered and died before it woke the caller.
     wait::bump_and_wake(view.lane(lane).events.count);
     stop_serving(view, lane, owner.gen());
@@ -169,15 +169,15 @@ ControlWord control_of(const Attachment& bus, std::uint32_t endpoint) noexcept {
 }
 
 /// REQUIRES: nobody serves the endpoint under the control word `seen` any more.
-bool see_to_vacant(const Attachment& bus, std::uint32_t endpoint, ControlWord seen,
-                   StatusCode why) noexcept {
+bool vacate(const Attachment& bus, std::uint32_t endpoint, ControlWord seen,
+            StatusCode why) noexcept {
   auto& target = bus.view.endpoint(endpoint);
   if (SHMBUS_MISTAKE("control.early")) {
     target.control.control.store(seen.vacated().bits, std::memory_order_release);
   }
   release_lanes(bus, endpoint, seen, why);
   SHMBUS_TESTPOINT("recovery.released");
-  // It was about to give the seat away. Before the seat is vacant: the next owner takes the journal
+  // It was about to give the slot away. Before the slot is vacant: the next owner takes the journal
   // slot that this word does not name.
   if (const auto word = draining_at(bus.view, endpoint); word.party() == seen.holder()) {
     (void)stop_draining(bus.view, endpoint, word);
@@ -211,11 +211,11 @@ bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
     return false;
   }
   SHMBUS_TESTPOINT("recovery.judged");
-  // It may have given the seat away before it died, with the same generation. What it still holds
+  // It may have given the slot away before it died, with the same generation. What it still holds
   // now that it is dead, it holds for ever.
   const ControlWord seen = control_of(bus, endpoint);
   if (!seen.active() || !seen.same_owner(judged)) return false;
-  if (!see_to_vacant(bus, endpoint, seen, StatusCode::handler_died)) return false;
+  if (!vacate(bus, endpoint, seen, StatusCode::handler_died)) return false;
   probes::recover(endpoint, seen.holder().bits, seen.gen());
   if (logging::wanted(LogLevel::warning)) {
     logging::Text text("the handler at endpoint ");
@@ -229,7 +229,7 @@ bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
 void vacate_own_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
   const ControlWord seen = control_of(bus, endpoint);
   if (!seen.active() || seen.holder() != bus.me) return;
-  (void)see_to_vacant(bus, endpoint, seen, StatusCode::abandoned);
+  (void)vacate(bus, endpoint, seen, StatusCode::abandoned);
 }
 
 }  // namespace shmbus::recovery

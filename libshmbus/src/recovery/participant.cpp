@@ -21,13 +21,14 @@ using layout::ControlWord;
 using layout::ExtentWord;
 using layout::LaneState;
 using layout::LaneWord;
+using layout::ParticipantId;
 using layout::ParticipantState;
 using layout::ParticipantWord;
-using layout::Party;
 
 namespace {
 
-void stop_standing_by(const segment::View& view, std::uint32_t endpoint, Party party) noexcept {
+void stop_standing_by(const segment::View& view, std::uint32_t endpoint,
+                      ParticipantId party) noexcept {
   auto& control = view.endpoint(endpoint).control.control;
   // SYNC endpoint.control
   ControlWord seen{control.load(std::memory_order_acquire)};
@@ -37,7 +38,7 @@ void stop_standing_by(const segment::View& view, std::uint32_t endpoint, Party p
   }
 }
 
-void settle_debts_of(const Attachment& bus, std::uint32_t endpoint, Party party) noexcept {
+void settle_debts_of(const Attachment& bus, std::uint32_t endpoint, ParticipantId party) noexcept {
   const auto word = draining_at(bus.view, endpoint);
   if (word.party() != party) return;
   if (party == bus.me) {
@@ -47,8 +48,8 @@ void settle_debts_of(const Attachment& bus, std::uint32_t endpoint, Party party)
   }
 }
 
-/// No word of an endpoint may name the party when its seat goes free.
-bool named_by_endpoints(const segment::View& view, Party party) noexcept {
+/// No word of an endpoint may name the party when its slot goes free.
+bool named_by_endpoints(const segment::View& view, ParticipantId party) noexcept {
   for (std::uint32_t i = 0; i < view.capacities().endpoints; ++i) {
     // SYNC endpoint.control
     const ControlWord control{view.endpoint(i).control.control.load(std::memory_order_acquire)};
@@ -58,7 +59,7 @@ bool named_by_endpoints(const segment::View& view, Party party) noexcept {
   return false;
 }
 
-void recover_endpoints_of(const Attachment& bus, Party party) noexcept {
+void recover_endpoints_of(const Attachment& bus, ParticipantId party) noexcept {
   for (std::uint32_t i = 0; i < bus.view.capacities().endpoints; ++i) {
     const ControlWord seen{bus.view.endpoint(i).control.control.load(
         std::memory_order_acquire)};  // SYNC endpoint.control
@@ -75,7 +76,7 @@ void recover_endpoints_of(const Attachment& bus, Party party) noexcept {
 }
 
 /// attached ──► orphan. Retried, since the owner may be adopting the lane at this moment.
-void orphan_lane(const segment::View& view, std::uint32_t lane, Party party) noexcept {
+void orphan_lane(const segment::View& view, std::uint32_t lane, ParticipantId party) noexcept {
   for (;;) {
     const LaneWord seen = lane::load_word(view, lane);
     if (seen.party() != party || seen.state() != LaneState::attached) return;
@@ -92,7 +93,7 @@ void ring_owner(const segment::View& view, std::uint32_t lane, LaneWord seen) no
 }
 
 /// One look at every lane of the party; returns how many still name it afterwards.
-std::size_t release_lanes_of(const segment::View& view, Party party) noexcept {
+std::size_t release_lanes_of(const segment::View& view, ParticipantId party) noexcept {
   std::size_t left = 0;
   for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
     const LaneWord seen = lane::load_word(view, lane);
@@ -109,7 +110,7 @@ std::size_t release_lanes_of(const segment::View& view, Party party) noexcept {
   return left;
 }
 
-void free_extents_of(const segment::View& view, Party party) noexcept {
+void free_extents_of(const segment::View& view, ParticipantId party) noexcept {
   for (std::uint32_t i = 0; i < view.capacities().extents; ++i) {
     auto& word = view.extent_word(i);
     ExtentWord seen{word.load(std::memory_order_acquire)};  // SYNC extent.lease
@@ -121,18 +122,18 @@ void free_extents_of(const segment::View& view, Party party) noexcept {
 }
 
 /// Everything after the verdict. REQUIRES: the party can no longer act, or is this process itself.
-bool reclaim(const Attachment& bus, Party party) noexcept {
+bool reclaim(const Attachment& bus, ParticipantId party) noexcept {
   const auto& view = bus.view;
   auto& state = view.participant(party.index()).state;
   auto alive = ParticipantWord::make(party.epoch(), ParticipantState::alive);
   const auto dead = ParticipantWord::make(party.epoch(), ParticipantState::dead);
-  // Before the seat can be another's: who takes seats leaves the last events of the dead alone.
+  // Before the slot can be another's: who takes slots leaves the last events of the dead alone.
   if (party != bus.me && state.load(std::memory_order_relaxed) == alive.bits) {
     view.participant(party.index())
         .died_at.store(std::max<std::uint64_t>(wait::ticks(), 1), std::memory_order_relaxed);
   }
   if (state.compare_exchange_strong(alive.bits, dead.bits, std::memory_order_acq_rel,
-                                    std::memory_order_relaxed)) {  // SYNC seat.alive
+                                    std::memory_order_relaxed)) {  // SYNC slot.alive
     const auto kind = party == bus.me ? recorder::Kind::left : recorder::Kind::died;
     recorder::record_participant(bus, kind, party);
   }
@@ -152,7 +153,7 @@ bool reclaim(const Attachment& bus, Party party) noexcept {
   auto expected = dead;
   const auto free =
       ParticipantWord::make(layout::next_epoch(party.epoch()), ParticipantState::free);
-  // SYNC seat.free: pairs with the next joiner.
+  // SYNC slot.free: pairs with the next joiner.
   return state.compare_exchange_strong(expected.bits, free.bits, std::memory_order_acq_rel,
                                        std::memory_order_relaxed);
 }
@@ -168,11 +169,11 @@ void tell_reclaimed(std::uint32_t index, std::uint32_t pid) noexcept {
 
 bool reclaim_participant(const Attachment& bus, std::uint32_t index) noexcept {
   const ParticipantWord seen{
-      bus.view.participant(index).state.load(std::memory_order_acquire)};  // SYNC seat.alive
+      bus.view.participant(index).state.load(std::memory_order_acquire)};  // SYNC slot.alive
   if (seen.state() == ParticipantState::free) return false;
-  const Party party = Party::make(index, seen.epoch());
+  const ParticipantId party = ParticipantId::make(index, seen.epoch());
   if (!bus.dead(party)) return false;
-  // Before the seat is free: the next to sit there writes a pid of its own.
+  // Before the slot is free: the next to sit there writes a pid of its own.
   const auto pid = bus.view.participant(index).pid.load(std::memory_order_relaxed);
   if (!reclaim(bus, party)) return false;
   tell_reclaimed(index, pid);
@@ -191,7 +192,7 @@ void leave(const Attachment& bus) noexcept { (void)reclaim(bus, bus.me); }
 
 namespace {
 
-bool is_of(const segment::View& view, Party party, std::uint32_t uid) noexcept {
+bool is_of(const segment::View& view, ParticipantId party, std::uint32_t uid) noexcept {
   return party.index() < view.capacities().participants &&
          view.participant(party.index()).uid.load(std::memory_order_relaxed) == uid;
 }
@@ -212,7 +213,7 @@ bool is_stranded(const segment::View& view, LaneWord seen, std::uint32_t uid) no
               .active();
 }
 
-bool holds_memory(const segment::View& view, Party party) noexcept {
+bool holds_memory(const segment::View& view, ParticipantId party) noexcept {
   for (std::uint32_t i = 0; i < view.capacities().extents; ++i) {
     // SYNC extent.lease
     if (ExtentWord{view.extent_word(i).load(std::memory_order_acquire)}.party() == party) {
@@ -235,7 +236,7 @@ std::size_t drop_stranded_lanes(const Attachment& bus, std::uint32_t uid) noexce
 
 bool drop_one_stranded(const Attachment& bus, std::uint32_t uid, bool with_memory) noexcept {
   const auto& view = bus.view;
-  Party chosen;
+  ParticipantId chosen;
   bool freed = false;
   for (std::uint32_t lane = 0; lane < view.capacities().lanes; ++lane) {
     const LaneWord seen = lane::load_word(view, lane);

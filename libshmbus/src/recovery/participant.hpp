@@ -1,4 +1,4 @@
-// Taking back everything that a dead participant held, until its seat is free again. Lock-free,
+// Taking back everything that a dead participant held, until its slot is free again. Lock-free,
 // idempotent, and open to everybody: the daemon on a pidfd, whoever opens the bus, a waiting
 // caller, an owner that has just drained an orphaned lane.
 //
@@ -16,10 +16,10 @@
 
 namespace shmbus::recovery {
 
-/// True when the seat was freed by this call. Does nothing for the living.
+/// True when the slot was freed by this call. Does nothing for the living.
 bool reclaim_participant(const Attachment& bus, std::uint32_t index) noexcept;
 
-/// All seats; returns how many were freed.
+/// All slots; returns how many were freed.
 std::size_t reclaim_all(const Attachment& bus) noexcept;
 
 /// The same for oneself, as the last thing before unmapping. Whatever must wait for an owner to

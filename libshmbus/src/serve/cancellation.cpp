@@ -2,8 +2,8 @@
 
 #include "serve/server_core.hpp"
 #include "shmbus/context.hpp"
+#include "trace/current_command.hpp"
 #include "trace/here.hpp"
-#include "trace/outer.hpp"
 
 namespace shmbus {
 
@@ -24,26 +24,28 @@ bool CallerProbe::gone(const Started& command) noexcept {
 
 namespace detail {
 
-Outer Outer::of_this_thread() noexcept {
+EnclosingCommand EnclosingCommand::of_this_thread() noexcept {
   const Invocation* call = this_thread.running;
-  return Outer(call != nullptr && call->server->attachment().intact() ? call : nullptr);
+  return EnclosingCommand(call != nullptr && call->server->attachment().intact() ? call : nullptr);
 }
 
-std::uint64_t Outer::deadline_ticks() const noexcept { return call_->deadline_ticks; }
+std::uint64_t EnclosingCommand::deadline_ticks() const noexcept { return call_->deadline_ticks; }
 
-std::uint64_t Outer::id() const noexcept {
+std::uint64_t EnclosingCommand::id() const noexcept {
   constexpr unsigned seq_bits = 48;
   if (call_ == nullptr) return 0;
   return (std::uint64_t{call_->lane->index()} << seq_bits) | call_->taken.word().seq();
 }
 
-TraceContext Outer::trace() const noexcept {
+TraceContext EnclosingCommand::trace() const noexcept {
   return call_->span ? call_->span->context : TraceContext{};
 }
 
-bool Outer::cancelled() const noexcept { return call_->cancelled(); }
+bool EnclosingCommand::cancelled() const noexcept { return call_->cancelled(); }
 
-layout::Word32& Outer::events() const noexcept { return call_->lane->head().events.count; }
+layout::Word32& EnclosingCommand::events() const noexcept {
+  return call_->lane->head().events.count;
+}
 
 }  // namespace detail
 

@@ -17,7 +17,7 @@ struct Started {
   const Attachment* bus = nullptr;
   std::uint32_t lane = 0;
   std::uint32_t cell = 0;
-  layout::Party caller;
+  layout::ParticipantId caller;
   bool with_caller = false;  ///< not wanted once the caller has gone
 
   [[nodiscard]] layout::LaneHead& head() const noexcept { return bus->view.lane(lane); }

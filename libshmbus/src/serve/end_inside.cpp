@@ -12,7 +12,7 @@ void ServerCore::end_inside(std::shared_ptr<ServerCore> last) noexcept {
   // themselves live until the one that runs has returned.
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
     if (handlers_.find(record) == nullptr) continue;
-    if (!leave_to_fellows(record)) unbind(record);
+    if (!hand_to_members(record)) unbind(record);
     roster_.leave(record);
     handlers_.clear(record);
   }
@@ -32,7 +32,7 @@ tl::unexpected<Error> ServerCore::move_threw(std::string_view what) noexcept {
 /// command is left. Another thread may serve from here on.
 void ServerCore::abandon(Invocation& call) noexcept {
   running_ = false;
-  call.unusual = true;
+  call.slow_path = true;
   call.target.cell = &call.lane->cell(call.taken.cell);
   call.target.seq = call.taken.word().seq();
   if (call.one_way) call.lane->count_send_answer();

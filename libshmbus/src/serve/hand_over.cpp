@@ -1,5 +1,5 @@
-// How an owner gives its seat to whoever asks for it. It happens between two polls, so nothing is
-// being started; what was started is answered, finished, or deferred.
+// How an owner gives its endpoint to whoever asks for it. It happens between two polls, so nothing
+// is being started; what was started is answered, finished, or deferred.
 //
 //   {me, standby, gen, slot}                     somebody asks
 //   draining: 0 ──► {me, slot}                   if answers are still owed
@@ -35,9 +35,9 @@ bool move_control(layout::Endpoint& at, ControlWord seen, ControlWord next) noex
                                                     std::memory_order_relaxed);
 }
 
-void tell_replaced(const Attachment& bus, layout::Party by) noexcept {
+void tell_replaced(const Attachment& bus, layout::ParticipantId by) noexcept {
   if (!logging::wanted(LogLevel::info)) return;
-  logging::Text text("gave the seat to participant ");
+  logging::Text text("gave the endpoint to participant ");
   text.append(by.index()).append(", which asked for it");
   if (by.index() < bus.view.capacities().participants) {
     text.append(": pid ").append(
@@ -48,15 +48,15 @@ void tell_replaced(const Attachment& bus, layout::Party by) noexcept {
 
 }  // namespace
 
-void ServerCore::seat_wanted() noexcept {
-  // The next turn of the loop sweeps, which looks at the seats; poll() does so by itself.
+void ServerCore::handover_wanted() noexcept {
+  // The next turn of the loop sweeps, which looks at the endpoints; poll() does so by itself.
   next_sweep_ = 0;
   polls_ = ~0U;
 }
 
-/// False when the seat is in hands to which we did not give it.
-bool ServerCore::give_to_standby(std::size_t seat) noexcept {
-  auto& mine = *endpoints_[seat];
+/// False when the endpoint is in hands to which we did not give it.
+bool ServerCore::give_to_standby(std::size_t held) noexcept {
+  auto& mine = *endpoints_[held];
   auto& shared = mine.shared();
   // SYNC endpoint.control
   const ControlWord seen{shared.control.control.load(std::memory_order_acquire)};
@@ -67,7 +67,7 @@ bool ServerCore::give_to_standby(std::size_t seat) noexcept {
     return true;
   }
   if (one_way_first()) return true;  // it waits as for a handler that runs
-  serve::Debt debt{mine.index(), DrainingWord::make(attachment().me, seen.slot()), {}};
+  serve::PendingReplies debt{mine.index(), DrainingWord::make(attachment().me, seen.slot()), {}};
   const auto counted = without_throwing([&]() -> Result<void> {
     debt.lanes = mine.owed();
     const std::scoped_lock lock(gate_->mutex);
@@ -95,18 +95,18 @@ bool ServerCore::give_to_standby(std::size_t seat) noexcept {
   if (owes) {
     const std::scoped_lock lock(gate_->mutex);
     gate_->debts.push_back(std::move(debt));  // room was made for it
-    settle_debts(attachment(), *gate_);       // perhaps all was answered meanwhile
+    finish_drain(attachment(), *gate_);       // perhaps all was answered meanwhile
   }
-  forget_seat(seat);
+  forget_endpoint(held);
   tell_replaced(attachment(), seen.standby());
   return true;
 }
 
 /// Nothing here leads to or from that endpoint any more.
-void ServerCore::forget_seat(std::size_t seat) noexcept {
+void ServerCore::forget_endpoint(std::size_t held) noexcept {
   const auto& view = bus_->view();
-  const std::uint32_t index = endpoints_[seat]->index();
-  const std::uint32_t gen = endpoints_[seat]->gen();
+  const std::uint32_t index = endpoints_[held]->index();
+  const std::uint32_t gen = endpoints_[held]->gen();
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
     if (handlers_.find(record) == nullptr) continue;
     // SYNC names.binding
@@ -117,23 +117,23 @@ void ServerCore::forget_seat(std::size_t seat) noexcept {
     std::erase_if(served_, [&](const serve::ServedName& name) { return name.record == record; });
     roster_.leave(record);
     handlers_.clear(record);
-    news_.fetch_or(serve::news::removed, std::memory_order_relaxed);
+    loop_flags_.fetch_or(serve::loop_flag::removed, std::memory_order_relaxed);
   }
   {
-    const std::scoped_lock lock(seats_mutex_);
-    endpoints_.erase(endpoints_.begin() + static_cast<std::ptrdiff_t>(seat));
+    const std::scoped_lock lock(endpoints_mutex_);
+    endpoints_.erase(endpoints_.begin() + static_cast<std::ptrdiff_t>(held));
   }
-  if (seat < bridges_.size()) {
-    bridges_.erase(bridges_.begin() + static_cast<std::ptrdiff_t>(seat));
+  if (held < bridges_.size()) {
+    bridges_.erase(bridges_.begin() + static_cast<std::ptrdiff_t>(held));
   }
   replaced_ = true;
   if (endpoints_.empty()) end_loop();
 }
 
-void settle_debts(const Attachment& bus, ReplyGate& gate) noexcept {
+void finish_drain(const Attachment& bus, ReplyGate& gate) noexcept {
   for (std::size_t i = gate.debts.size(); i-- > 0;) {
     const auto& debt = gate.debts[i];
-    if (!debt.paid()) continue;
+    if (!debt.all_answered()) continue;
     (void)recovery::stop_draining(bus.view, debt.endpoint, debt.word);
     SHMBUS_TESTPOINT("hand_over.drained");
     // The owner may have orphaned lanes to free now, a standby may have waited for this.
@@ -143,7 +143,7 @@ void settle_debts(const Attachment& bus, ReplyGate& gate) noexcept {
   }
 }
 
-void abandon_debts(const Attachment& bus, ReplyGate& gate) noexcept {
+void abort_drain(const Attachment& bus, ReplyGate& gate) noexcept {
   for (const auto& debt : gate.debts) {
     recovery::end_draining(bus, debt.endpoint, debt.word, StatusCode::abandoned);
   }

@@ -6,6 +6,6 @@
 namespace shmbus::detail {
 
 /// Tells those who still wait that nobody will answer. REQUIRES: the gate is closed.
-void abandon_debts(const Attachment& bus, ReplyGate& gate) noexcept;
+void abort_drain(const Attachment& bus, ReplyGate& gate) noexcept;
 
 }  // namespace shmbus::detail

@@ -13,7 +13,7 @@ void Mailbox::post(detail::Task task) {
   if (!open_) return;
   tasks_.push_back(std::move(task));
   // SYNC serve.mail: the task, then the bit; the bit, then the bell.
-  news_->fetch_or(news::mail, std::memory_order_release);
+  loop_flags_->fetch_or(loop_flag::mail, std::memory_order_release);
   // Under the lock: once close() has returned, nobody touches a bell.
   for (auto* bell : bells_) wait::bump_and_wake(*bell);
 }

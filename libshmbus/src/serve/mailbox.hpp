@@ -17,17 +17,17 @@
 namespace shmbus::serve {
 
 /// Bits of the word that says that something besides commands has come.
-namespace news {
-inline constexpr std::uint32_t ousted = 1;   ///< an endpoint was found in other hands; stays
-inline constexpr std::uint32_t mail = 2;     ///< look into the mailbox
-inline constexpr std::uint32_t removed = 4;  ///< handlers that were removed may go
-inline constexpr std::uint32_t room = 8;     ///< workers have room for what was left in its lane
-}  // namespace news
+namespace loop_flag {
+inline constexpr std::uint32_t lost_ownership = 1;  ///< an endpoint was found in other hands; stays
+inline constexpr std::uint32_t mail = 2;            ///< look into the mailbox
+inline constexpr std::uint32_t removed = 4;         ///< handlers that were removed may go
+inline constexpr std::uint32_t room = 8;  ///< workers have room for what was left in its lane
+}  // namespace loop_flag
 
 class Mailbox {
  public:
   /// May throw: an empty queue asks for memory.
-  explicit Mailbox(std::atomic<std::uint32_t>& news) : news_(&news) {}
+  explicit Mailbox(std::atomic<std::uint32_t>& loop_flags) : loop_flags_(&loop_flags) {}
 
   /// Any thread. May throw std::bad_alloc.
   void post(detail::Task task);
@@ -44,7 +44,7 @@ class Mailbox {
   void close() noexcept;
 
  private:
-  std::atomic<std::uint32_t>* news_;
+  std::atomic<std::uint32_t>* loop_flags_;
   std::mutex mutex_;
   bool open_ = true;
   std::deque<detail::Task> tasks_;

@@ -16,13 +16,13 @@ namespace shmbus::serve {
 struct ServedName {
   std::uint32_t record = 0;
   Schema schema;
-  Join join = Join::nobody;
+  Sharing sharing = Sharing::exclusive;
   /// What the last look found stale and could not tell from a takeover that was just under way.
   std::array<std::uint64_t, names::places> stale{};
 };
 
 /// An endpoint that this server owns for the sake of one shared name, and nothing else.
-struct SharedSeat {
+struct SharedEndpoint {
   std::uint32_t record = 0;
   std::uint32_t endpoint = 0;
   bool retiring = false;       ///< drained, then given back

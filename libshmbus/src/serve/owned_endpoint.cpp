@@ -120,7 +120,7 @@ std::size_t OwnedEndpoint::serve_cold(CommandRunner& runner, std::size_t budget)
 
 std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) {
   std::size_t ran = 0;
-  OwnerLane* tired = nullptr;
+  OwnerLane* idle_lane = nullptr;
   // By index: a handler may register a name, which may adopt lanes. A small budget ends where it
   // ends, and the next look goes on from there.
   for (std::size_t turns = hot_.size(); turns > 0 && ran < budget; --turns) {
@@ -130,9 +130,9 @@ std::size_t OwnedEndpoint::serve_hot(CommandRunner& runner, std::size_t budget) 
         lane->waiting() ? runner.run_queued(*lane, std::min(lane_batch, budget - ran)) : 0;
     ran += n;
     lane->idle_sweeps = n != 0 ? 0 : lane->idle_sweeps + 1;
-    if (lane->idle_sweeps > very_idle_sweeps && hot_.size() > 1) tired = lane;
+    if (lane->idle_sweeps > very_idle_sweeps && hot_.size() > 1) idle_lane = lane;
   }
-  if (tired != nullptr) demote(*tired);
+  if (idle_lane != nullptr) demote(*idle_lane);
   return ran;
 }
 
@@ -159,7 +159,7 @@ std::size_t OwnedEndpoint::serve_inbox(CommandRunner& runner, std::size_t budget
 std::size_t OwnedEndpoint::serve_ticket(TicketWord ticket, CommandRunner& runner) {
   OwnerLane* lane = adopt(ticket.lane());
   if (lane == nullptr) {
-    if (ticket.lane() == inbox::no_lane) runner.seat_wanted();
+    if (ticket.lane() == inbox::no_lane) runner.handover_wanted();
     return 0;
   }
   if ((ordered_ || settling_) && ticket.tag() != inbox::any_command) {
@@ -333,7 +333,7 @@ void OwnedEndpoint::forget(OwnerLane& lane) noexcept {
     (void)lane::move_word(bus_->view, index, seen, seen.freed());
   }
   SHMBUS_TESTPOINT("lane.freed");
-  // It may have been the last thing that kept a dead participant's seat.
+  // It may have been the last thing that kept a dead participant's endpoint.
   recovery::reclaim_participant(*bus_, participant);
 }
 

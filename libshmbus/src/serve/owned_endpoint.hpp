@@ -32,8 +32,8 @@ class CommandRunner {
  public:
   /// Takes and runs up to `limit` commands, in order; returns how many.
   virtual std::size_t run_queued(OwnerLane& lane, std::size_t limit) = 0;
-  /// Somebody wants a seat: look at their control words soon, between two polls.
-  virtual void seat_wanted() noexcept {}
+  /// Somebody wants an endpoint: look at their control words soon, between two polls.
+  virtual void handover_wanted() noexcept {}
 
  protected:
   ~CommandRunner() = default;
@@ -48,8 +48,8 @@ class OwnedEndpoint {
   static std::unique_ptr<OwnedEndpoint> acquire(const Attachment& bus, std::uint32_t index,
                                                 const ServeOptions& options,
                                                 std::string_view label);
-  /// The same for a seat that its owner has given to this participant: `control` says so. May throw
-  /// std::bad_alloc.
+  /// The same for an endpoint that its owner has given to this participant: `control` says so. May
+  /// throw std::bad_alloc.
   static std::unique_ptr<OwnedEndpoint> succeed(const Attachment& bus, std::uint32_t index,
                                                 layout::ControlWord control,
                                                 const ServeOptions& options,

@@ -33,18 +33,18 @@ void ServerCore::begin_serving(std::uint32_t thread) noexcept {
 void ServerCore::look_for_room() noexcept {
   if (!workers_) return;
   // One-way commands held up a change of hands: now is the moment, before others are taken.
-  if (workers_->book().resume() && !check_seats()) {
+  if (workers_->book().resume() && !check_handovers()) {
     end_loop();
     return;
   }
   for (auto& endpoint : endpoints_) endpoint->queue_waiting();
 }
 
-/// Whether one-way commands of workers have to end before the seat can be given away: their end is
-/// told in a word of the journal that says the same of all that was sent before them.
+/// Whether one-way commands of workers have to end before the endpoint can be given away: their end
+/// is told in a word of the journal that says the same of all that was sent before them.
 bool ServerCore::one_way_first() noexcept {
   if (!workers_ || !workers_->book().pause()) return false;
-  seat_wanted();
+  handover_wanted();
   return true;
 }
 
@@ -59,7 +59,7 @@ void ServerCore::hide_workers(const serve::OwnedEndpoint& endpoint) noexcept {
   if (workers_) workers_->book().hide_at(endpoint.shared().owner.workers);
 }
 
-/// Answers of workers may be owed at a seat that is about to be let go.
+/// Answers of workers may be owed at an endpoint that is about to be let go.
 void ServerCore::wait_for_workers(const serve::OwnedEndpoint& endpoint) noexcept {
   if (!workers_) return;
   while (endpoint.owes_answers() && !workers_->book().idle_within(finish_slice_ns)) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "attach/attachment.hpp"
-#include "serve/debt.hpp"
+#include "serve/pending_replies.hpp"
 #include "serve/stop_watcher.hpp"
 
 namespace shmbus::detail {
@@ -18,8 +18,9 @@ namespace shmbus::detail {
 /// this gate, which closes when the server leaves its endpoint.
 struct ReplyGate {
   std::mutex mutex;
-  std::atomic<bool> open{true};    ///< closed under the mutex
-  std::vector<serve::Debt> debts;  ///< where this server was replaced and still owes answers
+  std::atomic<bool> open{true};  ///< closed under the mutex
+  std::vector<serve::PendingReplies>
+      debts;  ///< where this server was replaced and still owes answers
   std::shared_ptr<serve::StopWatcher> stop_watcher;  ///< made when first asked for
 };
 
@@ -28,7 +29,7 @@ std::unique_ptr<serve::StopWatch> watch_for_stop(ReplyGate& gate,
                                                  const serve::Started& command) noexcept;
 
 /// Stops the draining where the last answer was given. REQUIRES: the gate is locked.
-void settle_debts(const Attachment& bus, ReplyGate& gate) noexcept;
+void finish_drain(const Attachment& bus, ReplyGate& gate) noexcept;
 
 /// Commits by `commit()` what is one of the `owed` answers of its lane. False, and nothing is
 /// committed, when the server has left: its caller has an error by then.
@@ -40,7 +41,7 @@ bool answer_through(ReplyGate& gate, const Attachment& bus, std::atomic<std::uin
   commit();
   // SYNC deferred: the lane may go free after this.
   owed.fetch_sub(1, std::memory_order_release);
-  if (!gate.debts.empty()) settle_debts(bus, gate);
+  if (!gate.debts.empty()) finish_drain(bus, gate);
   return true;
 }
 

@@ -20,7 +20,7 @@ using layout::Phase;
 std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) {
   Invocation& call = call_;
   call.turn_to(lane);
-  const Running here(&call);  // for the calls that its handlers make
+  const ScopedCurrentCommand here(&call);  // for the calls that its handlers make
   std::size_t ran = 0;
   const bool light = !wait::publishers_fence();
   CellWord word;
@@ -41,8 +41,8 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) {
       plain = 1;
     }
     ran += plain;
-    if (lane.one_by_one()) {  // to look now would take the line from whoever reads the answer
-      resting_ = &lane;
+    if (lane.lockstep()) {  // to look now would take the line from whoever reads the answer
+      just_answered_ = &lane;
       break;
     }
   }
@@ -82,7 +82,8 @@ std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) {
     running_ = false;
     if (SHMBUS_MISTAKE("cursor.late")) lane.note_started();
     SHMBUS_TESTPOINT("command.ran");
-    if (call.deferred || call.unusual || !status.is_ok() || call.target.needed != 0) [[unlikely]] {
+    if (call.deferred || call.slow_path || !status.is_ok() || call.target.needed != 0)
+        [[unlikely]] {
       end_unusual(call, status, stats);
     } else if (one_way) {
       lane.mark_done(call.taken.word().seq());  // of the last, if the handler has taken more
@@ -97,7 +98,7 @@ std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) {
     stats::add(stats.bytes_in, bytes);
     stats::add(stats.bytes_out, call.target.size);
     if constexpr (Paired) call.end();
-    if (!one_way && lane.one_by_one()) break;
+    if (!one_way && lane.lockstep()) break;
   }
   return ran;
 }
@@ -105,8 +106,8 @@ std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) {
 /// Of a plain command that was deferred or refused, or whose reply did not fit.
 void ServerCore::end_unusual(Invocation& call, const Status& status,
                              layout::NameStats& stats) noexcept {
-  call.unusual |= call.deferred || call.target.needed != 0;
-  if (call.unusual) before_answer(call, status);
+  call.slow_path |= call.deferred || call.target.needed != 0;
+  if (call.slow_path) before_answer(call, status);
   if (call.one_way) {
     call.lane->mark_done(call.taken.word().seq());
   } else if (!call.deferred) {
@@ -121,7 +122,7 @@ void ServerCore::end_unusual(Invocation& call, const Status& status,
 bool ServerCore::take_next(Invocation& call, std::span<std::byte> into) noexcept {
   serve::OwnerLane& lane = *call.lane;
   const std::uint32_t name = call.taken.word().code();
-  if (!call.one_way || call.unusual || call.in_block || wait::publishers_fence() ||
+  if (!call.one_way || call.slow_path || call.in_block || wait::publishers_fence() ||
       lane.cancels_near(lane.next_cell()) || !lane.next_is_plain_send(name, into.size())) {
     return false;
   }
@@ -144,7 +145,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
     return;  // what was copied from the cell may be zeros that no caller sent
   call.begin(word);
   const auto* entry = handlers_.find(word.code());
-  const StatusCode why = entry != nullptr ? why_not(call, head) : StatusCode::not_registered;
+  const StatusCode why = entry != nullptr ? refusal_reason(call, head) : StatusCode::not_registered;
   if (why != StatusCode::ok) [[unlikely]] {
     refuse(call, why);
     return;
@@ -162,8 +163,8 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
   running_ = false;
   if (SHMBUS_MISTAKE("cursor.late")) call.lane->note_started();
   SHMBUS_TESTPOINT("command.ran");
-  call.unusual |= call.deferred || call.target.needed != 0;
-  if (call.unusual || (call.in_block && !status.is_ok())) [[unlikely]]
+  call.slow_path |= call.deferred || call.target.needed != 0;
+  if (call.slow_path || (call.in_block && !status.is_ok())) [[unlikely]]
     before_answer(call, status);
   if (call.one_way) {
     call.lane->mark_done(call.taken.word().seq());
@@ -203,7 +204,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
 }
 
 /// Why a command is not run at all, or ok.
-[[gnu::always_inline]] inline StatusCode ServerCore::why_not(
+[[gnu::always_inline]] inline StatusCode ServerCore::refusal_reason(
     Invocation& call, const lane::RequestHead& head) noexcept {
   if (call.lane->cancel_asked(call.taken.cell)) [[unlikely]]
     return StatusCode::cancelled;
@@ -217,7 +218,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
 
 /// The same for workers.
 StatusCode ServerCore::why_not_here(Invocation& call) noexcept {
-  return why_not(call, call.taken.head());
+  return refusal_reason(call, call.taken.head());
 }
 
 /// The same for what lies in blocks, and asks for nothing else. One look at the lease for both when
@@ -255,7 +256,7 @@ StatusCode ServerCore::why_not_in_block(Invocation& call, const lane::RequestHea
 
 StatusCode ServerCore::why_not_unusual(Invocation& call, const lane::RequestHead& head) noexcept {
   const serve::Taken& taken = call.taken;
-  call.unusual = true;
+  call.slow_path = true;
   if (head.has(layout::cell_flags::context)) call.begin_span();
   if (head.has(layout::cell_flags::deadline)) {
     if (wait::ticks() >= taken.words[lane::deadline_word]) return StatusCode::expired;
@@ -273,7 +274,7 @@ void ServerCore::refuse(Invocation& call, StatusCode why) noexcept {
   const std::uint32_t record = call.taken.word().code();
   if (record < handlers_.size()) stats::add(bus_->view().name_stats(record).expired, 1);
   // What stands in `request` is the last command's; what this one asked is for the record alone.
-  call.unusual = true;
+  call.slow_path = true;
   if (why == StatusCode::malformed || !locate_memory(call)) call.request = {};
   keep_request(call);
   if (call.span) call.end_span(kind_of(why), 0);
@@ -301,7 +302,7 @@ bool ServerCore::locate_memory(Invocation& call) noexcept {
     room = layout::inline_request_beside_block_bytes;
   }
   const auto& view = bus_->view();
-  const layout::Party party = call.lane->party();
+  const layout::ParticipantId party = call.lane->party();
   if (head.has(layout::cell_flags::reply_block)) {
     call.target.block = payload::resolve(view, {names.reply_offset64, names.reply_capacity}, party);
     call.target.capacity = names.reply_capacity;

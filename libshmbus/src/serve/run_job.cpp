@@ -36,7 +36,7 @@ void Workers::run(Worker& worker, Job& job) {
   call.life = &job.life;
   look_for_taps(worker);
   call.observed.wish = worker.wish;
-  const detail::Running here(&call);
+  const detail::ScopedCurrentCommand here(&call);
   const bool known = job.handler && !refusing_.load(std::memory_order_relaxed);
   const StatusCode why = known ? core_.why_not_here(call) : StatusCode::not_registered;
   if (why != StatusCode::ok) {
@@ -47,7 +47,7 @@ void Workers::run(Worker& worker, Job& job) {
     const std::scoped_lock lock(core_.gate_->mutex);
     core_.note_time_queued(call, *job.stats);
   }
-  call.unusual = true;  // the lane's next command is not for this thread to take: take_next()
+  call.slow_path = true;  // the lane's next command is not for this thread to take: take_next()
   const bool sampled = worker.sampler.due();
   const std::uint64_t began = sampled ? core_.begin_observed(call) : 0;
   probes::start(call.target.lane_index, call.target.seq, call.request.size());
@@ -110,7 +110,7 @@ void Workers::end(Worker& worker, Job& job, const Status& status, bool sampled,
 void Workers::refuse(Job& job, StatusCode why) noexcept {
   auto& call = job.call;
   const std::uint32_t record = call.taken.word().code();
-  call.unusual = true;
+  call.slow_path = true;
   if (why == StatusCode::malformed || !core_.locate_memory(call)) call.request = {};
   core_.keep_request(call);
   if (call.span) call.end_span(detail::kind_of(why), 0);
@@ -144,7 +144,7 @@ Job* Workers::finish(Worker& worker, Job& job) {
   const auto finished = book_.finish(job);
   if (finished.room) {
     // SYNC serve.mail
-    core_.news_.fetch_or(news::room, std::memory_order_release);
+    core_.loop_flags_.fetch_or(loop_flag::room, std::memory_order_release);
     core_.mailbox_.ring();
   }
   if (finished.next == nullptr || queue_.empty()) return finished.next;

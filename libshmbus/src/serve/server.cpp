@@ -67,7 +67,7 @@ std::stop_token Context::stop_token() noexcept {
   auto& watch = call.token;
   if (!watch) watch = detail::watch_for_stop(*call.server->gate(), call.started());
   if (!watch) return {};
-  call.unusual = true;
+  call.slow_path = true;
   return watch->token();
 }
 
@@ -285,9 +285,9 @@ Result<int> Server::fd() noexcept {
   return detail::without_throwing([&] { return core_->fd(); });
 }
 
-Result<void> Server::take_over(Duration timeout, WhenStuck when_stuck) noexcept {
+Result<void> Server::take_over(Duration timeout, IfUnresponsive if_unresponsive) noexcept {
   if (!core_) return tl::unexpected<Error>(empty_server());
-  return detail::without_throwing([&] { return core_->take_over(timeout, when_stuck); });
+  return detail::without_throwing([&] { return core_->take_over(timeout, if_unresponsive); });
 }
 
 Result<bool> Server::stand_by(Duration timeout) noexcept {

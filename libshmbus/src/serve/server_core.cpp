@@ -62,11 +62,12 @@ ServerCore::~ServerCore() {
   }
   mailbox_.close();
   end_workers();
-  if (attachment().intact()) (void)check_seats();  // one who waits for a seat gets it as it is
+  if (attachment().intact())
+    (void)check_handovers();  // one who waits for an endpoint gets it as it is
   bridges_.clear();
   for (std::uint32_t record = 0; record < handlers_.size(); ++record) {
     if (handlers_.find(record) == nullptr) continue;
-    if (!leave_to_fellows(record)) unbind(record);
+    if (!hand_to_members(record)) unbind(record);
     handlers_.clear(record);
   }
   {
@@ -74,11 +75,11 @@ ServerCore::~ServerCore() {
     gate_->open = false;
   }
   if (gate_->stop_watcher) gate_->stop_watcher->shut_down();
-  abandon_debts(attachment(), *gate_);
-  // What waits at a seat that others take over is theirs to run; elsewhere it is told.
-  while (!shared_seats_.empty()) {
-    const auto seat = shared_seats_.back();
-    release_seat(seat.endpoint, !names::takes_elsewhere(bus_->view(), seat.record));
+  abort_drain(attachment(), *gate_);
+  // What waits at an endpoint that others take over is theirs to run; elsewhere it is told.
+  while (!shared_endpoints_.empty()) {
+    const auto held = shared_endpoints_.back();
+    release_endpoint(held.endpoint, !names::takes_elsewhere(bus_->view(), held.record));
   }
   for (auto& endpoint : endpoints_) endpoint->vacate(*this);
   add_counts();
@@ -110,14 +111,14 @@ std::size_t ServerCore::poll_all(std::size_t budget) {
 }
 
 std::size_t ServerCore::sweep_if_due(std::uint64_t now) {
-  if (fellows_changed()) tend_members(now);
+  if (membership_changed()) maintain_groups(now);
   if (now < next_sweep_) return 0;
   next_sweep_ = now + attachment().rate.from_ns(sweep_interval_ns);
-  if (!check_seats()) {
+  if (!check_handovers()) {
     end_loop();  // to go on would be to serve beside somebody else
     return 0;
   }
-  tend_members(now);
+  maintain_groups(now);
   handlers_.drop_removed();
   show_workers();
   std::size_t ran = 0;
@@ -140,7 +141,7 @@ std::size_t ServerCore::sleep(std::uint64_t limit_ns, const std::stop_token* sto
   const bool exact = wait::sleeper_fence();
   const std::size_t ran = SHMBUS_MISTAKE("bell.blind") ? 0 : poll_all(poll_budget);
   // A stop or mail that came before we said that we sleep has rung too early. SYNC serve.mail
-  const bool news = news_.load(std::memory_order_acquire) != 0;
+  const bool news = loop_flags_.load(std::memory_order_acquire) != 0;
   if (ran == 0 && !news && (stop == nullptr || !stop->stop_requested())) {
     const bool all_watched = count == endpoints_.size();
     const std::uint64_t slice_ns =
@@ -169,7 +170,7 @@ std::size_t ServerCore::serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLa
 std::size_t ServerCore::look_several_times() {
   // Now and then in full: what is cold, orphaned or long idle is due too.
   const bool alone = endpoints_.size() == 1 && ++hot_turns_ % hot_turns_between_polls != 0;
-  serve::OwnerLane* const resting = std::exchange(resting_, nullptr);
+  serve::OwnerLane* const resting = std::exchange(just_answered_, nullptr);
   for (std::uint32_t look = 0; look < looks_between_clocks; ++look) {
     for (auto& endpoint : endpoints_) {
       auto* lane = endpoint->waiting_hot_lane(look == 0 ? resting : nullptr);
@@ -179,7 +180,7 @@ std::size_t ServerCore::look_several_times() {
     }
     if (resting != nullptr) {
       if (look == 0) first_look_.look_away();
-      if (look == 1) first_look_.came_too_early();
+      if (look == 1) first_look_.on_miss();
     }
   }
   return poll_all(poll_budget);  // it keeps the books of idle lanes
@@ -192,7 +193,7 @@ std::size_t ServerCore::serve_until(std::uint64_t until, const std::stop_token* 
   std::uint64_t idle_since = wait::ticks();
   std::uint64_t spin_for = spin_.begin();
   while ((stop == nullptr || !stop->stop_requested()) && attachment().intact()) {
-    if (news_.load(std::memory_order_relaxed) != 0 && !attend()) [[unlikely]]
+    if (loop_flags_.load(std::memory_order_relaxed) != 0 && !attend()) [[unlikely]]
       break;
     if (const std::size_t ran = look_several_times(); ran != 0) {
       if (idle_since != 0) spin_.spun_well();
@@ -228,7 +229,7 @@ Result<void> ServerCore::begin_polling() {
   if (running_) {
     return fail(ErrorKind::invalid_argument, "a handler must not poll the server that runs it");
   }
-  if (news_.load(std::memory_order_relaxed) != 0) [[unlikely]]
+  if (loop_flags_.load(std::memory_order_relaxed) != 0) [[unlikely]]
     (void)attend();
   return tasks_went_well();
 }
@@ -242,7 +243,7 @@ Result<void> ServerCore::begin_running() {
   return begin_polling();
 }
 
-Result<void> ServerCore::check_seats() noexcept {
+Result<void> ServerCore::check_handovers() noexcept {
   bool mine = true;
   for (std::size_t i = endpoints_.size(); i-- > 0;) {
     if (!endpoints_[i]->still_owned()) mine = give_to_standby(i) && mine;
@@ -255,11 +256,11 @@ Result<void> ServerCore::check_seats() noexcept {
 
 Result<std::size_t> ServerCore::poll(std::size_t budget) {
   if (auto ready = begin_polling(); !ready) return tl::unexpected<Error>(ready.error());
-  if (auto mine = check_seats(); !mine) return tl::unexpected<Error>(mine.error());
+  if (auto mine = check_handovers(); !mine) return tl::unexpected<Error>(mine.error());
   if (call_.observed.was_idle) look_for_taps(wait::ticks());  // the poller may have slept meanwhile
   std::size_t ran = poll_all(budget);
   if (++polls_ % polls_between_clocks == 0) ran += sweep_if_due(wait::ticks());
-  if (ran == 0 && fellows_changed()) tend_members(wait::ticks());
+  if (ran == 0 && membership_changed()) maintain_groups(wait::ticks());
   call_.observed.was_idle = ran == 0;
   if (ran != 0 || bridges_.empty()) return ran;
   // Nothing left: arm fd(). Whatever arrives from here on makes it readable.
@@ -278,7 +279,7 @@ void ServerCore::finish_committed() {
 }
 
 void ServerCore::wake_all() noexcept {
-  const std::scoped_lock lock(seats_mutex_);
+  const std::scoped_lock lock(endpoints_mutex_);
   for (auto& endpoint : endpoints_) wait::bump_and_wake(endpoint->shared().events.count);
 }
 
@@ -290,7 +291,7 @@ Result<void> ServerCore::run(const std::stop_token& stop) {
   if (attachment().intact() && !told_to_end()) {
     workers_ ? finish_on_workers() : finish_committed();
   }
-  const auto mine = check_seats();
+  const auto mine = check_handovers();
   if (mine && replaced()) wait_until_drained(stop);
   return mine;
 }
@@ -304,7 +305,7 @@ Result<std::size_t> ServerCore::run_for(Duration timeout) {
   }
   const std::size_t ran = serve_until(until, nullptr);
   if (auto well = tasks_went_well(); !well) return tl::unexpected<Error>(well.error());
-  if (auto mine = check_seats(); !mine) return tl::unexpected<Error>(mine.error());
+  if (auto mine = check_handovers(); !mine) return tl::unexpected<Error>(mine.error());
   return ran;
 }
 

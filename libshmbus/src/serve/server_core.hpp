@@ -15,7 +15,7 @@
 #include "attach/deadline.hpp"
 #include "lane/reply_target.hpp"
 #include "os/fd_bridge.hpp"
-#include "os/first_look.hpp"
+#include "os/poll_delay.hpp"
 #include "os/spin.hpp"
 #include "serve/cancellation.hpp"
 #include "serve/handler_table.hpp"
@@ -30,7 +30,7 @@
 #include "session/core.hpp"
 #include "shmbus/server.hpp"
 #include "stats/sampler.hpp"
-#include "trace/outer.hpp"
+#include "trace/current_command.hpp"
 #include "trace/spans.hpp"
 
 namespace shmbus::serve {
@@ -52,8 +52,8 @@ struct Invocation : Frame {
   /// The next command of the lane, just taken. Stores delay the answer: what the last command did
   /// not touch is left alone.
   void begin(layout::CellWord word) noexcept {
-    if (unusual) [[unlikely]]
-      make_usual();
+    if (slow_path) [[unlikely]]
+      reset_slow_path();
     one_way = word.phase() == layout::Phase::send;
     target.cell = &lane->cell(taken.cell);
     target.second = taken.second;
@@ -65,8 +65,8 @@ struct Invocation : Frame {
   /// The same for one in its cells alone that asks for nothing.
   template <layout::Phase Wanted, bool Paired>
   void begin_plain(std::uint64_t seq) noexcept {
-    if (unusual) [[unlikely]]
-      make_usual();
+    if (slow_path) [[unlikely]]
+      reset_slow_path();
     one_way = Wanted == layout::Phase::send;
     target.size = 0;
     if constexpr (Wanted == layout::Phase::request) {
@@ -85,8 +85,8 @@ struct Invocation : Frame {
     target.second = nullptr;
     target.small_limit = ReplyRoom::one_cell;
   }
-  void make_usual() noexcept {
-    unusual = deferred = with_caller = false;
+  void reset_slow_path() noexcept {
+    slow_path = deferred = with_caller = false;
     deadline_ticks = 0;
     end();
     target.capacity = target.needed = 0;
@@ -112,7 +112,7 @@ struct Invocation : Frame {
   bool deferred = false;
   bool in_block = false;  ///< the request, which its caller may use again once it is answered
   /// Has a block, a deadline or a flag, was deferred, has a token, or its reply did not fit.
-  bool unusual = false;
+  bool slow_path = false;
   bool with_caller = false;  ///< not wanted once the caller has gone
   std::uint64_t deadline_ticks = 0;
   // Of a stream, until a reader or writer takes them.
@@ -159,7 +159,7 @@ class ServerCore final : private serve::CommandRunner {
   bool take_next(Invocation& call, std::span<std::byte> into) noexcept;
 
   // take_over.cpp
-  Result<void> take_over(Duration timeout, WhenStuck when_stuck);
+  Result<void> take_over(Duration timeout, IfUnresponsive if_unresponsive);
   Result<bool> stand_by(Duration timeout);
   [[nodiscard]] bool standing_by() const noexcept { return standing_by_; }
 
@@ -225,7 +225,7 @@ class ServerCore final : private serve::CommandRunner {
                                  layout::NameStats& stats) noexcept;
   void run(Invocation& call, layout::CellWord word, const lane::RequestHead& head);
   Status call_handler(const Handler& handler, Context& context, Invocation& call);
-  [[nodiscard]] StatusCode why_not(Invocation& call, const lane::RequestHead& head) noexcept;
+  [[nodiscard]] StatusCode refusal_reason(Invocation& call, const lane::RequestHead& head) noexcept;
   [[nodiscard]] StatusCode why_not_here(Invocation& call) noexcept;
   [[nodiscard]] StatusCode why_not_in_block(Invocation& call,
                                             const lane::RequestHead& head) noexcept;
@@ -249,10 +249,10 @@ class ServerCore final : private serve::CommandRunner {
   // server_core.cpp
   Result<void> begin_polling();
   [[nodiscard]] Result<void> begin_running();
-  /// Gives away the seats that somebody asks for. Ok while the segment is there and every endpoint
-  /// that is left is still ours. Between polls only.
-  [[nodiscard]] Result<void> check_seats() noexcept;
-  void seat_wanted() noexcept override;
+  /// Gives away the endpoints that somebody asks for. Ok while the segment is there and every
+  /// endpoint that is left is still ours. Between polls only.
+  [[nodiscard]] Result<void> check_handovers() noexcept;
+  void handover_wanted() noexcept override;
   std::size_t poll_all(std::size_t budget);
   std::size_t look_several_times();
   std::size_t serve_hot(serve::OwnedEndpoint& endpoint, serve::OwnerLane& lane);
@@ -264,16 +264,16 @@ class ServerCore final : private serve::CommandRunner {
 
   // server_register.cpp
   [[nodiscard]] serve::OwnedEndpoint* owned(std::uint32_t endpoint) noexcept;
-  Result<serve::OwnedEndpoint*> own_seat();
+  Result<serve::OwnedEndpoint*> own_slot();
   Result<bool> try_bind(std::uint32_t record, layout::BindingWord seen, const Schema& schema);
-  Result<serve::OwnedEndpoint*> seat_for(std::uint32_t record, layout::BindingWord seen);
+  Result<serve::OwnedEndpoint*> endpoint_for(std::uint32_t record, layout::BindingWord seen);
   [[nodiscard]] tl::unexpected<Error> is_event(std::uint32_t record) const;
   [[nodiscard]] tl::unexpected<Error> already_registered(std::uint32_t record,
                                                          layout::ControlWord control) const;
   std::unique_ptr<serve::OwnedEndpoint> acquire(std::uint32_t endpoint);
   Result<serve::OwnedEndpoint*> keep(std::unique_ptr<serve::OwnedEndpoint> endpoint);
   void give_up(std::uint32_t record);
-  void give_back_unnamed_seats() noexcept;
+  void give_back_unnamed_endpoints() noexcept;
   void unbind(std::uint32_t record) noexcept;
   std::unique_ptr<serve::OwnedEndpoint> acquire_vacant();
   [[nodiscard]] tl::unexpected<Error> no_endpoint() const noexcept;
@@ -281,25 +281,25 @@ class ServerCore final : private serve::CommandRunner {
   [[nodiscard]] bool is_shared(std::uint32_t endpoint) const noexcept;
 
   // strays.cpp
-  void refuse_strays(serve::OwnedEndpoint& seat) noexcept;
+  void reject_leftover_commands(serve::OwnedEndpoint& held) noexcept;
 
   // server_join.cpp
-  Result<bool> try_join(std::uint32_t record, const Schema& schema, Join join);
+  Result<bool> try_join(std::uint32_t record, const Schema& schema, Sharing sharing);
   Result<bool> try_found(std::uint32_t record, const names::Members& members, const Schema& schema);
   Result<bool> try_stand_beside(std::uint32_t record, const names::Members& members,
                                 std::optional<names::Place> live, const Schema& schema);
   Result<void> check_fellows(std::uint32_t record, const names::Members& members,
                              const Schema& schema) const;
-  Result<serve::OwnedEndpoint*> shared_seat(std::uint32_t record,
-                                            std::optional<std::uint32_t> preferred);
+  Result<serve::OwnedEndpoint*> shared_endpoint(std::uint32_t record,
+                                                std::optional<std::uint32_t> preferred);
   Result<names::Place> put_in_place(std::uint32_t record, const names::Members& first,
                                     std::uint32_t flags);
 
   // server_members.cpp
-  [[nodiscard]] bool fellows_changed() const noexcept;
-  void tend_members(std::uint64_t now) noexcept;
+  [[nodiscard]] bool membership_changed() const noexcept;
+  void maintain_groups(std::uint64_t now) noexcept;
   void add_counts() noexcept;
-  layout::NameStats& counts_of(std::uint32_t record, Join join);
+  layout::NameStats& counts_of(std::uint32_t record, Sharing sharing);
   void tend(serve::ServedName& name);
   [[nodiscard]] bool is_mine(layout::BindingWord word) noexcept;
   [[nodiscard]] bool is_only_on_trial(const names::Members& members) noexcept;
@@ -307,10 +307,10 @@ class ServerCore final : private serve::CommandRunner {
   void drop(serve::ServedName& name, names::Place place, layout::BindingWord word) noexcept;
   void keep_binding(serve::ServedName& name) noexcept;
   void leave_places(std::uint32_t record, names::Place but) noexcept;
-  bool leave_to_fellows(std::uint32_t record) noexcept;
-  void release_seat(std::uint32_t endpoint, bool run_queue) noexcept;
+  bool hand_to_members(std::uint32_t record) noexcept;
+  void release_endpoint(std::uint32_t endpoint, bool run_queue) noexcept;
   void forget_word(std::uint32_t endpoint, std::uint32_t gen) noexcept;
-  void retire_seats(std::uint64_t now) noexcept;
+  void retire_endpoints(std::uint64_t now) noexcept;
   void give_back(std::uint32_t endpoint) noexcept;
   void publish_types(std::uint32_t record, const Schema& schema) noexcept;
   Result<bool> bind(std::uint32_t record, const Schema& schema);
@@ -324,15 +324,19 @@ class ServerCore final : private serve::CommandRunner {
   void abandon(Invocation& call) noexcept;
   [[nodiscard]] static tl::unexpected<Error> move_threw(std::string_view what) noexcept;
   /// No more commands are taken: an endpoint was found in other hands, or the last was given away.
-  void end_loop() noexcept { news_.fetch_or(serve::news::ousted, std::memory_order_relaxed); }
-  void may_loop() noexcept { news_.fetch_and(~serve::news::ousted, std::memory_order_relaxed); }
+  void end_loop() noexcept {
+    loop_flags_.fetch_or(serve::loop_flag::lost_ownership, std::memory_order_relaxed);
+  }
+  void may_loop() noexcept {
+    loop_flags_.fetch_and(~serve::loop_flag::lost_ownership, std::memory_order_relaxed);
+  }
   [[nodiscard]] bool told_to_end() const noexcept {
-    return (news_.load(std::memory_order_relaxed) & serve::news::ousted) != 0;
+    return (loop_flags_.load(std::memory_order_relaxed) & serve::loop_flag::lost_ownership) != 0;
   }
 
   // hand_over.cpp
-  bool give_to_standby(std::size_t seat) noexcept;
-  void forget_seat(std::size_t seat) noexcept;
+  bool give_to_standby(std::size_t held) noexcept;
+  void forget_endpoint(std::size_t held) noexcept;
   void wait_until_drained(const std::stop_token& stop) noexcept;
 
   // take_over.cpp
@@ -341,13 +345,13 @@ class ServerCore final : private serve::CommandRunner {
     Schema schema;
   };
   Result<void> stage(std::uint32_t record, const Schema& schema);
-  [[nodiscard]] std::vector<std::uint32_t> seats_to_take();
+  [[nodiscard]] std::vector<std::uint32_t> endpoints_to_take();
   Result<void> check_fit(std::uint32_t endpoint);
   Result<bool> take_from(std::uint32_t endpoint, Deadline& deadline);
   Result<void> ask_for(std::uint32_t endpoint, layout::ControlWord seen) noexcept;
   Result<void> bind_staged();
   Result<bool> bind_one_staged(const Staged& staged);
-  void drop_unknown_names(const serve::OwnedEndpoint& seat) noexcept;
+  void drop_unknown_names(const serve::OwnedEndpoint& held) noexcept;
   [[nodiscard]] tl::unexpected<Error> not_given(std::uint32_t endpoint) const noexcept;
 
   std::shared_ptr<BusCore> bus_;
@@ -356,10 +360,10 @@ class ServerCore final : private serve::CommandRunner {
   std::shared_ptr<ReplyGate> gate_ = std::make_shared<ReplyGate>();
   serve::HandlerTable handlers_;
   std::vector<std::unique_ptr<serve::OwnedEndpoint>> endpoints_;
-  std::mutex seats_mutex_;         ///< a stop rings all endpoints, from any thread
+  std::mutex endpoints_mutex_;     ///< a stop rings all endpoints, from any thread
   std::size_t next_endpoint_ = 0;  ///< whose turn it is
   std::vector<serve::ServedName> served_;
-  std::vector<serve::SharedSeat> shared_seats_;
+  std::vector<serve::SharedEndpoint> shared_endpoints_;
   std::vector<std::unique_ptr<serve::SharedCounts>> shared_counts_;
   std::uint32_t seen_registrations_ = 0;
   std::vector<std::unique_ptr<wait::FdBridge>> bridges_;
@@ -367,17 +371,17 @@ class ServerCore final : private serve::CommandRunner {
   wait::SpinBudget spin_;
   std::uint64_t next_sweep_ = 0;
   std::uint32_t polls_ = 0;
-  bool running_ = false;                ///< a handler
-  std::atomic<std::uint32_t> news_{0};  ///< what has come besides commands: serve::news
-  wait::FirstLook first_look_;
+  bool running_ = false;                      ///< a handler
+  std::atomic<std::uint32_t> loop_flags_{0};  ///< what has come besides commands: serve::loop_flag
+  wait::PollDelay first_look_;
   const liveness::HandleGuard* guard_;
-  serve::OwnerLane* resting_ = nullptr;  ///< its caller has just been answered, and reads
+  serve::OwnerLane* just_answered_ = nullptr;  ///< its caller has just been answered, and reads
   std::uint32_t hot_turns_ = 0;
-  bool replaced_ = false;  ///< has given a seat away
+  bool replaced_ = false;  ///< has given an endpoint away
   bool standing_by_;       ///< handlers are here, their names lead elsewhere as yet
   std::vector<Staged> staged_;
   stats::Sampler sampler_{bus_->attachment().time_all};
-  serve::Mailbox mailbox_{news_};
+  serve::Mailbox mailbox_{loop_flags_};
   serve::Roster roster_;
   Invocation call_{*this};
   std::atomic<std::uint32_t> served_by_{0};  ///< the thread that polled last

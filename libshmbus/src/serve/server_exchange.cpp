@@ -29,10 +29,11 @@ Result<void> ServerCore::post(Task task) {
 /// going on.
 bool ServerCore::attend() {
   // SYNC serve.mail
-  const std::uint32_t seen = news_.fetch_and(serve::news::ousted, std::memory_order_acquire);
+  const std::uint32_t seen =
+      loop_flags_.fetch_and(serve::loop_flag::lost_ownership, std::memory_order_acquire);
   handlers_.drop_removed();
-  if ((seen & serve::news::room) != 0) look_for_room();
-  if ((seen & serve::news::mail) != 0) {
+  if ((seen & serve::loop_flag::room) != 0) look_for_room();
+  if ((seen & serve::loop_flag::mail) != 0) {
     const bool inside = std::exchange(running_, true);  // a task must not poll either
     std::uint32_t left = tasks_in_a_row;
     while (left != 0 && !task_error_) {
@@ -45,7 +46,8 @@ bool ServerCore::attend() {
       }
       --left;
     }
-    if (left == 0 || task_error_) news_.fetch_or(serve::news::mail, std::memory_order_relaxed);
+    if (left == 0 || task_error_)
+      loop_flags_.fetch_or(serve::loop_flag::mail, std::memory_order_relaxed);
     running_ = inside;
     handlers_.drop_removed();
   }

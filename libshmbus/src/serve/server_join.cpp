@@ -34,7 +34,7 @@ tl::unexpected<Error> not_shared(const segment::View& view, std::uint32_t record
       .append(names::text_of(view, record).view())
       .append(
           "' has an owner that does not share it: only a name that was registered with "
-          "Join::group can be joined");
+          "Sharing::group can be joined");
   return tl::unexpected<Error>(error);
 }
 
@@ -54,7 +54,7 @@ tl::unexpected<Error> too_many_members() noexcept {
 
 }  // namespace
 
-/// Compares with what the seats that are there registered; the words of a half-written one are
+/// Compares with what the endpoints that are there registered; the words of a half-written one are
 /// none.
 Result<void> ServerCore::check_fellows(std::uint32_t record, const Members& members,
                                        const Schema& schema) const {
@@ -70,27 +70,27 @@ Result<void> ServerCore::check_fellows(std::uint32_t record, const Members& memb
 }
 
 /// An endpoint for this name alone: where commands for it wait, if there is such a one, else any.
-Result<OwnedEndpoint*> ServerCore::shared_seat(std::uint32_t record,
-                                               std::optional<std::uint32_t> preferred) {
+Result<OwnedEndpoint*> ServerCore::shared_endpoint(std::uint32_t record,
+                                                   std::optional<std::uint32_t> preferred) {
   std::unique_ptr<OwnedEndpoint> taken;
-  shared_seats_.reserve(shared_seats_.size() + 1);
+  shared_endpoints_.reserve(shared_endpoints_.size() + 1);
   if (preferred) taken = acquire(*preferred);
   for (int round = 0; round < 2 && !taken; ++round) {
     taken = acquire_vacant();
     if (!taken && round == 0) recovery::reclaim_all(attachment());
   }
   if (!taken) return no_endpoint();
-  SHMBUS_TESTPOINT("member.seat");
-  shared_seats_.push_back({record, taken->index()});
+  SHMBUS_TESTPOINT("member.endpoint");
+  shared_endpoints_.push_back({record, taken->index()});
   return keep(std::move(taken));
 }
 
-/// True when the name has a seat of ours, false when the world moved: look again.
-Result<bool> ServerCore::try_join(std::uint32_t record, const Schema& schema, Join join) {
+/// True when the name has an endpoint of ours, false when the world moved: look again.
+Result<bool> ServerCore::try_join(std::uint32_t record, const Schema& schema, Sharing sharing) {
   const auto& view = bus_->view();
   const Members members = names::load_members(view, record);
   const auto live = names::live_place(attachment(), members);
-  if (join == Join::canary) return try_stand_beside(record, members, live, schema);
+  if (sharing == Sharing::canary) return try_stand_beside(record, members, live, schema);
   if (!live) return try_found(record, members, schema);
   if (!members.word[*live].has(BindingWord::group)) return not_shared(view, record);
   if (auto same = check_fellows(record, members, schema); !same) {
@@ -112,42 +112,42 @@ Result<bool> ServerCore::try_found(std::uint32_t record, const Members& members,
   if (seen.is_event()) return is_event(record);
   if (seen.bits != members.word[0].bits && members.word[0].bound()) return false;
   std::optional<std::uint32_t> preferred;
-  // A seat that other names lead to is not for a group: what waits there is their successor's.
+  // An endpoint that other names lead to is not for a group: what waits there is their successor's.
   if (members.word[0].bound() &&
       (seen.has(BindingWord::group) || leads_alone(view, record, seen.endpoint()))) {
     preferred = seen.endpoint();
   }
-  auto seat = shared_seat(record, preferred);
-  if (!seat) return tl::unexpected<Error>(seat.error());
-  const auto next = seen.followed_by((*seat)->gen(), (*seat)->index(), BindingWord::group);
+  auto held = shared_endpoint(record, preferred);
+  if (!held) return tl::unexpected<Error>(held.error());
+  const auto next = seen.followed_by((*held)->gen(), (*held)->index(), BindingWord::group);
   schema::publish(view, record, schema, next);
   SHMBUS_TESTPOINT("member.found");
   if (!names::move_place(view, record, 0, seen, next)) {
-    give_back((*seat)->index());
+    give_back((*held)->index());
     return false;
   }
   if (!schema::is_published(view, record, next)) schema::publish(view, record, schema, next);
   return true;
 }
 
-/// Takes a seat and writes it into a free place.
+/// Takes an endpoint and writes it into a free place.
 Result<names::Place> ServerCore::put_in_place(std::uint32_t record, const Members& first,
                                               std::uint32_t flags) {
   const auto& view = bus_->view();
   if (!first.free_place()) return too_many_members();
-  auto seat = shared_seat(record, std::nullopt);
-  if (!seat) return tl::unexpected<Error>(seat.error());
+  auto held = shared_endpoint(record, std::nullopt);
+  if (!held) return tl::unexpected<Error>(held.error());
   for (Members now = first;; now = names::load_members(view, record)) {
     const auto place = now.free_place();
     if (!place) {
-      give_back((*seat)->index());
+      give_back((*held)->index());
       return too_many_members();
     }
     // load_members() shows a word that leads nowhere as none: what stands there is what counts.
     const BindingWord seen{names::place_word(view, record, *place)
                                .load(std::memory_order_acquire)};  // SYNC names.binding
     if (seen.bound() && seen.endpoint() < view.capacities().endpoints) continue;
-    const auto next = seen.followed_by((*seat)->gen(), (*seat)->index(), flags);
+    const auto next = seen.followed_by((*held)->gen(), (*held)->index(), flags);
     if (!names::move_place(view, record, *place, seen, next)) continue;
     SHMBUS_TESTPOINT("member.joined");
     return *place;
@@ -160,7 +160,7 @@ Result<bool> ServerCore::try_stand_beside(std::uint32_t record, const Members& m
   if (!live) {
     return fail(ErrorKind::not_registered,
                 "a canary stands beside the owner of its name, and this name has none: register "
-                "it without Join::canary");
+                "it without Sharing::canary");
   }
   if (const auto there = members.canary(); there && names::takes(view, members.word[*there])) {
     const auto control = names::control_of(view, members.word[*there].endpoint());
@@ -174,18 +174,18 @@ Result<bool> ServerCore::try_stand_beside(std::uint32_t record, const Members& m
   if (const auto there = members.canary(); there && !members.word[*there].bound()) place = *there;
   if (place == names::places) place = members.free_place().value_or(names::places);
   if (place == names::places) return too_many_members();
-  auto seat = shared_seat(record, std::nullopt);
-  if (!seat) return tl::unexpected<Error>(seat.error());
+  auto held = shared_endpoint(record, std::nullopt);
+  if (!held) return tl::unexpected<Error>(held.error());
   const auto next = RouteWord::make(members.group() ? 0 : *live, place, RouteWord::Rule::nobody, 0,
                                     members.word[0].gen(), false);
   const BindingWord seen{names::place_word(view, record, place)
                              .load(std::memory_order_acquire)};  // SYNC names.binding
-  const auto word = seen.followed_by((*seat)->gen(), (*seat)->index(),
+  const auto word = seen.followed_by((*held)->gen(), (*held)->index(),
                                      members.word[*live].flags() & BindingWord::group);
   const bool routed = names::move_route(view, record, members.route, next);
   if (routed) SHMBUS_TESTPOINT("member.routed");
   if (!routed || names::served(view, seen) || !names::move_place(view, record, place, seen, word)) {
-    give_back((*seat)->index());  // another canary, or the route command, was there first
+    give_back((*held)->index());  // another canary, or the route command, was there first
     return false;
   }
   SHMBUS_TESTPOINT("member.joined");

@@ -1,5 +1,5 @@
-// Looking after the names that are served together: taking over the seats of fellows that died or
-// left, with what is queued there, and giving back what is not needed any more.
+// Looking after the names that are served together: taking over the endpoints of fellows that died
+// or left, with what is queued there, and giving back what is not needed any more.
 //
 // It runs between commands: whenever a registration changes anywhere, since whoever finds an owner
 // dead says so, and with every sweep, should nobody have said so.
@@ -21,35 +21,35 @@ using layout::RouteWord;
 using names::Members;
 using names::Place;
 using serve::ServedName;
-using serve::SharedSeat;
+using serve::SharedEndpoint;
 
 namespace {
 
-// A seat that was taken over is kept for this long after its last command: a caller that was just
-// about to send there may have been slow.
+// An endpoint that was taken over is kept for this long after its last command: a caller that was
+// just about to send there may have been slow.
 constexpr std::uint64_t linger_ns = 200'000'000;
 
 }  // namespace
 
-bool ServerCore::fellows_changed() const noexcept {
-  if (served_.empty() && shared_seats_.empty()) return false;
+bool ServerCore::membership_changed() const noexcept {
+  if (served_.empty() && shared_endpoints_.empty()) return false;
   const auto& registrations = bus_->view().bus_events().registrations;
   return registrations.load(std::memory_order_acquire) != seen_registrations_;  // SYNC wait.event
 }
 
-void ServerCore::tend_members(std::uint64_t now) noexcept try {
-  if (served_.empty() && shared_seats_.empty()) return;
+void ServerCore::maintain_groups(std::uint64_t now) noexcept try {
+  if (served_.empty() && shared_endpoints_.empty()) return;
   // SYNC wait.event: before the look, so that what changes meanwhile is seen the next time.
   seen_registrations_ = bus_->view().bus_events().registrations.load(std::memory_order_acquire);
   add_counts();
   for (auto& name : served_) tend(name);
-  retire_seats(now);
+  retire_endpoints(now);
 } catch (...) {
   // Out of memory: the next sweep looks again.
 }
 
-layout::NameStats& ServerCore::counts_of(std::uint32_t record, Join join) {
-  if (join == Join::nobody) return bus_->view().name_stats(record);
+layout::NameStats& ServerCore::counts_of(std::uint32_t record, Sharing sharing) {
+  if (sharing == Sharing::exclusive) return bus_->view().name_stats(record);
   shared_counts_.push_back(std::make_unique<serve::SharedCounts>(record));
   return shared_counts_.back()->mine;
 }
@@ -66,8 +66,8 @@ void ServerCore::add_counts() noexcept {
 }
 
 bool ServerCore::is_mine(BindingWord word) noexcept {
-  const auto* seat = word.bound() ? owned(word.endpoint()) : nullptr;
-  return seat != nullptr && seat->gen() == word.owner();
+  const auto* held = word.bound() ? owned(word.endpoint()) : nullptr;
+  return held != nullptr && held->gen() == word.owner();
 }
 
 void ServerCore::tend(ServedName& name) {
@@ -82,7 +82,7 @@ void ServerCore::tend(ServedName& name) {
   for (Place place = 0; place < names::places; ++place) {
     const BindingWord word = members.word[place];
     if (!word.bound() || is_mine(word)) continue;
-    // Other names may lead to the seat of one who serves alone: its successor runs what waits
+    // Other names may lead to the endpoint of one who serves alone: its successor runs what waits
     // there.
     if (place == 0 && !word.has(BindingWord::group)) continue;
     recovery::recover_endpoint(attachment(), word.endpoint());
@@ -97,7 +97,7 @@ void ServerCore::tend(ServedName& name) {
   keep_binding(name);
 }
 
-/// Whether our seats of this name are those of a canary, and others are there to look after it.
+/// Whether our endpoints of this name are those of a canary, and others are there to look after it.
 bool ServerCore::is_only_on_trial(const Members& members) noexcept {
   const auto canary = members.canary();
   if (!canary || members.route.promoted() || !is_mine(members.word[*canary])) return false;
@@ -113,7 +113,7 @@ bool ServerCore::is_only_on_trial(const Members& members) noexcept {
   return false;
 }
 
-/// A seat without owner. What is queued there runs here from now on.
+/// An endpoint without owner. What is queued there runs here from now on.
 void ServerCore::take_over(ServedName& name, Place place, BindingWord word) {
   const auto& view = bus_->view();
   // Its owner left it in order: once nothing waits there, it is only a word to clear.
@@ -121,30 +121,30 @@ void ServerCore::take_over(ServedName& name, Place place, BindingWord word) {
     drop(name, place, word);
     return;
   }
-  shared_seats_.reserve(shared_seats_.size() + 1);
-  auto seat = acquire(word.endpoint());
-  if (!seat) return;
-  SHMBUS_TESTPOINT("member.seat_taken");
-  shared_seats_.push_back({name.record, word.endpoint(), place != 0});
-  // The binding goes on with this seat, and the seats that we had before retire instead of it: each
-  // step is one CAS, and no step leaves what is queued without a word that leads there.
+  shared_endpoints_.reserve(shared_endpoints_.size() + 1);
+  auto held = acquire(word.endpoint());
+  if (!held) return;
+  SHMBUS_TESTPOINT("member.endpoint_taken");
+  shared_endpoints_.push_back({name.record, word.endpoint(), place != 0});
+  // The binding goes on with this endpoint, and the endpoints that we had before retire instead of
+  // it: each step is one CAS, and no step leaves what is queued without a word that leads there.
   const std::uint32_t leaving = place == 0 ? 0 : BindingWord::leaving;
   bool moved = false;
   for (int tries = 0; tries < 2 && !moved; ++tries) {
-    const auto next = word.followed_by(seat->gen(), word.endpoint(),
+    const auto next = word.followed_by(held->gen(), word.endpoint(),
                                        (word.flags() & BindingWord::group) | leaving);
     if (place == 0) schema::publish(view, name.record, name.schema, next);
     moved = names::move_place(view, name.record, place, word, next);
     if (moved) break;
-    // Its owner may have said that it leaves since we looked: another word, the same seat.
+    // Its owner may have said that it leaves since we looked: another word, the same endpoint.
     const BindingWord now{names::place_word(view, name.record, place)
                               .load(std::memory_order_acquire)};  // SYNC names.binding
-    if (!now.bound() || !now.same_seat(word)) break;
+    if (!now.bound() || !now.same_slot(word)) break;
     word = now;
   }
-  if (!moved) shared_seats_.back().retiring = true;
+  if (!moved) shared_endpoints_.back().retiring = true;
   SHMBUS_TESTPOINT("member.taken_over");
-  (void)keep(std::move(seat));
+  (void)keep(std::move(held));
   if (moved && place == 0) leave_places(name.record, place);
   names::announce(view, name.record);
 }
@@ -156,7 +156,7 @@ void ServerCore::drop(ServedName& name, Place place, BindingWord word) noexcept 
   names::announce(bus_->view(), name.record);
 }
 
-/// When the binding leads to nobody, it is to lead to a seat of ours, if we have the right.
+/// When the binding leads to nobody, it is to lead to an endpoint of ours, if we have the right.
 void ServerCore::keep_binding(ServedName& name) noexcept {
   const auto& view = bus_->view();
   const Members members = names::load_members(view, name.record);
@@ -167,7 +167,7 @@ void ServerCore::keep_binding(ServedName& name) noexcept {
   for (Place place = 1; place < names::places; ++place) {
     const BindingWord mine = members.word[place];
     if (!is_mine(mine) || mine.has(BindingWord::leaving)) continue;
-    if (primary.same_seat(mine)) {  // it stands twice: somebody was stopped between two steps
+    if (primary.same_slot(mine)) {  // it stands twice: somebody was stopped between two steps
       names::clear_place(view, name.record, place, mine);
       names::announce(view, name.record);
       continue;
@@ -186,7 +186,7 @@ void ServerCore::keep_binding(ServedName& name) noexcept {
   }
 }
 
-/// Says of our seats of this name, but for one place, that they take no more.
+/// Says of our endpoints of this name, but for one place, that they take no more.
 void ServerCore::leave_places(std::uint32_t record, Place but) noexcept {
   const auto& view = bus_->view();
   for (Place place = 0; place < names::places; ++place) {
@@ -197,16 +197,16 @@ void ServerCore::leave_places(std::uint32_t record, Place but) noexcept {
         word.followed_by(word.owner(), word.endpoint(), word.flags() | BindingWord::leaving);
     if (!names::move_place(view, record, place, word, next)) continue;
     SHMBUS_TESTPOINT("member.leaving");
-    for (auto& seat : shared_seats_) {
-      if (seat.endpoint == word.endpoint()) seat.retiring = true;
+    for (auto& held : shared_endpoints_) {
+      if (held.endpoint == word.endpoint()) held.retiring = true;
     }
   }
 }
 
 // --- leaving ---------------------------------------------------------------------------------
 
-/// True when others go on with the name: they run what is queued at our seats of it.
-bool ServerCore::leave_to_fellows(std::uint32_t record) noexcept {
+/// True when others go on with the name: they run what is queued at our endpoints of it.
+bool ServerCore::hand_to_members(std::uint32_t record) noexcept {
   const auto& view = bus_->view();
   const Members members = names::load_members(view, record);
   bool others = false;
@@ -215,8 +215,9 @@ bool ServerCore::leave_to_fellows(std::uint32_t record) noexcept {
     if (is_mine(word) || !names::takes(view, word)) continue;
     others = others || !attachment().dead(names::control_of(view, word.endpoint()).holder());
   }
-  const bool shared = std::any_of(shared_seats_.begin(), shared_seats_.end(),
-                                  [&](const SharedSeat& seat) { return seat.record == record; });
+  const bool shared =
+      std::any_of(shared_endpoints_.begin(), shared_endpoints_.end(),
+                  [&](const SharedEndpoint& held) { return held.record == record; });
   if (!shared) return false;  // alone, perhaps with a canary that has its callers elsewhere
   if (others) {
     leave_places(record, names::places);
@@ -231,11 +232,12 @@ bool ServerCore::leave_to_fellows(std::uint32_t record) noexcept {
 }
 
 /// REQUIRES: no handler of ours runs.
-void ServerCore::release_seat(std::uint32_t endpoint, bool run_queue) noexcept {
+void ServerCore::release_endpoint(std::uint32_t endpoint, bool run_queue) noexcept {
   const auto at = std::find_if(endpoints_.begin(), endpoints_.end(),
-                               [&](const auto& seat) { return seat->index() == endpoint; });
+                               [&](const auto& held) { return held->index() == endpoint; });
   if (at == endpoints_.end()) {
-    std::erase_if(shared_seats_, [&](const SharedSeat& s) { return s.endpoint == endpoint; });
+    std::erase_if(shared_endpoints_,
+                  [&](const SharedEndpoint& s) { return s.endpoint == endpoint; });
     return;
   }
   const std::uint32_t gen = (*at)->gen();
@@ -243,7 +245,7 @@ void ServerCore::release_seat(std::uint32_t endpoint, bool run_queue) noexcept {
   hide_workers(**at);
   (*at)->vacate(*this, run_queue);
   {
-    const std::scoped_lock lock(seats_mutex_);
+    const std::scoped_lock lock(endpoints_mutex_);
     const auto index = at - endpoints_.begin();
     if (index < static_cast<std::ptrdiff_t>(bridges_.size())) {
       bridges_.erase(bridges_.begin() + index);
@@ -254,15 +256,15 @@ void ServerCore::release_seat(std::uint32_t endpoint, bool run_queue) noexcept {
   forget_word(endpoint, gen);
 }
 
-/// The word of a seat that we have vacated goes when nothing is left there; else our fellows see to
-/// it.
+/// The word of an endpoint that we have vacated goes when nothing is left there; else our fellows
+/// see to it.
 void ServerCore::forget_word(std::uint32_t endpoint, std::uint32_t gen) noexcept {
   const auto& view = bus_->view();
-  const auto seat = std::find_if(shared_seats_.begin(), shared_seats_.end(),
-                                 [&](const SharedSeat& s) { return s.endpoint == endpoint; });
-  if (seat == shared_seats_.end()) return;
-  const std::uint32_t record = seat->record;
-  shared_seats_.erase(seat);
+  const auto held = std::find_if(shared_endpoints_.begin(), shared_endpoints_.end(),
+                                 [&](const SharedEndpoint& s) { return s.endpoint == endpoint; });
+  if (held == shared_endpoints_.end()) return;
+  const std::uint32_t record = held->record;
+  shared_endpoints_.erase(held);
   const Members members = names::load_members(view, record);
   for (Place place = 1; place < names::places; ++place) {
     const BindingWord word = members.word[place];
@@ -275,35 +277,35 @@ void ServerCore::forget_word(std::uint32_t endpoint, std::uint32_t gen) noexcept
   names::wake_fellows(view, endpoint);
 }
 
-void ServerCore::retire_seats(std::uint64_t now) noexcept {
+void ServerCore::retire_endpoints(std::uint64_t now) noexcept {
   const std::uint64_t linger = attachment().rate.from_ns(linger_ns);
-  for (std::size_t i = shared_seats_.size(); i-- > 0;) {
-    SharedSeat& seat = shared_seats_[i];
-    if (seat.at_once) {
-      const std::uint32_t record = seat.record;
-      release_seat(seat.endpoint, false);
+  for (std::size_t i = shared_endpoints_.size(); i-- > 0;) {
+    SharedEndpoint& held = shared_endpoints_[i];
+    if (held.at_once) {
+      const std::uint32_t record = held.record;
+      release_endpoint(held.endpoint, false);
       handlers_.clear(record);
-      news_.fetch_or(serve::news::removed, std::memory_order_relaxed);
+      loop_flags_.fetch_or(serve::loop_flag::removed, std::memory_order_relaxed);
       continue;
     }
-    if (!seat.retiring) continue;
-    const auto* mine = owned(seat.endpoint);
+    if (!held.retiring) continue;
+    const auto* mine = owned(held.endpoint);
     if (mine == nullptr) continue;
     const auto commands = mine->shared().owner.commands.load(std::memory_order_relaxed);
-    if (seat.quiet_since == 0 || commands != seat.commands || mine->owes_answers()) {
-      seat.commands = commands;
-      seat.quiet_since = now;
-    } else if (now - seat.quiet_since >= linger) {
-      release_seat(seat.endpoint, false);
+    if (held.quiet_since == 0 || commands != held.commands || mine->owes_answers()) {
+      held.commands = commands;
+      held.quiet_since = now;
+    } else if (now - held.quiet_since >= linger) {
+      release_endpoint(held.endpoint, false);
     }
   }
 }
 
-/// A seat that could not be put into its place, or whose name another was quicker with: what waits
-/// there for a name that leads elsewhere by now is told.
+/// An endpoint that could not be put into its place, or whose name another was quicker with: what
+/// waits there for a name that leads elsewhere by now is told.
 void ServerCore::give_back(std::uint32_t endpoint) noexcept {
-  if (auto* seat = owned(endpoint)) refuse_strays(*seat);
-  release_seat(endpoint, false);
+  if (auto* held = owned(endpoint)) reject_leftover_commands(*held);
+  release_endpoint(endpoint, false);
 }
 
 }  // namespace shmbus::detail

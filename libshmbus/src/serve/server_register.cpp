@@ -53,8 +53,8 @@ bool rebind(const segment::View& view, std::uint32_t record, BindingWord seen,
 /// The types come first, under the binding that is about to be: whoever finds the name bound finds
 /// them. Another registrant may have been writing there too, so the winner looks once more.
 bool bind_to(const segment::View& view, std::uint32_t record, BindingWord seen,
-             const OwnedEndpoint& seat, const Schema& types) noexcept {
-  const auto next = seen.followed_by(seat.gen(), seat.index());
+             const OwnedEndpoint& held, const Schema& types) noexcept {
+  const auto next = seen.followed_by(held.gen(), held.index());
   schema::publish(view, record, types, next);
   SHMBUS_TESTPOINT("name.schema");
   if (!rebind(view, record, seen, next)) return false;
@@ -63,7 +63,7 @@ bool bind_to(const segment::View& view, std::uint32_t record, BindingWord seen,
 }
 
 /// Endpoints that nobody owns, those that no name leads to first, each kind from the lowest: a
-/// server that is restarted gets its old seat, and its callers keep their lanes.
+/// server that is restarted gets its old endpoint, and its callers keep their lanes.
 std::vector<std::uint32_t> vacant_endpoints(const segment::View& view) {
   std::vector<bool> named(view.capacities().endpoints);
   for (std::uint32_t record = 0; record < view.capacities().names; ++record) {
@@ -138,31 +138,31 @@ Result<void> ServerCore::add(const CommandName& name, Handler handler, const Sch
   }
   roster_.enter(*record, schema);
   // Before the name leads here: a command may follow at once.
-  Tentative here(handlers_, roster_, *record, std::move(handler), counts_of(*record, how.join));
+  Tentative here(handlers_, roster_, *record, std::move(handler), counts_of(*record, how.sharing));
   if (workers_) workers_->set_parallel(*record, how.parallel);
   served_.reserve(served_.size() + 1);
   if (standing_by_) {
-    if (how.join != Join::nobody) {
+    if (how.sharing != Sharing::exclusive) {
       return fail(ErrorKind::invalid_argument,
                   "a server that stands by takes over names, it cannot join those of others");
     }
     if (auto staged = stage(*record, schema); !staged) return staged;
     here.keep();
-    served_.push_back({*record, schema, how.join});
+    served_.push_back({*record, schema, how.sharing});
     return {};
   }
   for (;;) {
-    const auto done =
-        how.join == Join::nobody ? bind(*record, schema) : try_join(*record, schema, how.join);
+    const auto done = how.sharing == Sharing::exclusive ? bind(*record, schema)
+                                                        : try_join(*record, schema, how.sharing);
     if (!done) {
-      give_back_unnamed_seats();
+      give_back_unnamed_endpoints();
       return tl::unexpected<Error>(done.error());
     }
     if (*done) break;
   }
   here.keep();
-  served_.push_back({*record, schema, how.join});
-  if (how.join != Join::nobody) announce(*record, schema);
+  served_.push_back({*record, schema, how.sharing});
+  if (how.sharing != Sharing::exclusive) announce(*record, schema);
   if (!attachment().intact()) return bus_->not_intact();
   tell("name.registered", "registered ", name);
   return {};
@@ -189,32 +189,32 @@ void ServerCore::announce(std::uint32_t record, const Schema& schema) noexcept {
 }
 
 /// Taken for a name that another was quicker with.
-void ServerCore::give_back_unnamed_seats() noexcept {
+void ServerCore::give_back_unnamed_endpoints() noexcept {
   if (running_) return;
   for (std::size_t i = endpoints_.size(); i-- > 0;) {
-    const auto& seat = *endpoints_[i];
+    const auto& held = *endpoints_[i];
     const bool named = std::any_of(served_.begin(), served_.end(), [&](const auto& name) {
       const BindingWord binding = load_binding(bus_->view(), name.record);
-      return binding.bound() && binding.endpoint() == seat.index() && binding.owner() == seat.gen();
+      return binding.bound() && binding.endpoint() == held.index() && binding.owner() == held.gen();
     });
-    if (!named && !is_shared(seat.index())) give_back(seat.index());
+    if (!named && !is_shared(held.index())) give_back(held.index());
   }
 }
 
 /// True when the name leads to an endpoint of ours, false when the world moved: look again.
 Result<bool> ServerCore::try_bind(std::uint32_t record, BindingWord seen, const Schema& schema) {
-  const auto seat = seat_for(record, seen);
-  if (!seat) {
-    // Whoever took the last seat may have taken the name with it: then that is what to tell.
+  const auto held = endpoint_for(record, seen);
+  if (!held) {
+    // Whoever took the last endpoint may have taken the name with it: then that is what to tell.
     if (load_binding(bus_->view(), record).bits != seen.bits) return false;
-    return tl::unexpected<Error>(seat.error());
+    return tl::unexpected<Error>(held.error());
   }
-  return *seat != nullptr && bind_to(bus_->view(), record, seen, **seat, schema);
+  return *held != nullptr && bind_to(bus_->view(), record, seen, **held, schema);
 }
 
-/// The seat to serve this name from: where commands may still wait for its next owner, if that
-/// seat is free, else our own. Null when the world moved.
-Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord seen) {
+/// The endpoint to serve this name from: where commands may still wait for its next owner, if that
+/// endpoint is free, else our own. Null when the world moved.
+Result<OwnedEndpoint*> ServerCore::endpoint_for(std::uint32_t record, BindingWord seen) {
   const auto& view = bus_->view();
   const auto members = names::load_members(view, record);
   if (members.routed()) {  // somebody else may serve it though the binding leads to nobody
@@ -222,7 +222,7 @@ Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord se
     if (live) return already_registered(record, load_control(view, members.word[*live].endpoint()));
   }
   if (seen.is_event()) return is_event(record);
-  if (!seen.bound() || seen.endpoint() >= view.capacities().endpoints) return own_seat();
+  if (!seen.bound() || seen.endpoint() >= view.capacities().endpoints) return own_slot();
   if (auto* mine = owned(seen.endpoint()); mine != nullptr && !is_shared(seen.endpoint())) {
     return mine;
   }
@@ -230,7 +230,7 @@ Result<OwnedEndpoint*> ServerCore::seat_for(std::uint32_t record, BindingWord se
   const ControlWord control = load_control(view, seen.endpoint());
   if (seen.served_under(control)) return already_registered(record, control);
   // Its owner is gone, and somebody sits there by now who does not serve this name.
-  if (control.active()) return own_seat();
+  if (control.active()) return own_slot();
   if (quota::exceeded(attachment(), quota::Of::endpoints, 1)) {
     return quota::reached(attachment(), quota::Of::endpoints);
   }
@@ -271,7 +271,7 @@ OwnedEndpoint* ServerCore::owned(std::uint32_t endpoint) noexcept {
   return nullptr;
 }
 
-Result<OwnedEndpoint*> ServerCore::own_seat() {
+Result<OwnedEndpoint*> ServerCore::own_slot() {
   for (auto& mine : endpoints_) {
     if (!is_shared(mine->index())) return mine.get();
   }
@@ -299,25 +299,25 @@ tl::unexpected<Error> ServerCore::no_endpoint() const noexcept {
 }
 
 bool ServerCore::is_shared(std::uint32_t endpoint) const noexcept {
-  return std::any_of(shared_seats_.begin(), shared_seats_.end(),
-                     [&](const serve::SharedSeat& seat) { return seat.endpoint == endpoint; });
+  return std::any_of(shared_endpoints_.begin(), shared_endpoints_.end(),
+                     [&](const serve::SharedEndpoint& held) { return held.endpoint == endpoint; });
 }
 
 /// All that may throw comes before the endpoint is taken: nobody would let go of it.
 std::unique_ptr<OwnedEndpoint> ServerCore::acquire(std::uint32_t endpoint) {
   {
-    const std::scoped_lock lock(seats_mutex_);
+    const std::scoped_lock lock(endpoints_mutex_);
     endpoints_.reserve(endpoints_.size() + 1);
   }
   mailbox_.expect_bell();
   auto taken = OwnedEndpoint::acquire(attachment(), endpoint, options_, label_);
-  if (taken) refuse_strays(*taken);
+  if (taken) reject_leftover_commands(*taken);
   return taken;
 }
 
 Result<OwnedEndpoint*> ServerCore::keep(std::unique_ptr<OwnedEndpoint> endpoint) {
   {
-    const std::scoped_lock lock(seats_mutex_);
+    const std::scoped_lock lock(endpoints_mutex_);
     endpoints_.push_back(std::move(endpoint));  // acquire() made room for it
   }
   mailbox_.add_bell(endpoints_.back()->shared().events.count);
@@ -348,9 +348,9 @@ void ServerCore::publish_types(std::uint32_t record, const Schema& schema) noexc
   for (;;) {
     const BindingWord seen = load_binding(bus_->view(), record);
     if (!seen.bound()) return;
-    const auto* seat = owned(seen.endpoint());
-    if (seat == nullptr || seat->gen() != seen.owner()) return;
-    if (bind_to(bus_->view(), record, seen, *seat, schema)) break;
+    const auto* held = owned(seen.endpoint());
+    if (held == nullptr || held->gen() != seen.owner()) return;
+    if (bind_to(bus_->view(), record, seen, *held, schema)) break;
   }
   auto& shared = bus_->view().name(record);
   shared.schema_hash.store(schema.hash, std::memory_order_relaxed);
@@ -362,17 +362,17 @@ void ServerCore::publish_types(std::uint32_t record, const Schema& schema) noexc
 void ServerCore::give_up(std::uint32_t record) {
   std::erase_if(served_, [&](const serve::ServedName& name) { return name.record == record; });
   roster_.leave(record);
-  news_.fetch_or(serve::news::removed, std::memory_order_relaxed);
-  const bool others = leave_to_fellows(record);
+  loop_flags_.fetch_or(serve::loop_flag::removed, std::memory_order_relaxed);
+  const bool others = hand_to_members(record);
   if (!others) unbind(record);
   if (!others || !running_) handlers_.clear(record);
-  for (std::size_t i = shared_seats_.size(); i-- > 0;) {
-    auto& seat = shared_seats_[i];
-    if (seat.record != record) continue;
+  for (std::size_t i = shared_endpoints_.size(); i-- > 0;) {
+    auto& held = shared_endpoints_[i];
+    if (held.record != record) continue;
     if (running_) {
-      seat.at_once = true;  // its lane may be the one that the running command came from
+      held.at_once = true;  // its lane may be the one that the running command came from
     } else {
-      release_seat(seat.endpoint, !others);
+      release_endpoint(held.endpoint, !others);
     }
   }
 }
@@ -381,8 +381,8 @@ void ServerCore::unbind(std::uint32_t record) noexcept {
   for (;;) {
     const BindingWord seen = load_binding(bus_->view(), record);
     if (!seen.bound()) return;
-    const auto* seat = owned(seen.endpoint());
-    if (seat == nullptr || seat->gen() != seen.owner()) return;
+    const auto* held = owned(seen.endpoint());
+    if (held == nullptr || held->gen() != seen.owner()) return;
     const auto none = seen.followed_by(0, BindingWord::none);
     if (rebind(bus_->view(), record, seen, none)) {
       recorder::record_name(attachment(), recorder::Kind::unregistered, record, seen.endpoint());

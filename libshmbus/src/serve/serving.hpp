@@ -1,7 +1,7 @@
 // Which servers this process has, and which thread serves each.
 #pragma once
 
-#include "trace/outer.hpp"
+#include "trace/current_command.hpp"
 
 namespace shmbus::detail {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "os/others_signals.hpp"
+#include "os/scoped_signal_mask.hpp"
 
 namespace shmbus::serve {
 namespace {
@@ -25,7 +25,7 @@ std::unique_ptr<StopWatch> StopWatcher::watch(const Started& command) {
   const std::scoped_lock lock(mutex_);
   if (stopping_.load(std::memory_order_relaxed)) return nullptr;
   if (!thread_.joinable()) {
-    const wait::OthersSignalsBlocked blocked;
+    const wait::ScopedSignalMask blocked;
     // It keeps this alive: a stop callback may let go of everything else.
     thread_ = std::thread([self = shared_from_this()] { self->run(); });
   }
@@ -33,7 +33,7 @@ std::unique_ptr<StopWatch> StopWatcher::watch(const Started& command) {
   std::stop_source source;
   auto watch = std::make_unique<StopWatch>(shared_from_this(), ++last_id_, source.get_token());
   watched_.push_back({last_id_, command, {}, std::move(source)});
-  wait::bump_and_wake(news_);
+  wait::bump_and_wake(loop_flags_);
   return watch;
 }
 
@@ -49,7 +49,7 @@ void StopWatcher::shut_down() noexcept {
     stopping_.store(true, std::memory_order_release);  // SYNC stop_watcher.stop
     if (!thread_.joinable()) return;
   }
-  wait::bump_and_wake(news_);
+  wait::bump_and_wake(loop_flags_);
   if (thread_.get_id() == std::this_thread::get_id()) return;  // run() ends when we return to it
   thread_.join();
 }
@@ -81,7 +81,7 @@ StopWatcher::Sleep StopWatcher::prepare_sleep() noexcept {
     sleep.words[sleep.count++] = {&word, word.load(std::memory_order_acquire)};  // SYNC wait.event
   };
   const std::scoped_lock lock(mutex_);
-  add(news_);
+  add(loop_flags_);
   for (const auto& one : watched_) {
     add(one.command.head().events.count);
     if (one.command.with_caller) sleep.limit_ns = std::min(sleep.limit_ns, death_slice_ns);

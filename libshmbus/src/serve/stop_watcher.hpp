@@ -71,7 +71,7 @@ class StopWatcher : public std::enable_shared_from_this<StopWatcher> {
   bool stop_cancelled(bool all) noexcept;
 
   const liveness::HandleGuard* guard_;
-  layout::Word32 news_{0};  ///< bumped when the list changes
+  layout::Word32 loop_flags_{0};  ///< bumped when the list changes
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;
   std::vector<Watched> watched_;

@@ -49,7 +49,7 @@ Result<void> HandlerEnd::check() noexcept {
   return {};
 }
 
-Result<void> HandlerEnd::still_wanted() noexcept {
+Result<void> HandlerEnd::enclosing_wanted() noexcept {
   if (auto wanted = check(); !wanted) return wanted;
   if (probe_.gone(command_.started)) {
     return fail(ErrorKind::cancelled, "the caller of this stream has gone: end it");
@@ -69,7 +69,7 @@ Result<void> HandlerEnd::wait(stream::Change change, Deadline& deadline) noexcep
       for (int i = 0; i < stream_spins && !change.there(); ++i) wait::cpu_relax();
       continue;
     }
-    if (auto wanted = still_wanted(); !wanted) return wanted;
+    if (auto wanted = enclosing_wanted(); !wanted) return wanted;
     if (deadline.over(now)) {
       return fail(ErrorKind::timed_out, "the caller made no room, or sent no record, in time");
     }

@@ -31,7 +31,7 @@ class HandlerEnd final : public StreamEnd {
   [[nodiscard]] Sleeper caller() const noexcept;
 
  private:
-  [[nodiscard]] Result<void> still_wanted() noexcept;
+  [[nodiscard]] Result<void> enclosing_wanted() noexcept;
   void sleep(stream::Change change, std::uint64_t limit_ns) noexcept;
 
   Command command_;

@@ -1,12 +1,12 @@
-// How a server that stands by gets its seat: from an owner that gives it away (hand_over.cpp), from
-// one that has died or left, or, if it is told to, from one that it kills.
+// How a server that stands by gets its endpoint: from an owner that gives it away (hand_over.cpp),
+// from one that has died or left, or, if it is told to, from one that it kills.
 //
 //   {owner, nobody, gen, slot} ──CAS──► {owner, me, gen, slot}     and the owner is rung
 //   {me, nobody, gen, other slot}                                  the owner gave it: it is ours
 //   {owner, me, ..} ──CAS──► {owner, nobody, ..}                   the time is over
 //
 // A kill of the one that asks leaves its name in the standby field: the owner takes it out when it
-// looks, any reclaimer before the seat of the dead goes free, another standby in its place.
+// looks, any reclaimer before the endpoint of the dead goes free, another standby in its place.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -55,7 +55,7 @@ bool move_control(const segment::View& view, std::uint32_t endpoint, ControlWord
       seen.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-/// Takes us out of the standby field; false when the seat was given to us meanwhile.
+/// Takes us out of the standby field; false when the endpoint was given to us meanwhile.
 bool withdraw(const Attachment& bus, std::uint32_t endpoint) noexcept {
   for (;;) {
     const ControlWord seen = control_of(bus.view, endpoint);
@@ -73,7 +73,7 @@ void ring(const segment::View& view, std::uint32_t endpoint) noexcept {
   wait::bump_and_wake(target.events.count);
 }
 
-void append_process(Error& error, const segment::View& view, layout::Party party) noexcept {
+void append_process(Error& error, const segment::View& view, layout::ParticipantId party) noexcept {
   if (party.index() >= view.capacities().participants) return;
   const auto& process = view.participant(party.index());
   layout::TextBuffer<8> buffer{};
@@ -90,23 +90,23 @@ Result<void> ServerCore::stage(std::uint32_t record, const Schema& schema) {
 }
 
 /// Where living others serve names that we have handlers for.
-std::vector<std::uint32_t> ServerCore::seats_to_take() {
+std::vector<std::uint32_t> ServerCore::endpoints_to_take() {
   const auto& view = bus_->view();
-  std::vector<std::uint32_t> seats;
+  std::vector<std::uint32_t> endpoints;
   for (const Staged& staged : staged_) {
     const BindingWord binding = binding_of(view, staged.record);
     if (!binding.bound() || binding.endpoint() >= view.capacities().endpoints) continue;
     if (owned(binding.endpoint()) != nullptr) continue;
     recovery::recover_endpoint(attachment(), binding.endpoint());
     if (!binding.served_under(control_of(view, binding.endpoint()))) continue;
-    if (std::find(seats.begin(), seats.end(), binding.endpoint()) == seats.end()) {
-      seats.push_back(binding.endpoint());
+    if (std::find(endpoints.begin(), endpoints.end(), binding.endpoint()) == endpoints.end()) {
+      endpoints.push_back(binding.endpoint());
     }
   }
-  return seats;
+  return endpoints;
 }
 
-/// Whoever calls what that seat serves must find it here.
+/// Whoever calls what that endpoint serves must find it here.
 Result<void> ServerCore::check_fit(std::uint32_t endpoint) {
   const auto& view = bus_->view();
   const ControlWord control = control_of(view, endpoint);
@@ -176,20 +176,20 @@ tl::unexpected<Error> ServerCore::not_given(std::uint32_t endpoint) const noexce
     append_process(error, view, control.holder());
     error.message.append(
         ", did not give way in time: it is stuck or stopped, or a handler of it "
-        "takes long; WhenStuck::kill does not ask");
+        "takes long; IfUnresponsive::kill does not ask");
   }
   return tl::unexpected<Error>(error);
 }
 
-/// True: the seat is ours, and served from now on. False: the world moved, look again.
+/// True: the endpoint is ours, and served from now on. False: the world moved, look again.
 Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
   const auto& bus = attachment();
   auto& registrations = bus.view.bus_events().registrations;
   {
-    const std::scoped_lock lock(seats_mutex_);
+    const std::scoped_lock lock(endpoints_mutex_);
     endpoints_.reserve(endpoints_.size() + 1);
   }
-  layout::Party from;
+  layout::ParticipantId from;
   for (std::uint32_t round = 0;; ++round) {
     const std::uint32_t rung = registrations.load(std::memory_order_acquire);  // SYNC wait.event
     const ControlWord seen = control_of(bus.view, endpoint);
@@ -200,7 +200,7 @@ Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
     SHMBUS_TESTPOINT("take_over.looked");
     if (bus.dead(from)) {
       if (withdraw(bus, endpoint)) return false;
-      break;  // it gave the seat and died
+      break;  // it gave the endpoint and died
     }
     (void)recovery::recover_draining(bus, endpoint);
     if (seen.standby() != bus.me && (seen.standby().nobody() || bus.dead(seen.standby()))) {
@@ -223,11 +223,11 @@ Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
   SHMBUS_TESTPOINT("take_over.given");
   try {
     mailbox_.expect_bell();
-    auto seat = serve::OwnedEndpoint::succeed(bus, endpoint, control_of(bus.view, endpoint),
+    auto held = serve::OwnedEndpoint::succeed(bus, endpoint, control_of(bus.view, endpoint),
                                               options_, label_);
     SHMBUS_TESTPOINT("take_over.moved_in");
     probes::take_over(endpoint, from.bits, bus.me.bits, 0);
-    const auto kept = keep(std::move(seat));
+    const auto kept = keep(std::move(held));
     if (!kept) return tl::unexpected<Error>(kept.error());
   } catch (...) {
     recovery::vacate_own_endpoint(bus, endpoint);  // nobody would serve it
@@ -237,22 +237,22 @@ Result<bool> ServerCore::take_from(std::uint32_t endpoint, Deadline& deadline) {
 }
 
 /// Registered there after we asked, and unknown here.
-void ServerCore::drop_unknown_names(const serve::OwnedEndpoint& seat) noexcept {
+void ServerCore::drop_unknown_names(const serve::OwnedEndpoint& held) noexcept {
   for (std::uint32_t record = 0; record < bus_->view().capacities().names; ++record) {
     const BindingWord binding = binding_of(bus_->view(), record);
-    if (!binding.bound() || binding.endpoint() != seat.index() || binding.owner() != seat.gen()) {
+    if (!binding.bound() || binding.endpoint() != held.index() || binding.owner() != held.gen()) {
       continue;
     }
     if (handlers_.find(record) == nullptr) unbind(record);
   }
 }
 
-/// A name that already leads to a seat of ours stays as it is, and no caller looks it up anew,
+/// A name that already leads to an endpoint of ours stays as it is, and no caller looks it up anew,
 /// unless its types have grown.
 Result<bool> ServerCore::bind_one_staged(const Staged& staged) {
   const BindingWord binding = binding_of(bus_->view(), staged.record);
-  const auto* seat = binding.bound() ? owned(binding.endpoint()) : nullptr;
-  if (seat != nullptr && seat->gen() == binding.owner()) {
+  const auto* held = binding.bound() ? owned(binding.endpoint()) : nullptr;
+  if (held != nullptr && held->gen() == binding.owner()) {
     schema::Registered known;
     schema::read(bus_->view(), staged.record, binding, known);
     if (known.known != schema::Known::nothing && known.hash == staged.schema.hash) return true;
@@ -261,7 +261,7 @@ Result<bool> ServerCore::bind_one_staged(const Staged& staged) {
 }
 
 Result<void> ServerCore::bind_staged() {
-  for (const auto& seat : endpoints_) drop_unknown_names(*seat);
+  for (const auto& held : endpoints_) drop_unknown_names(*held);
   for (const Staged& staged : staged_) {
     for (;;) {
       const auto done = bind_one_staged(staged);
@@ -275,7 +275,7 @@ Result<void> ServerCore::bind_staged() {
   return {};
 }
 
-Result<void> ServerCore::take_over(Duration timeout, WhenStuck when_stuck) {
+Result<void> ServerCore::take_over(Duration timeout, IfUnresponsive if_unresponsive) {
   if (!attachment().intact()) return bus_->not_intact();
   if (!standing_by_ || running_) {
     return fail(ErrorKind::invalid_argument,
@@ -284,26 +284,26 @@ Result<void> ServerCore::take_over(Duration timeout, WhenStuck when_stuck) {
   Deadline deadline(attachment(), timeout);
   bool killed = false;
   for (;;) {
-    const auto seats = seats_to_take();
-    if (seats.empty()) {
+    const auto endpoints = endpoints_to_take();
+    if (endpoints.empty()) {
       auto bound = bind_staged();
       if (bound || bound.error().kind != ErrorKind::already_registered) return bound;
-      give_back_unnamed_seats();
+      give_back_unnamed_endpoints();
       if (deadline.over(wait::ticks())) return bound;
       continue;  // somebody was quicker than we: then from them
     }
-    for (const std::uint32_t seat : seats) {
-      if (auto fits = check_fit(seat); !fits) return fits;
+    for (const std::uint32_t held : endpoints) {
+      if (auto fits = check_fit(held); !fits) return fits;
     }
-    for (const std::uint32_t seat : seats) {
-      const layout::Party holder = control_of(bus_->view(), seat).holder();
-      const auto taken = take_from(seat, deadline);
+    for (const std::uint32_t held : endpoints) {
+      const layout::ParticipantId holder = control_of(bus_->view(), held).holder();
+      const auto taken = take_from(held, deadline);
       if (taken) continue;
-      if (taken.error().kind != ErrorKind::timed_out || when_stuck != WhenStuck::kill ||
+      if (taken.error().kind != ErrorKind::timed_out || if_unresponsive != IfUnresponsive::kill ||
           taken.error().code == EBUSY || killed) {
         return tl::unexpected<Error>(taken.error());
       }
-      if (control_of(bus_->view(), seat).holder() != holder) continue;
+      if (control_of(bus_->view(), held).holder() != holder) continue;
       if (auto shot = liveness::kill_process_of(attachment(), holder); !shot) return shot;
       killed = true;
       deadline = Deadline(attachment(), death_takes);
@@ -322,15 +322,15 @@ Result<bool> ServerCore::stand_by(Duration timeout) {
   auto& registrations = bus.view.bus_events().registrations;
   for (;;) {
     const std::uint32_t seen = registrations.load(std::memory_order_acquire);  // SYNC wait.event
-    if (seats_to_take().empty()) {
+    if (endpoints_to_take().empty()) {
       const auto bound = bind_staged();
       if (bound) return true;
       if (bound.error().kind != ErrorKind::already_registered) {
         return tl::unexpected<Error>(bound.error());
       }
       // Another was quicker with one of the names: let go of the others, none is served by halves,
-      // and what waits at their seats is not ours to run. They go on leading there, vacant: whoever
-      // takes them next takes the seat, with what waits.
+      // and what waits at their endpoints is not ours to run. They go on leading there, vacant:
+      // whoever takes them next takes the endpoint, with what waits.
       while (!endpoints_.empty()) give_back(endpoints_.back()->index());
     }
     if (!bus.intact()) return bus_->not_intact();

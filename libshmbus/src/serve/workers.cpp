@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/testpoint.hpp"
-#include "os/others_signals.hpp"
+#include "os/scoped_signal_mask.hpp"
 #include "serve/server_core.hpp"
 
 namespace shmbus::serve {
@@ -37,11 +37,11 @@ Workers::Workers(detail::ServerCore& core, std::uint32_t count)
 Workers::~Workers() { stop(); }
 
 void Workers::start(Worker& worker) {
-  const wait::OthersSignalsBlocked blocked;
+  const wait::ScopedSignalMask blocked;
   worker.thread = std::thread([this, &worker] { work(worker); });
 }
 
-void Workers::seat_wanted() noexcept { core_.seat_wanted(); }
+void Workers::handover_wanted() noexcept { core_.handover_wanted(); }
 
 std::size_t Workers::run_queued(OwnerLane& lane, std::size_t limit) {
   std::size_t taken = 0;

@@ -5,7 +5,7 @@
 //   worker           queue ► handler ► answer through the gate ► the job is free
 //
 // A command counts as an owed answer of its lane from before it is taken, as a deferred one does:
-// its lane and memory stay, and a server that gives its seat away goes on to answer it.
+// its lane and memory stay, and a server that gives its endpoint away goes on to answer it.
 // docs/architecture.md, section 16, says who owns what when.
 #pragma once
 
@@ -50,7 +50,7 @@ class Workers final : public CommandRunner {
 
   /// Takes commands and hands them over; returns how many.
   std::size_t run_queued(OwnerLane& lane, std::size_t limit) override;
-  void seat_wanted() noexcept override;
+  void handover_wanted() noexcept override;
   /// By the serving thread. REQUIRES: the record is of the bus.
   void set_parallel(std::uint32_t record, Parallel parallel) noexcept {
     parallel_[record] = parallel;

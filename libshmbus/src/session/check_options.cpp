@@ -61,8 +61,8 @@ Result<void> check(const CallerOptions& options) noexcept {
                   "CallerOptions::when_vacant is no value of WhenVacant");
   check.is_one_of(options.when_full, WhenFull::wait,
                   "CallerOptions::when_full is no value of WhenFull");
-  check.is_one_of(options.when_caller_goes, WhenCallerGoes::cancel,
-                  "CallerOptions::when_caller_goes is no value of WhenCallerGoes");
+  check.is_one_of(options.on_caller_exit, OnCallerExit::cancel,
+                  "CallerOptions::on_caller_exit is no value of OnCallerExit");
   check.is_one_of(options.inherit, Inherit::trace, "CallerOptions::inherit is no value of Inherit");
   check.is_one_of(options.in_group, InGroup::pinned,
                   "CallerOptions::in_group is no value of InGroup");
@@ -83,7 +83,8 @@ Result<void> check(const ServeOptions& options) noexcept {
 
 Result<void> check(const Registration& registration) noexcept {
   Check check;
-  check.is_one_of(registration.join, Join::canary, "Registration::join is no value of Join");
+  check.is_one_of(registration.sharing, Sharing::canary,
+                  "Registration::sharing is no value of Sharing");
   check.is_one_of(registration.parallel, Parallel::yes,
                   "Registration::parallel is no value of Parallel");
   return check.result();

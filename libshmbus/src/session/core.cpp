@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "attach/seat.hpp"
+#include "attach/slot.hpp"
 #include "base/log.hpp"
 #include "lane/thread_resources.hpp"
 #include "layout/participant.hpp"
@@ -24,12 +24,12 @@ std::string own_label(std::string_view wanted) {
   return program_invocation_short_name;
 }
 
-tl::unexpected<Error> no_seat() noexcept {
+tl::unexpected<Error> no_slot() noexcept {
   return fail(ErrorKind::limit_reached,
               "no free participant: create the bus with larger capacities.participants");
 }
 
-// Whoever removes a bus, or replaces an unusable one, holds the locks of all seats for a moment.
+// Whoever removes a bus, or replaces an unusable one, holds the locks of all slots for a moment.
 constexpr std::uint64_t removal_ns = 100'000;
 constexpr std::int32_t replaced_code = ESTALE;
 
@@ -45,34 +45,34 @@ tl::unexpected<Error> no_lock(const std::string& path, int error_number) {
                                path, error_number);
 }
 
-/// A seat on the description that `mapping` was made from.
-Result<layout::Party> join(const segment::OpenFile& file, const segment::View& view,
-                           const std::string& path, const JoinOptions& options,
-                           std::string_view label) {
+/// A slot on the description that `mapping` was made from.
+Result<layout::ParticipantId> join(const segment::OpenFile& file, const segment::View& view,
+                                   const std::string& path, const JoinOptions& options,
+                                   std::string_view label) {
   if (options.as_daemon && !liveness::try_lock(file.file.fd(), layout::daemon_lock_offset, 1)) {
     if (!liveness::held_by_another(errno)) return no_lock(path, errno);
     return fail(ErrorKind::already_registered, "another shmbusd has this bus in its care");
   }
   const auto role =
       options.as_daemon ? layout::participant_role::daemon : layout::participant_role::client;
-  const auto seat = liveness::take_seat(view, file.file.fd(), {label, role});
-  if (!seat && errno != 0) return no_lock(path, errno);
-  if (!seat) return liveness::a_seat_is_free(view) ? replaced() : no_seat();
+  const auto slot = liveness::take_slot(view, file.file.fd(), {label, role});
+  if (!slot && errno != 0) return no_lock(path, errno);
+  if (!slot) return liveness::a_slot_is_free(view) ? replaced() : no_slot();
   if (segment::id_of(path) != file.id) return replaced();
-  return *seat;
+  return *slot;
 }
 
-/// A seat beyond the quota of this process's user is given back.
-Result<layout::Party> join_within_quota(const segment::OpenFile& file, Attachment newcomer,
-                                        const std::string& path, const JoinOptions& options,
-                                        std::string_view label) {
-  const auto seat = join(file, newcomer.view, path, options, label);
-  if (!seat || options.as_daemon || !quota::exceeded(newcomer, quota::Of::participants)) {
-    return seat;
+/// A slot beyond the quota of this process's user is given back.
+Result<layout::ParticipantId> join_within_quota(const segment::OpenFile& file, Attachment newcomer,
+                                                const std::string& path, const JoinOptions& options,
+                                                std::string_view label) {
+  const auto slot = join(file, newcomer.view, path, options, label);
+  if (!slot || options.as_daemon || !quota::exceeded(newcomer, quota::Of::participants)) {
+    return slot;
   }
-  newcomer.me = *seat;
+  newcomer.me = *slot;
   recovery::leave(newcomer);
-  liveness::unlock(file.file.fd(), layout::token_lock_offset + seat->index(), 1);
+  liveness::unlock(file.file.fd(), layout::token_lock_offset + slot->index(), 1);
   return quota::reached(newcomer, quota::Of::participants);
 }
 
@@ -127,26 +127,26 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   a.quotas = file->header.quotas_per_uid;
   a.guard = core->mapping_.guard();
   a.time_all = options.open.timing == Timing::all;
-  auto seat = join_within_quota(*file, a, location->path, options, core->label_);
-  if (!seat && seat.error().kind == ErrorKind::limit_reached) {
-    // The dead may sit on the seats.
+  auto slot = join_within_quota(*file, a, location->path, options, core->label_);
+  if (!slot && slot.error().kind == ErrorKind::limit_reached) {
+    // The dead may sit on the slots.
     recovery::reclaim_all(a);
-    seat = join_within_quota(*file, a, location->path, options, core->label_);
+    slot = join_within_quota(*file, a, location->path, options, core->label_);
   }
   const bool over_quota = quota::exceeded(a, quota::Of::participants, 1);
-  if (!seat && seat.error().kind == ErrorKind::limit_reached && !over_quota) {
-    // Commands that dead callers left at a vacant endpoint keep their seats; the handler that could
+  if (!slot && slot.error().kind == ErrorKind::limit_reached && !over_quota) {
+    // Commands that dead callers left at a vacant endpoint keep their slots; the handler that could
     // run them must not be kept out by them.
-    while (!seat && seat.error().kind == ErrorKind::limit_reached &&
+    while (!slot && slot.error().kind == ErrorKind::limit_reached &&
            recovery::drop_one_stranded(a, recovery::of_any_user, false)) {
-      seat = join_within_quota(*file, a, location->path, options, core->label_);
+      slot = join_within_quota(*file, a, location->path, options, core->label_);
     }
   }
-  if (!seat) return tl::unexpected<Error>(seat.error());
-  a.me = *seat;
-  core->mark_ = segment::SeatMark(file->file.fd(), a.me, *core->mapping_.guard());
+  if (!slot) return tl::unexpected<Error>(slot.error());
+  a.me = *slot;
+  core->mark_ = segment::SlotMark(file->file.fd(), a.me, *core->mapping_.guard());
   core->prober_->set_mark(core->mark_.page());
-  // Killed before this line, we hold nothing but the seat, which the daemon's next sweep finds.
+  // Killed before this line, we hold nothing but the slot, which the daemon's next sweep finds.
   wait::bump_and_wake(a.view.bus_events().arrivals);
   if (!core->prober_->daemon_present()) recovery::reclaim_all(a);
   recorder::record_participant(a, recorder::Kind::joined, a.me);

@@ -10,7 +10,7 @@
 #include "attach/attachment.hpp"
 #include "segment/file.hpp"
 #include "segment/mapping.hpp"
-#include "segment/seat_mark.hpp"
+#include "segment/slot_mark.hpp"
 #include "shmbus/error.hpp"
 #include "shmbus/options.hpp"
 
@@ -55,7 +55,7 @@ class BusCore {
   std::string label_;
   double trace_ratio_ = 0;
   segment::Mapping mapping_;
-  segment::SeatMark mark_;
+  segment::SlotMark mark_;
   std::unique_ptr<liveness::Prober> prober_;
   Attachment attachment_;
   std::mutex left_behind_mutex_;

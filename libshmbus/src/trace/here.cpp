@@ -9,7 +9,7 @@ Here here(bool handler) noexcept {
   if (frame != nullptr && frame->running == detail::this_thread.running) {
     return {frame->context, frame->attempt, frame->decided};
   }
-  const auto outer = detail::Outer::of_this_thread();
+  const auto outer = detail::EnclosingCommand::of_this_thread();
   if (!outer || !handler) return {{}, 1, static_cast<bool>(outer)};
   // Its attempt is its own, not that of the calls it makes.
   return {outer.trace(), 1, true};

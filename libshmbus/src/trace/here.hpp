@@ -2,7 +2,7 @@
 #pragma once
 
 #include "shmbus/trace.hpp"
-#include "trace/outer.hpp"
+#include "trace/current_command.hpp"
 
 namespace shmbus::trace {
 

@@ -22,7 +22,7 @@ struct SpanRecord {
   std::uint8_t attempt = 1;
   CommandId command;                 ///< but for internal
   FixedText<Span::name_bytes> name;  ///< of internal
-  layout::Party party;               ///< who wrote it
+  layout::ParticipantId party;       ///< who wrote it
   std::uint32_t pid = 0;             ///< the same, in its own pid namespace
   ErrorKind error = ErrorKind::none;
   std::int32_t code = 0;

@@ -29,7 +29,7 @@ struct CommandId {
   std::uint32_t endpoint = 0;
   std::uint32_t lane = 0;
   std::uint64_t seq = 0;
-  layout::Party caller;
+  layout::ParticipantId caller;
 };
 
 /// A call under way, on its caller's side.

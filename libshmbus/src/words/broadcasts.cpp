@@ -15,7 +15,7 @@ using layout::Broadcast;
 using layout::BroadcastState;
 using layout::BroadcastWord;
 using layout::ExtentWord;
-using layout::Party;
+using layout::ParticipantId;
 
 namespace {
 
@@ -60,7 +60,7 @@ bool move_extent(const segment::View& view, std::uint32_t i, ExtentWord seen,
 /// releasing ──► free, its extents first. Any process, any number of times: an extent that was
 /// freed and leased again meanwhile has another word.
 void finish_release(const segment::View& view, std::uint32_t lane) noexcept {
-  const Party owner = layout::broadcast_party(lane);
+  const ParticipantId owner = layout::broadcast_party(lane);
   const BroadcastWord word = load_word(view, lane);
   if (word.state() != BroadcastState::releasing) return;
   SHMBUS_TESTPOINT("broadcast.releasing");
@@ -342,7 +342,7 @@ void retire(const Attachment& bus, std::uint32_t lane) noexcept {
   (void)move_word(bus.view, lane, mine, mine.with_state(BroadcastState::retired));
 }
 
-void recover(const Attachment& bus, Party party) noexcept {
+void recover(const Attachment& bus, ParticipantId party) noexcept {
   drop_subscribers_of(bus.view, party);
   for (std::uint32_t lane = 0; lane < bus.view.capacities().broadcasts; ++lane) {
     const BroadcastWord seen = load_word(bus.view, lane);
@@ -355,7 +355,7 @@ void recover(const Attachment& bus, Party party) noexcept {
   }
 }
 
-bool names(const segment::View& view, Party party) noexcept {
+bool names(const segment::View& view, ParticipantId party) noexcept {
   for (std::uint32_t lane = 0; lane < view.capacities().broadcasts; ++lane) {
     const BroadcastWord seen = load_word(view, lane);
     if (seen.party() == party &&

@@ -86,8 +86,8 @@ void attach(const Attachment& bus, std::uint32_t lane) noexcept;
 void retire(const Attachment& bus, std::uint32_t lane) noexcept;
 
 /// Takes back what a dead participant, or one that leaves, holds, its subscribers too. Idempotent.
-void recover(const Attachment& bus, layout::Party party) noexcept;
-/// No word of a lane that is being made or of a subscriber may name it when its seat goes free.
-bool names(const segment::View& view, layout::Party party) noexcept;
+void recover(const Attachment& bus, layout::ParticipantId party) noexcept;
+/// No word of a lane that is being made or of a subscriber may name it when its endpoint goes free.
+bool names(const segment::View& view, layout::ParticipantId party) noexcept;
 
 }  // namespace shmbus::broadcast

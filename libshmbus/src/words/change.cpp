@@ -11,7 +11,7 @@
 namespace shmbus::policy {
 
 using layout::BindingWord;
-using layout::Party;
+using layout::ParticipantId;
 
 namespace {
 
@@ -28,7 +28,7 @@ void begin(const Attachment& bus, layout::Word64& changing) noexcept {
   // SYNC policy.changing
   while (!changing.compare_exchange_strong(nobody, bus.me.bits, std::memory_order_acq_rel,
                                            std::memory_order_relaxed)) {
-    const auto other = Party::from_bits(nobody);
+    const auto other = ParticipantId::from_bits(nobody);
     const bool gone = other.index() >= bus.view.capacities().participants || bus.dead(other);
     // What it may have changed is announced together with our own change.
     if (gone || wait::monotonic_ns() >= give_up) {
@@ -73,8 +73,8 @@ void announce(const segment::View& view, std::uint32_t record) noexcept {
   BindingWord seen{binding.load(std::memory_order_acquire)};  // SYNC names.binding
   for (int i = 0; i < change_tries; ++i) {
     // SYNC names.binding: what was asked is visible with it.
-    if (binding.compare_exchange_strong(seen.bits, seen.with_news().bits, std::memory_order_acq_rel,
-                                        std::memory_order_acquire)) {
+    if (binding.compare_exchange_strong(seen.bits, seen.with_next_revision().bits,
+                                        std::memory_order_acq_rel, std::memory_order_acquire)) {
       return;
     }
   }
@@ -100,7 +100,7 @@ void change(const Attachment& bus, std::uint32_t record, const Words& words) noe
   SHMBUS_TESTPOINT("policy.done");
 }
 
-void finish_changes_of(const Attachment& bus, Party dead) noexcept {
+void finish_changes_of(const Attachment& bus, ParticipantId dead) noexcept {
   for (std::uint32_t i = 0; i < bus.view.capacities().names; ++i) {
     auto& changing = bus.view.policy(i).asked.changing;
     std::uint64_t seen = changing.load(std::memory_order_acquire);  // SYNC policy.changing

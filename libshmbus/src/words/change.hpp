@@ -25,6 +25,6 @@ void change(const Attachment& bus, std::uint32_t record, const Words& words) noe
 void announce(const segment::View& view, std::uint32_t record) noexcept;
 
 /// Announces what a setter that has died may have changed.
-void finish_changes_of(const Attachment& bus, layout::Party dead) noexcept;
+void finish_changes_of(const Attachment& bus, layout::ParticipantId dead) noexcept;
 
 }  // namespace shmbus::policy

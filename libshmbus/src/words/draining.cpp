@@ -17,9 +17,9 @@ using layout::Phase;
 
 namespace {
 
-/// started by that party, unanswered ──CAS──► reply(why), in one lane. As in tell_started(): the
-/// party answers nothing any more, the caller does not touch such a cell, and sequence numbers
-/// never come back.
+/// started by that party, unanswered ──CAS──► reply(why), in one lane. As in
+/// fail_started_commands(): the party answers nothing any more, the caller does not touch such a
+/// cell, and sequence numbers never come back.
 std::uint32_t tell_owed(const segment::View& view, std::uint32_t endpoint, std::uint32_t lane,
                         DrainingWord word, StatusCode why) noexcept {
   const std::uint64_t cursor = lane::cursor_of(view.lane(lane), word.slot()).seq();
@@ -89,7 +89,7 @@ bool recover_draining(const Attachment& bus, std::uint32_t endpoint) noexcept {
   const DrainingWord word = draining_at(bus.view, endpoint);
   if (word.nobody() || !bus.dead(word.party())) return false;
   SHMBUS_TESTPOINT("draining.judged");
-  // One that had not come to giving the seat away: it is recovered as the owner that it was.
+  // One that had not come to giving the endpoint away: it is recovered as the owner that it was.
   // SYNC endpoint.control
   const ControlWord control{
       bus.view.endpoint(endpoint).control.control.load(std::memory_order_acquire)};

@@ -1,13 +1,13 @@
-// An owner that has given its seat away and still owes answers: it is draining.
+// An owner that has given its endpoint away and still owes answers: it is draining.
 //
-//   0 ──the holder, before it gives the seat away──► {holder, its journal slot}
+//   0 ──the holder, before it gives the endpoint away──► {holder, its journal slot}
 //   {p, slot} ──p, after its last answer──► 0
 //   {p, slot} ──anyone who proved p dead and has told those who wait──► 0
 //
 // What p owes are the calls below the cursor of its slot that have no answer. Nobody else writes
 // that slot while the word stands: every owner meanwhile takes the other one. So the cursor, read
 // while the word stood still, is p's last, and p's debts and its successors' are told apart by
-// sequence number alone, whatever becomes of the seat.
+// sequence number alone, whatever becomes of the endpoint.
 #pragma once
 
 #include <cstdint>

@@ -66,7 +66,8 @@ std::uint32_t free_count(const segment::View& view) noexcept {
   return count;
 }
 
-std::byte* resolve_run(const segment::View& view, BlockClaim claim, layout::Party owner) noexcept {
+std::byte* resolve_run(const segment::View& view, BlockClaim claim,
+                       layout::ParticipantId owner) noexcept {
   const std::uint64_t begin = claim.offset64 * block_unit;
   const std::uint64_t total = view.geometry().extents.bytes();
   if (claim.bytes > total || begin > total - claim.bytes) return nullptr;

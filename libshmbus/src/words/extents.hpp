@@ -35,12 +35,13 @@ struct BlockClaim {
 };
 
 /// As resolve(), for what may lie in several extents.
-std::byte* resolve_run(const segment::View& view, BlockClaim claim, layout::Party owner) noexcept;
+std::byte* resolve_run(const segment::View& view, BlockClaim claim,
+                       layout::ParticipantId owner) noexcept;
 
 /// The only door from a claim to memory: inside the extents, and every extent it touches leased to
 /// `owner`. Null when it is not.
 inline std::byte* resolve(const segment::View& view, BlockClaim claim,
-                          layout::Party owner) noexcept {
+                          layout::ParticipantId owner) noexcept {
   const std::uint64_t begin = claim.offset64 * block_unit;
   const std::uint32_t shift = extent_shift(view.capacities());
   const std::uint64_t extent = begin >> shift;

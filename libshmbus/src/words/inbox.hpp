@@ -21,7 +21,7 @@ namespace shmbus::inbox {
 
 /// "Look at this lane", instead of a particular command.
 inline constexpr std::uint32_t any_command = 0;
-/// In place of a lane: "look at your control word, somebody wants the seat". No lane has it.
+/// In place of a lane: "look at your control word, somebody wants the endpoint". No lane has it.
 inline constexpr std::uint32_t no_lane = 0xFFFF;
 
 /// The part of a sequence number that fits a ticket; never any_command.

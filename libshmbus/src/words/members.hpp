@@ -1,13 +1,13 @@
-// Names that several seats serve: groups, and a canary beside its elder.
+// Names that several endpoints serve: groups, and a canary beside its elder.
 //
-// A name has eight places for seats: place 0 is its binding, places 1 to 7 are member words. Each
-// is one BindingWord, moved by CAS from exactly what was seen. Nothing that stands there is
+// A name has eight places for endpoints: place 0 is its binding, places 1 to 7 are member words.
+// Each is one BindingWord, moved by CAS from exactly what was seen. Nothing that stands there is
 // believed by itself: a word counts while the owner of its endpoint is the one that it names, and a
 // stale one is nobody's until somebody who serves the name has run what is queued there and clears
 // it.
 //
 //   none ──joins──► {owner, endpoint} ──leaves──► the same, leaving ──drained──► none
-//   {dead owner, endpoint} ──a member that took the seat──► {member, endpoint, leaving}
+//   {dead owner, endpoint} ──a member that took the endpoint──► {member, endpoint, leaving}
 //
 // Callers compare the binding alone. Whoever changes places or the route bumps its gen, which sends
 // them to look at all of it: a name without members costs them nothing.
@@ -36,7 +36,8 @@ struct Members {
   /// Callers must look further than the binding.
   [[nodiscard]] bool routed() const noexcept;
   [[nodiscard]] bool group() const noexcept;
-  /// Where the seat of an endpoint stands. None: nobody will run what waits there for this name.
+  /// Where the endpoint of an endpoint stands. None: nobody will run what waits there for this
+  /// name.
   [[nodiscard]] std::optional<Place> place_of(std::uint32_t endpoint) const noexcept;
   [[nodiscard]] std::optional<Place> free_place() const noexcept;
   /// The place on trial, or of a promoted route the one that was stable before.
@@ -57,15 +58,15 @@ layout::ControlWord control_of(const segment::View& view, std::uint32_t endpoint
 bool served(const segment::View& view, layout::BindingWord word) noexcept;
 /// The same, and it takes new commands.
 bool takes(const segment::View& view, layout::BindingWord word) noexcept;
-/// The place of a seat that takes commands; of a group any but the canary's, else the stable one's,
-/// or when that has gone the binding's. Does not ask the kernel.
+/// The place of an endpoint that takes commands; of a group any but the canary's, else the stable
+/// one's, or when that has gone the binding's. Does not ask the kernel.
 std::optional<Place> taking_place(const segment::View& view, const Members& members) noexcept;
 /// What is queued at an endpoint without owner will be run: one of the name's members takes it
 /// over.
 bool awaits_adoption(const segment::View& view, const Members& members,
                      std::uint32_t endpoint) noexcept;
 
-/// Some seat of the name takes commands; does not ask the kernel.
+/// Some endpoint of the name takes commands; does not ask the kernel.
 bool takes_elsewhere(const segment::View& view, std::uint32_t record) noexcept;
 
 /// Sends the callers of the name to look again.

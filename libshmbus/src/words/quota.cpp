@@ -13,9 +13,9 @@ using layout::ControlWord;
 using layout::ExtentWord;
 using layout::LaneState;
 using layout::LaneWord;
+using layout::ParticipantId;
 using layout::ParticipantState;
 using layout::ParticipantWord;
-using layout::Party;
 
 namespace {
 
@@ -51,8 +51,9 @@ std::string_view name_of(Of what) noexcept {
   return "";
 }
 
-/// The user of a party. A seat keeps it for as long as any word names the party, also when it died.
-bool is_of(const segment::View& view, Party party, std::uint32_t uid) noexcept {
+/// Whether a participant belongs to the user. A slot keeps the uid as long as any word names the
+/// participant, also after its death.
+bool is_of(const segment::View& view, ParticipantId party, std::uint32_t uid) noexcept {
   return !party.nobody() && party.index() < view.capacities().participants &&
          view.participant(party.index()).uid.load(std::memory_order_relaxed) == uid;
 }
@@ -64,12 +65,12 @@ std::uint32_t count(std::uint32_t all, Held held) noexcept {
   return total;
 }
 
-bool seat_of(const segment::View& view, std::uint32_t i, std::uint32_t uid) noexcept {
-  const auto& seat = view.participant(i);
-  // SYNC seat.alive
-  const ParticipantWord seen{seat.state.load(std::memory_order_acquire)};
-  // The seats of the dead are not held against who comes to finish what they left.
-  return seen.state() == ParticipantState::alive && seat.uid.load(std::memory_order_relaxed) == uid;
+bool slot_of(const segment::View& view, std::uint32_t i, std::uint32_t uid) noexcept {
+  const auto& slot = view.participant(i);
+  // SYNC slot.alive
+  const ParticipantWord seen{slot.state.load(std::memory_order_acquire)};
+  // Slots of the dead do not count: the user's next process comes to finish what they left.
+  return seen.state() == ParticipantState::alive && slot.uid.load(std::memory_order_relaxed) == uid;
 }
 
 bool endpoint_of(const segment::View& view, std::uint32_t i, std::uint32_t uid) noexcept {
@@ -103,7 +104,7 @@ std::uint32_t held_by(const segment::View& view, Of what, std::uint32_t uid) noe
   const auto& all = view.capacities();
   switch (what) {
     case Of::participants:
-      return count(all.participants, [&](std::uint32_t i) { return seat_of(view, i, uid); });
+      return count(all.participants, [&](std::uint32_t i) { return slot_of(view, i, uid); });
     case Of::endpoints:
       return count(all.endpoints, [&](std::uint32_t i) { return endpoint_of(view, i, uid); });
     case Of::names:

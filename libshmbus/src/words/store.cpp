@@ -28,9 +28,10 @@ void publish(const segment::View& view, std::uint32_t record, const Schema& sche
 
 bool is_published(const segment::View& view, std::uint32_t record,
                   layout::BindingWord binding) noexcept {
-  // SYNC schema.tag: by the seat, since the gen is bumped for other reasons than a registration.
+  // SYNC schema.tag: by the endpoint, since the gen is bumped for other reasons than a
+  // registration.
   const layout::BindingWord tag{view.schema(record).tag.load(std::memory_order_acquire)};
-  return tag.bits != 0 && tag.same_seat(binding);
+  return tag.bits != 0 && tag.same_slot(binding);
 }
 
 void read(const segment::View& view, std::uint32_t record, layout::BindingWord binding,

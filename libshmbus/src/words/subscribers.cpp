@@ -9,7 +9,7 @@ namespace shmbus::broadcast {
 
 using layout::BroadcastState;
 using layout::BroadcastWord;
-using layout::Party;
+using layout::ParticipantId;
 using layout::SubscriberMode;
 using layout::SubscriberWord;
 
@@ -86,7 +86,7 @@ void leave(const Attachment& bus, std::uint32_t topic, std::uint32_t place) noex
   if (seen.party() == bus.me) (void)drop_subscriber(bus.view, topic, place, seen);
 }
 
-void drop_subscribers_of(const segment::View& view, Party party) noexcept {
+void drop_subscribers_of(const segment::View& view, ParticipantId party) noexcept {
   for (std::uint32_t topic = 0; topic < view.capacities().names; ++topic) {
     if (!names::is_event(view, topic)) continue;  // nobody subscribes before the name is an event's
     for (std::uint32_t place = 0; place < layout::subscribers_max; ++place) {
@@ -96,7 +96,7 @@ void drop_subscribers_of(const segment::View& view, Party party) noexcept {
   }
 }
 
-bool subscribers_name(const segment::View& view, Party party) noexcept {
+bool subscribers_name(const segment::View& view, ParticipantId party) noexcept {
   for (std::uint32_t topic = 0; topic < view.capacities().names; ++topic) {
     if (!names::is_event(view, topic)) continue;  // nobody subscribes before the name is an event's
     for (std::uint32_t place = 0; place < layout::subscribers_max; ++place) {

@@ -24,8 +24,9 @@ layout::SubscriberWord load_subscriber(const segment::View& view, std::uint32_t 
 /// Takes the place of a dead subscriber away; false when `seen` does not stand there any more.
 bool drop_subscriber(const segment::View& view, std::uint32_t topic, std::uint32_t place,
                      layout::SubscriberWord seen) noexcept;
-void drop_subscribers_of(const segment::View& view, layout::Party party) noexcept;
-[[nodiscard]] bool subscribers_name(const segment::View& view, layout::Party party) noexcept;
+void drop_subscribers_of(const segment::View& view, layout::ParticipantId party) noexcept;
+[[nodiscard]] bool subscribers_name(const segment::View& view,
+                                    layout::ParticipantId party) noexcept;
 /// Whether a living one reads the topic; those found dead lose their places.
 [[nodiscard]] bool has_subscribers(const Attachment& bus, std::uint32_t topic) noexcept;
 

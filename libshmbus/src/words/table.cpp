@@ -165,7 +165,7 @@ NameText text_of(const segment::View& view, std::uint32_t record) noexcept {
   return NameText{text.substr(0, std::min(length, text.size()))};
 }
 
-void return_leases(const Attachment& bus, layout::Party dead) noexcept {
+void return_leases(const Attachment& bus, layout::ParticipantId dead) noexcept {
   const auto& view = bus.view;
   for (std::uint32_t i = 0; i < view.capacities().names; ++i) {
     auto& lease = view.name(i).lease;

@@ -32,6 +32,6 @@ using NameText = FixedText<layout::name_bytes_max>;
 NameText text_of(const segment::View& view, std::uint32_t record) noexcept;
 
 /// Gives back the lease of a registrant that died before it published.
-void return_leases(const Attachment& bus, layout::Party dead) noexcept;
+void return_leases(const Attachment& bus, layout::ParticipantId dead) noexcept;
 
 }  // namespace shmbus::names

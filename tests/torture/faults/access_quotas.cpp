@@ -1,4 +1,4 @@
-// Three processes of one user take seats, servers, names, lanes or memory as fast as they can, give
+// Three processes of one user take slots, servers, names, lanes or memory as fast as they can, give
 // some of it back, and are killed and started again all the time. Meanwhile another user and root
 // serve and call, and are never refused. What the greedy ones were given is written into one word
 // that all of them share: its value at any moment is what they hold, or less.
@@ -17,8 +17,8 @@
 namespace shmbus::torture {
 namespace {
 
-enum class Of : std::uint8_t { seats, servers, names, lanes, memory };
-constexpr const char* text_of[] = {"seats", "servers", "names", "lanes", "memory"};
+enum class Of : std::uint8_t { slots, servers, names, lanes, memory };
+constexpr const char* text_of[] = {"slots", "servers", "names", "lanes", "memory"};
 
 constexpr std::uint32_t quota = 3;
 constexpr std::uint32_t greedy = 3;  ///< processes
@@ -64,7 +64,7 @@ OpenOptions quota_bus(Of of) {
                         .extents = 32,
                         .extent_bytes = 4096};
   auto& quotas = options.quotas_per_uid;
-  (of == Of::seats     ? quotas.participants
+  (of == Of::slots     ? quotas.participants
    : of == Of::servers ? quotas.endpoints
    : of == Of::names   ? quotas.names
    : of == Of::lanes   ? quotas.lanes
@@ -179,7 +179,7 @@ int serve_the_others(const Stage& stage) {
   return server->run({}) ? 0 : 2;
 }
 
-/// A seat, a server, a name, a lane and memory.
+/// A slot, a server, a name, a lane and memory.
 Result<void> use_everything(const Stage& stage, const std::string& name) {
   auto bus = Bus::open(stage.path);
   if (!bus) return tl::unexpected<Error>(bus.error());
@@ -274,7 +274,7 @@ void one_quota(Tally& tally, Of of, std::chrono::milliseconds length, std::uint6
 }  // namespace
 
 void quotas_hold(Tally& tally, std::chrono::milliseconds length) {
-  for (const Of of : {Of::seats, Of::servers, Of::names, Of::lanes, Of::memory}) {
+  for (const Of of : {Of::slots, Of::servers, Of::names, Of::lanes, Of::memory}) {
     one_quota(tally, of, length, static_cast<std::uint64_t>(of) + 1);
   }
 }

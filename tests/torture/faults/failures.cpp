@@ -247,7 +247,7 @@ int main(int argc, char** argv) {
   const auto after = census_of(place.path());
   if (!(before == after)) {
     ++tally.leaked;
-    std::printf("seed=0 leaked: %u seats, %u lanes, %u extents, %u endpoints, %u leases\n",
+    std::printf("seed=0 leaked: %u slots, %u lanes, %u extents, %u endpoints, %u leases\n",
                 after.participants, after.lanes, after.extents, after.endpoints, after.leases);
   }
   return tally.finish("fallbacks=" + std::to_string(stage.fallbacks) +

@@ -90,13 +90,13 @@ int look_until(const std::string& path, std::chrono::milliseconds limit) {
   return went_on;
 }
 
-struct Party {
+struct ParticipantId {
   std::string name;
   test::Child child;
 };
 
-std::vector<Party> everybody(const std::string& path, std::chrono::milliseconds limit) {
-  std::vector<Party> all;
+std::vector<ParticipantId> everybody(const std::string& path, std::chrono::milliseconds limit) {
+  std::vector<ParticipantId> all;
   const auto add = [&](const char* name, const std::function<int()>& body) {
     all.push_back({name, test::Child(body)});
   };
@@ -171,7 +171,7 @@ void deleted_and_replaced(Tally& tally) {
   for (const bool replace : {false, true}) {
     const std::string what = replace ? "replaced" : "deleted";
     Scratch place;
-    std::vector<Party> all;
+    std::vector<ParticipantId> all;
     all.push_back(
         {"handler", test::Child([&] { return serve_until(place.path(), WaitMode::adaptive); })});
     auto options = small_bus();

@@ -1,5 +1,5 @@
 // What a scribbler aims at beside the words of calls: policies, the flight recorder and the tap,
-// members and routes of a name, seats that change hands, publishers and subscribers of events.
+// members and routes of a name, slots that change hands, publishers and subscribers of events.
 // Values that look right and are wrong.
 #pragma once
 
@@ -48,8 +48,8 @@ class Forger {
 
   std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
   std::uint32_t index(std::uint32_t limit) { return static_cast<std::uint32_t>(below(limit)); }
-  layout::Party party() {
-    return layout::Party::make(index(view_.capacities().participants + 1), index(4));
+  layout::ParticipantId party() {
+    return layout::ParticipantId::make(index(view_.capacities().participants + 1), index(4));
   }
   /// Small, huge, or anything.
   std::uint64_t number() {
@@ -128,7 +128,8 @@ class Forger {
     words[below(10)]->store(number());
     record.asked.changing.store(below(3) == 0 ? number() : party().bits);
     auto& binding = view_.name(index(view_.capacities().names)).binding;
-    binding.store(layout::BindingWord{binding.load()}.with_news().bits);  // so that callers look
+    binding.store(
+        layout::BindingWord{binding.load()}.with_next_revision().bits);  // so that callers look
   }
 
   /// Events of other times, whole ones that say nonsense, rings that have run on, endless taps.
@@ -162,7 +163,7 @@ class Forger {
     }
   }
 
-  /// Seats that nobody has or somebody else has, twice the same, routes to places that are none.
+  /// Slots that nobody has or somebody else has, twice the same, routes to places that are none.
   void members() {
     auto& name = view_.name(index(view_.capacities().names));
     const std::uint32_t endpoints = view_.capacities().endpoints;
@@ -188,7 +189,7 @@ class Forger {
     }
   }
 
-  /// Somebody stands by who does not, seats given away, debts of the dead and of the living.
+  /// Somebody stands by who does not, slots given away, debts of the dead and of the living.
   void takeover() {
     auto& endpoint = view_.endpoint(index(view_.capacities().endpoints)).control;
     const layout::ControlWord seen{endpoint.control.load()};

@@ -89,7 +89,7 @@ inline Result<void> daemon_round(Env& env) {
   auto core = shmbus::detail::BusCore::open(env.path, {options(), true});
   if (!core) return tl::unexpected<Error>(core.error());
   ::raise(SIGTERM);
-  return drop(daemon::take_care_of(**core, 1'000'000, log, notifier));
+  return drop(daemon::supervise(**core, 1'000'000, log, notifier));
 }
 
 inline std::vector<Operation> operations() {

@@ -10,7 +10,7 @@
 
 #include "torture/faults/scribble_events.hpp"
 #include "torture/faults/scribble_role.hpp"
-#include "torture/faults/scribble_seats.hpp"
+#include "torture/faults/scribble_slots.hpp"
 #include "torture/faults/scribbler.hpp"
 
 using namespace shmbus;

@@ -74,8 +74,8 @@ class Scribbler {
     }
   }
 
-  layout::Party party() {
-    return layout::Party::make(index(view_.capacities().participants + 1), index(4));
+  layout::ParticipantId party() {
+    return layout::ParticipantId::make(index(view_.capacities().participants + 1), index(4));
   }
 
   void aim() {

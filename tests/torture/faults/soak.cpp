@@ -1,6 +1,6 @@
 // Processes come and go: each is forked, opens the bus, calls, and ends; one in eight is killed
 // somewhere on the way, one in eight ends without closing anything. The bus must look the same
-// after the last as after the first: its size, its seats, lanes and memory, and how long a caller's
+// after the last as after the first: its size, its slots, lanes and memory, and how long a caller's
 // life takes. A handler and the daemon stay; the handler is replaced from time to time.
 #include <sys/wait.h>
 
@@ -198,7 +198,7 @@ int main(int argc, char** argv) {
   const auto after = census_of(place.path());
   if (!(after == before)) {
     ++tally.leaked;
-    std::printf("seed=%llu leaked: %u seats (%u dead), %u lanes, %u extents, %u endpoints\n",
+    std::printf("seed=%llu leaked: %u slots (%u dead), %u lanes, %u extents, %u endpoints\n",
                 static_cast<unsigned long long>(arguments.seed), after.participants, after.dead,
                 after.lanes, after.extents, after.endpoints);
   }

@@ -282,7 +282,7 @@ void play(const Scene& scene, SceneResult& result) {
 
 const std::vector<std::string>& test_points() {
   static const std::vector<std::string> all = {
-      "seat.locked",       "seat.alive",        "names.leased",    "names.published",
+      "slot.locked",       "slot.alive",        "names.leased",    "names.published",
       "schema.filled",     "name.schema",       "lane.ticketed",   "name.registered",
       "endpoint.acquired", "endpoint.released", "lane.allocating", "lane.attached",
       "lane.filled",       "lane.published",    "lane.rung",       "lane.adopted",

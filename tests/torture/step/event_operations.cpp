@@ -12,23 +12,23 @@ using std::shared_ptr;
 using namespace std::chrono_literals;
 
 /// The subject's own handles.
-struct Party {
+struct ParticipantId {
   Bus bus;
   RawPublisher out;
   RawSubscriber in;
 };
 
-shared_ptr<Party> join(World& world) {
+shared_ptr<ParticipantId> join(World& world) {
   auto bus = Bus::open(world.path, {.create = false, .label = "subject"});
   if (!bus) return nullptr;
-  auto party = make_shared<Party>();
+  auto party = make_shared<ParticipantId>();
   party->bus = std::move(*bus);
   return party;
 }
 
 // --- as a publisher --------------------------------------------------------------------------
 
-bool make_publisher(Party& party, const char* name = topic_name) {
+bool make_publisher(ParticipantId& party, const char* name = topic_name) {
   auto out = party.bus.publisher(name, tick_options);
   if (out) party.out = std::move(*out);
   return out.has_value();
@@ -87,12 +87,12 @@ Act publisher_leaves(World& world) {
 
 // --- as a subscriber -------------------------------------------------------------------------
 
-bool subscribe(Party& party, WhenSlow slow, From from = From::oldest) {
+bool subscribe(ParticipantId& party, WhenSlow slow, From from = From::oldest) {
   auto in = party.bus.subscribe(topic_name, {.from = from, .when_slow = slow});
   if (in) party.in = std::move(*in);
   return in.has_value();
 }
-void read_some(World& world, Party& party, int most) {
+void read_some(World& world, ParticipantId& party, int most) {
   auto& heard = world.ledger.events.subject;
   for (int i = 0; i < most; ++i) {
     const auto event = party.in.next(0ns);

@@ -113,7 +113,7 @@ Act await_the_dead(World& world) {
 
 // --- as a handler ----------------------------------------------------------------------------
 
-struct Seat {
+struct Slot {
   Bus bus;
   Server server;
   struct Owed {
@@ -123,88 +123,88 @@ struct Seat {
   std::vector<Owed> deferred;
 };
 
-shared_ptr<Seat> take_seat(World& world) {
+shared_ptr<Slot> take_slot(World& world) {
   auto bus = Bus::open(world.path, {.create = false, .label = "subject"});
   if (!bus) return nullptr;
   auto server = bus->serve({.label = "subject", .wait = subject_waits(world)});
   if (!server) return nullptr;
-  return make_shared<Seat>(Seat{std::move(*bus), std::move(*server), {}});
+  return make_shared<Slot>(Slot{std::move(*bus), std::move(*server), {}});
 }
 
-Result<void> add_run(World& world, Seat& seat) {
-  return seat.server.on("run", [&world](Context& c) { return run_counted(world, c); });
+Result<void> add_run(World& world, Slot& slot) {
+  return slot.server.on("run", [&world](Context& c) { return run_counted(world, c); });
 }
-Result<void> add_deferring(World& world, Seat& seat) {
-  return seat.server.on("run", [&world, &seat](Context& c) {
+Result<void> add_deferring(World& world, Slot& slot) {
+  return slot.server.on("run", [&world, &slot](Context& c) {
     if (c.one_way()) return run_counted(world, c);
     const Status status = run_counted(world, c);
     std::uint64_t id = 0;
     std::memcpy(&id, c.request().data(), sizeof id);
-    seat.deferred.push_back({c.defer(), id});
+    slot.deferred.push_back({c.defer(), id});
     return status;
   });
 }
 
 Act on(World& world) {
-  auto seat = take_seat(world);
-  if (!seat) return {};
-  return [&world, seat] { (void)add_run(world, *seat); };
+  auto slot = take_slot(world);
+  if (!slot) return {};
+  return [&world, slot] { (void)add_run(world, *slot); };
 }
 
-std::function<Act(World&)> handler(std::function<void(Seat&)> use) {
+std::function<Act(World&)> handler(std::function<void(Slot&)> use) {
   return [use = std::move(use)](World& world) -> Act {
-    auto seat = take_seat(world);
-    if (!seat || !add_run(world, *seat)) return {};
-    return [seat, use] { use(*seat); };
+    auto slot = take_slot(world);
+    if (!slot || !add_run(world, *slot)) return {};
+    return [slot, use] { use(*slot); };
   };
 }
-void poll(Seat& seat) {
-  for (int i = 0; i < 4; ++i) (void)seat.server.poll();
+void poll(Slot& slot) {
+  for (int i = 0; i < 4; ++i) (void)slot.server.poll();
 }
-void run_and_park(Seat& seat) { (void)seat.server.run_for(std::chrono::milliseconds(4)); }
-void off(Seat& seat) {
-  (void)seat.server.poll(1);
-  (void)seat.server.off("run");
+void run_and_park(Slot& slot) { (void)slot.server.run_for(std::chrono::milliseconds(4)); }
+void off(Slot& slot) {
+  (void)slot.server.poll(1);
+  (void)slot.server.off("run");
 }
-void shut_down(Seat& seat) {
-  (void)seat.server.poll(1);
-  seat.server = {};
-  seat.bus = {};
+void shut_down(Slot& slot) {
+  (void)slot.server.poll(1);
+  slot.server = {};
+  slot.bus = {};
 }
 Act reply_later(World& world) {
-  auto seat = take_seat(world);
-  if (!seat || !add_deferring(world, *seat)) return {};
-  return [seat] {
-    poll(*seat);
-    for (auto& owed : seat->deferred) {
+  auto slot = take_slot(world);
+  if (!slot || !add_deferring(world, *slot)) return {};
+  return [slot] {
+    poll(*slot);
+    for (auto& owed : slot->deferred) {
       (void)owed.responder.reply(std::as_bytes(std::span(&owed.id, 1)));
     }
   };
 }
 
-/// The handler beside is asked for its seat, and gives it unless it is stopped.
+/// The handler beside is asked for its slot, and gives it unless it is stopped.
 Act take_over(World& world) {
   auto bus = Bus::open(world.path, {.create = false, .label = "subject"});
   if (!bus) return {};
   auto server = bus->serve({.label = "subject", .wait = subject_waits(world), .stand_by = true});
   if (!server) return {};
-  auto seat = make_shared<Seat>(Seat{std::move(*bus), std::move(*server), {}});
-  if (!add_run(world, *seat)) return {};
-  return [&world, seat] {
-    (void)seat->server.take_over(
+  auto slot = make_shared<Slot>(Slot{std::move(*bus), std::move(*server), {}});
+  if (!add_run(world, *slot)) return {};
+  return [&world, slot] {
+    (void)slot->server.take_over(
         world.peers == Peers::mid_step ? Duration(soon) : Duration(std::chrono::seconds(5)));
-    poll(*seat);
+    poll(*slot);
   };
 }
 
-/// Somebody else, who is not at work, has asked the subject for its seat; it owes answers.
+/// Somebody else, who is not at work, has asked the subject for its slot; it owes answers.
 Act hand_over(World& world) {
-  auto seat = take_seat(world);
-  if (!seat || !add_deferring(world, *seat)) return {};
+  auto slot = take_slot(world);
+  if (!slot || !add_deferring(world, *slot)) return {};
   auto other = detail::BusCore::open(world.path, {{.create = false}, false});
   if (!other) return {};
-  return [seat, other = *other] {
-    poll(*seat);
+  return [slot, other = *other] {
+    poll(*slot);
     const auto& view = other->view();
     for (std::uint32_t i = 0; i < view.capacities().endpoints; ++i) {
       auto& word = view.endpoint(i).control.control;
@@ -212,8 +212,8 @@ Act hand_over(World& world) {
       if (!seen.active() || !seen.standby().nobody()) continue;
       word.compare_exchange_strong(seen.bits, seen.with_standby(other->attachment().me).bits);
     }
-    (void)seat->server.poll();
-    for (auto& owed : seat->deferred) {
+    (void)slot->server.poll();
+    for (auto& owed : slot->deferred) {
       (void)owed.responder.reply(std::as_bytes(std::span(&owed.id, 1)));
     }
   };
@@ -233,13 +233,13 @@ Act daemon_steps(World& world) {
   if (!opened) return {};
   auto d = make_shared<Daemon>();
   d->bus = std::move(*opened);
-  const auto seats = d->bus->view().capacities().participants;
-  auto sources = daemon::Sources::make(seats, d->bus->attachment().view.bus_events().arrivals);
+  const auto slots = d->bus->view().capacities().participants;
+  auto sources = daemon::Sources::make(slots, d->bus->attachment().view.bus_events().arrivals);
   if (!sources) return {};
   d->sources = std::move(*sources);
-  return [d, seats] {
-    daemon::Supervisor supervisor(seats, {});
-    daemon::Performer performer(
+  return [d, slots] {
+    daemon::Supervisor supervisor(slots, {});
+    daemon::ActionExecutor performer(
         {d->bus->attachment(), d->bus->path(), *d->sources, d->log, d->notifier});
     std::vector<daemon::Event> events{daemon::event::Started{}};
     std::vector<daemon::Event> outcomes;

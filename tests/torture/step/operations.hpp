@@ -27,7 +27,7 @@ struct Operation {
   bool caller_beside = false;   ///< a caller has commands under way
   bool dead_caller = false;     ///< one was killed with a lane, memory and commands
   bool no_bus = false;          ///< there is no file yet
-  bool takes_over = false;  ///< the handler beside gives its seat to the subject, or is asked to
+  bool takes_over = false;  ///< the handler beside gives its slot to the subject, or is asked to
   bool gives_up = false;    ///< the subject's own calls may end by their time limit
   std::optional<EventScene> events = std::nullopt;  ///< an operation on events, and its peers
   /// Run in the subject before it stops; what it returns is what is cut off. Empty: it failed.

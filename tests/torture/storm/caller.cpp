@@ -65,7 +65,7 @@ class StormCaller {
     const WaitMode waits[] = {WaitMode::adaptive, WaitMode::adaptive, WaitMode::blocking};
     const bool pinned = one_in(2);
     // Of a group, only who stays with one member has an order over all that it sends.
-    in_order_ = weather_.seats != Seats::group || pinned;
+    in_order_ = weather_.owners != Owners::group || pinned;
     auto caller = bus->caller(name_of(static_cast<unsigned>(random_() % weather_.handlers)),
                               {.wait = waits[random_() % 3],
                                .when_vacant = patience_,

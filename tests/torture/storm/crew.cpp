@@ -20,8 +20,8 @@ bool Crew::has_ended(const test::Child& child) {
 
 Crew::Crew(const Weather& weather, unsigned name, Start start)
     : weather_(weather), name_(name), start_(std::move(start)) {
-  const Part usual = weather.seats == Seats::group   ? Part::member
-                     : weather.seats == Seats::relay ? Part::heir
+  const Part usual = weather.owners == Owners::group   ? Part::member
+                     : weather.owners == Owners::relay ? Part::heir
                                                      : Part::owner;
   for (unsigned i = 0; i < weather.members; ++i) {
     const bool on_trial = weather.canary && i + 1 == weather.members;
@@ -33,7 +33,7 @@ Crew::Crew(const Weather& weather, unsigned name, Start start)
 Post Crew::post(Part part) { return {name_, name_ * posts + next_++ % posts, part}; }
 
 void Crew::replace(std::size_t i) {
-  if (weather_.seats != Seats::relay) {
+  if (weather_.owners != Owners::relay) {
     men_[i].process = start_(men_[i].post);
     return;
   }
@@ -44,7 +44,7 @@ void Crew::replace(std::size_t i) {
 }
 
 bool Crew::send_successor(std::uint64_t lot) {
-  if (weather_.seats != Seats::relay || men_.size() >= relay_max) return false;
+  if (weather_.owners != Owners::relay || men_.size() >= relay_max) return false;
   const Part eager = weather_.by_force ? Part::enforcer : Part::successor;
   const Post one = post(lot % 4 == 0 ? Part::heir : eager);
   men_.push_back({start_(one), one});
@@ -53,7 +53,7 @@ bool Crew::send_successor(std::uint64_t lot) {
 
 Crew::Ended Crew::look_after() {
   Ended all;
-  if (weather_.seats != Seats::relay) return all;
+  if (weather_.owners != Owners::relay) return all;
   for (std::size_t i = 0; i < men_.size();) {
     if (!has_ended(men_[i].process)) {
       ++i;

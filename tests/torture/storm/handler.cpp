@@ -13,7 +13,7 @@
 #include "support/child.hpp"
 #include "torture/storm/order.hpp"
 #include "torture/storm/roles.hpp"
-#include "trace/outer.hpp"
+#include "trace/current_command.hpp"
 
 namespace shmbus::torture {
 namespace {
@@ -91,9 +91,9 @@ class StormHandler {
   }
 
  private:
-  Result<void> add(Server& server, Join join) {
+  Result<void> add(Server& server, Sharing sharing) {
     return server.on(std::string_view(name_), [this](Context& c) { return handle(c); },
-                     {.join = join});
+                     {.sharing = sharing});
   }
 
   /// In a storm a name's owner may be a process whose kill is still under way.
@@ -101,11 +101,12 @@ class StormHandler {
     if (post_.part >= Part::successor) return follow(server);
     const auto until = now_ns() + patience_ns;
     const bool trial_first = post_.part == Part::canary;
-    const Join alone = role_.weather.seats == Seats::group ? Join::group : Join::nobody;
+    const Sharing alone = role_.weather.owners == Owners::group ? Sharing::group : Sharing::exclusive;
     Result<void> added;
     do {
-      added = add(server, trial_first ? Join::canary : alone);
-      if (!added && role_.weather.canary) added = add(server, trial_first ? alone : Join::canary);
+      added = add(server, trial_first ? Sharing::canary : alone);
+      if (!added && role_.weather.canary)
+        added = add(server, trial_first ? alone : Sharing::canary);
       if (added) return 0;
       test::nap(1ms);
     } while (now_ns() < until && !stop_.stop_requested());
@@ -115,7 +116,8 @@ class StormHandler {
 
   /// Of whoever has the name now.
   int follow(Server& server) {
-    if (auto added = add(server, Join::nobody); !added) return cannot("stand by", added.error());
+    if (auto added = add(server, Sharing::exclusive); !added)
+      return cannot("stand by", added.error());
     if (post_.part == Part::heir) {
       while (!stop_.stop_requested()) {
         const auto sits = server.stand_by(50ms);
@@ -125,7 +127,7 @@ class StormHandler {
       return 0;
     }
     const auto within = std::chrono::microseconds(role_.seed % 100'000);
-    const auto how = post_.part == Part::enforcer ? WhenStuck::kill : WhenStuck::fail;
+    const auto how = post_.part == Part::enforcer ? IfUnresponsive::kill : IfUnresponsive::fail;
     const auto taken = server.take_over(within, how);
     if (taken) return 0;
     // Another was quicker with the name.

@@ -3,7 +3,7 @@
 // (judge.hpp). Ends when all of --commands, --kills are reached, or after --seconds.
 //
 //   --round SEED   play only the round of that seed, for --seconds (as a failure prints it)
-//   --seats WHO    only names that are served by `one`, a `group`, or a `relay`
+//   --owners WHO    only names that are served by `one`, a `group`, or a `relay`
 #include <cstdio>
 #include <iterator>
 
@@ -15,16 +15,16 @@ using namespace shmbus::torture;  // NOLINT: this file is its main
 
 namespace {
 
-/// As --seats says; null: any.
-const Seats* seats_wanted(const Options& options) {
-  static constexpr Seats all[] = {Seats::one, Seats::group, Seats::relay};
-  for (const Seats& seats : all) {
-    if (options.text("seats") == to_string(seats)) return &seats;
+/// As --owners says; null: any.
+const Owners* owners_wanted(const Options& options) {
+  static constexpr Owners all[] = {Owners::one, Owners::group, Owners::relay};
+  for (const Owners& owners : all) {
+    if (options.text("owners") == to_string(owners)) return &owners;
   }
   return nullptr;
 }
 
-RoundResult play(std::uint64_t seed, double seconds, const Seats* wanted) {
+RoundResult play(std::uint64_t seed, double seconds, const Owners* wanted) {
   std::mt19937_64 random(seed);
   const Weather weather = weather_of(random, wanted);
   std::printf("round seed=%lu %s\n", seed, describe(weather).c_str());
@@ -36,7 +36,7 @@ RoundResult play(std::uint64_t seed, double seconds, const Seats* wanted) {
               static_cast<double>(result.slowest_ns) * 1e-6, result.counts.c_str());
   if (!result.summary.good()) {
     std::printf("FAILED seed=%lu: torture_storm --round %lu --seconds %.0f%s%s (%s)\n", seed, seed,
-                seconds, wanted != nullptr ? " --seats " : "",
+                seconds, wanted != nullptr ? " --owners " : "",
                 wanted != nullptr ? to_string(*wanted) : "", describe(weather).c_str());
   }
   std::fflush(stdout);
@@ -44,20 +44,20 @@ RoundResult play(std::uint64_t seed, double seconds, const Seats* wanted) {
 }
 
 /// A quick run is too short to leave this to chance.
-const Seats* quick_seats(std::size_t round) {
-  static constexpr Seats turns[] = {Seats::one, Seats::group, Seats::relay};
+const Owners* quick_owners(std::size_t round) {
+  static constexpr Owners turns[] = {Owners::one, Owners::group, Owners::relay};
   return &turns[round % std::size(turns)];
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options(argc, argv, "commands kills seconds round seats");
+  const Options options(argc, argv, "commands kills seconds round owners");
   const bool full = options.full();
   const auto commands = options.number("commands", full ? 100'000'000 : ~0ULL);
   const auto kills = options.number("kills", full ? 100'000 : ~0ULL);
   const auto seconds = options.number("seconds", full ? 5'400 : 50);
-  const Seats* wanted = seats_wanted(options);
+  const Owners* wanted = owners_wanted(options);
   if (options.has("round")) {
     const auto result = play(options.number("round", 0), static_cast<double>(seconds), wanted);
     result.summary.print();
@@ -69,8 +69,8 @@ int main(int argc, char** argv) {
   const auto began = now_ns();
   const auto over = [&] { return (now_ns() - began) / 1'000'000'000 >= seconds; };
   for (std::size_t round = 0; !over() && (all.commands < commands || all.kills < kills); ++round) {
-    const Seats* seats = wanted == nullptr && !full ? quick_seats(round) : wanted;
-    const auto one = play(random(), full ? 8 : 3, seats);
+    const Owners* owners = wanted == nullptr && !full ? quick_owners(round) : wanted;
+    const auto one = play(random(), full ? 8 : 3, owners);
     all.summary += one.summary;
     all.commands += one.commands;
     all.kills += one.kills;

@@ -51,9 +51,9 @@ void check_caller(Book& book, const Request& request) {
   if (last >= request.index) misordered(book, request, "its caller's", last);
 }
 
-void check_all_callers(Book& book, const Request& request, std::uint32_t seat) {
+void check_all_callers(Book& book, const Request& request, std::uint32_t slot) {
   const std::uint64_t over = book.published_at[request.id];
-  auto& newest = book.newest_started[seat % endpoints_max];
+  auto& newest = book.newest_started[slot % endpoints_max];
   if (over != 0 && over < newest) misordered(book, request, "all callers'", newest - over);
   if (request.stamp > newest) newest = request.stamp;
 }
@@ -68,7 +68,7 @@ void check_order(Book& book, const Weather& weather, const Request& request, con
     check_several_handlers(book, request, from.idle_at_ns);
   }
   if (weather.order != Order::global) return;
-  // Of a name that one serves, the order holds wherever its seat is.
+  // Of a name that one serves, the order holds wherever its slot is.
   const bool one_seat = weather.handlers == 1 && !weather.shared();
   check_all_callers(book, request, one_seat ? 0 : from.endpoint);
 }

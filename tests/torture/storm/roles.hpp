@@ -20,7 +20,7 @@ struct Role {
 inline constexpr std::uint64_t patience_ns = 10'000'000'000;  ///< no wait takes longer
 inline constexpr std::chrono::seconds long_timeout{20};
 
-/// While a handler is stopped, the seats of dead callers that it still owes a look may be all that
+/// While a handler is stopped, the owners of dead callers that it still owes a look may be all that
 /// there are.
 inline Result<Bus> open_patiently(const std::string& path, const char* label) {
   const auto until = now_ns() + patience_ns;
@@ -50,7 +50,7 @@ struct Post {
   Part part = Part::owner;
 };
 
-/// Exit code of a successor that was not given its seat in time.
+/// Exit code of a successor that was not given its slot in time.
 inline constexpr int not_given = 20;
 
 /// Serves until SIGTERM, or until it was replaced.

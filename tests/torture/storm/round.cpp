@@ -68,7 +68,7 @@ class Round {
       OpenOptions options;
       options.default_timeout = long_timeout;
       // One alone gets tables that are small enough to be exhausted.
-      const bool small = weather_.seats == Seats::one && !weather_.canary;
+      const bool small = weather_.owners == Owners::one && !weather_.canary;
       options.capacities = {.participants = (small ? 16U : 32U) + (weather_.events ? 12U : 0U),
                             .names = 8,
                             .endpoints = small ? 4U : endpoints_max,
@@ -144,7 +144,7 @@ class Round {
       restart_handler();
     } else if (weather_.canary && lot >= 6) {
       change_route();
-    } else if (weather_.seats == Seats::relay && lot >= 6) {
+    } else if (weather_.owners == Owners::relay && lot >= 6) {
       auto& crew = any_crew();
       result_.restarts += crew.send_successor(random_()) ? 1 : 0;
     } else if (weather_.kill_handlers && (!weather_.kill_callers || lot % 2 == 0)) {
@@ -180,7 +180,7 @@ class Round {
     auto& crew = any_crew();
     const auto which = random_() % crew.size();
     // Mostly those that work: killed at their start again and again nobody gets anything done.
-    const unsigned idle_too = weather_.seats == Seats::relay ? 2 : 8;
+    const unsigned idle_too = weather_.owners == Owners::relay ? 2 : 8;
     if (!book_->serving[crew.at(which).post.number] && random_() % idle_too != 0) return;
     kill(crew.at(which).process);
     // Sometimes nobody is there for a while.
@@ -234,7 +234,7 @@ class Round {
     process.signal(SIGTERM);
     const int code = wait_for(process);
     if (code == test::ended_by(SIGTERM)) return;  // before it had asked for the signal
-    if (code == not_given && weather_.seats == Seats::relay) return;
+    if (code == not_given && weather_.owners == Owners::relay) return;
     if (code == test::ended_by(SIGKILL) && weather_.by_force) return;  // shot by who takes over
     if (code != 0) problem(result_.summary.hung, "a handler ended with " + std::to_string(code));
   }
@@ -265,7 +265,7 @@ class Round {
     auto last = now_ns();
     const auto until = last + 60'000'000'000;
     for (auto& caller : callers_) {
-      // The last ones of a relay may still be changing seats.
+      // The last ones of a relay may still be changing owners.
       while (!Crew::has_ended(caller.process) && now_ns() < until) {
         look_after_crews();
         last = notice_freeze(last, now_ns(), 0);
@@ -309,19 +309,19 @@ class Round {
         (newsroom_ ? newsroom_->counts() : "");
   }
 
-  /// Each of a group has a seat; of a relay one has it, and others wait.
+  /// Each of a group has a slot; of a relay one has it, and others wait.
   test::Census census_of_crews() {
     look_after_crews();
     test::Census wanted{.participants = weather_.daemon ? 1U : 0U};
     for (const auto& crew : crews_) {
       const auto size = static_cast<std::uint32_t>(crew.size());
       wanted.participants += size;
-      wanted.endpoints += weather_.seats == Seats::relay ? 1 : size;
+      wanted.endpoints += weather_.owners == Owners::relay ? 1 : size;
     }
     return wanted;
   }
 
-  /// A name may move to another seat than the one where commands wait: two race for it while nobody
+  /// A name may move to another slot than the one where commands wait: two race for it while nobody
   /// serves it, a canary is promoted, a caller was stopped before it sent to a member that had gone
   /// meanwhile. Living callers have been told; what those left that have ended is dropped when
   /// somebody needs their lanes, as here.
@@ -329,7 +329,7 @@ class Round {
     auto bus = detail::BusCore::open(path_, {{.create = false, .label = "storm reclaimer"}, false});
     if (!bus) return 1;
     recovery::reclaim_all((*bus)->attachment());
-    if (weather_.seats != Seats::relay && !weather_.shared()) return 0;
+    if (weather_.owners != Owners::relay && !weather_.shared()) return 0;
     if (recovery::drop_stranded_lanes((*bus)->attachment()) != 0) {
       recovery::reclaim_all((*bus)->attachment());
     }

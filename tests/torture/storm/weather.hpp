@@ -9,18 +9,18 @@
 namespace shmbus::torture {
 
 /// Who serves a name.
-enum class Seats : std::uint8_t {
+enum class Owners : std::uint8_t {
   one,    ///< one process; another one when that has died
   group,  ///< several together
   relay,  ///< one, and others that take over from it or wait for its end
 };
-inline const char* to_string(Seats seats) noexcept {
-  return seats == Seats::one ? "one" : seats == Seats::group ? "group" : "relay";
+inline const char* to_string(Owners owners) noexcept {
+  return owners == Owners::one ? "one" : owners == Owners::group ? "group" : "relay";
 }
 
 struct Weather {
   Order order = Order::per_caller;
-  Seats seats = Seats::one;
+  Owners owners = Owners::one;
   bool canary = false;    ///< one more stands on trial, and the route changes all the time
   bool by_force = false;  ///< who takes over kills the one that does not give way
   unsigned members = 1;   ///< processes that serve a name, a canary included
@@ -40,24 +40,24 @@ struct Weather {
   unsigned pause_us = 2'000;  ///< between two blows, on average
 
   /// A caller may have lanes to several handlers of its name.
-  [[nodiscard]] bool shared() const noexcept { return seats == Seats::group || canary; }
+  [[nodiscard]] bool shared() const noexcept { return owners == Owners::group || canary; }
   [[nodiscard]] bool handlers_die() const noexcept { return kill_handlers || by_force; }
 };
 
 /// Who serves the names, beside all the rest.
-inline void seat_the_handlers(Weather& w, std::mt19937_64& random, const Seats* wanted) {
-  const Seats lots[] = {Seats::one, Seats::one, Seats::group, Seats::relay};
-  const Seats drawn = lots[random() % 4];
-  w.seats = wanted != nullptr ? *wanted : drawn;
-  w.canary = random() % 3 == 0 && w.seats != Seats::relay;
-  w.by_force = w.seats == Seats::relay && random() % 2 == 0;
+inline void choose_owners(Weather& w, std::mt19937_64& random, const Owners* wanted) {
+  const Owners lots[] = {Owners::one, Owners::one, Owners::group, Owners::relay};
+  const Owners drawn = lots[random() % 4];
+  w.owners = wanted != nullptr ? *wanted : drawn;
+  w.canary = random() % 3 == 0 && w.owners != Owners::relay;
+  w.by_force = w.owners == Owners::relay && random() % 2 == 0;
   const auto most = w.handlers > 1 ? 3U : 4U;
-  w.members = w.seats == Seats::group ? 2 + static_cast<unsigned>(random() % (most - 1)) : 1;
+  w.members = w.owners == Owners::group ? 2 + static_cast<unsigned>(random() % (most - 1)) : 1;
   if (w.canary) ++w.members;
 }
 
-/// `wanted`: these seats and no others.
-inline Weather weather_of(std::mt19937_64& random, const Seats* wanted = nullptr) {
+/// `wanted`: these owners and no others.
+inline Weather weather_of(std::mt19937_64& random, const Owners* wanted = nullptr) {
   const auto one_in = [&](unsigned n) { return random() % n == 0; };
   Weather w;
   w.order = one_in(2) ? Order::global : Order::per_caller;
@@ -76,7 +76,7 @@ inline Weather weather_of(std::mt19937_64& random, const Seats* wanted = nullptr
   w.hot_lanes = one_in(3) ? 1 : 8;
   const unsigned pauses[] = {300, 2'000, 2'000, 10'000};
   w.pause_us = pauses[random() % 4];
-  seat_the_handlers(w, random, wanted);
+  choose_owners(w, random, wanted);
   w.events = one_in(2);
   return w;
 }
@@ -95,7 +95,7 @@ inline std::string describe(const Weather& w) {
   add(w.by_force, "by-force");
   add(w.events, "events");
   add(w.handler_wait == WaitMode::blocking, "blocking-handlers");
-  if (w.seats != Seats::one) text += std::string(" ") + to_string(w.seats);
+  if (w.owners != Owners::one) text += std::string(" ") + to_string(w.owners);
   return text + " callers=" + std::to_string(w.callers) +
          " handlers=" + std::to_string(w.handlers) + " members=" + std::to_string(w.members) +
          " cells=" + std::to_string(w.cells) + " hot=" + std::to_string(w.hot_lanes) +

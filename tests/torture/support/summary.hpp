@@ -14,7 +14,7 @@ struct Summary {
   std::uint64_t lost = 0;        ///< commands neither run nor reported, or reported wrongly
   std::uint64_t duplicated = 0;  ///< run twice, or run although reported as not run
   std::uint64_t hung = 0;        ///< waits beyond what is promised
-  std::uint64_t leaked = 0;      ///< seats, endpoints, lanes, memory, locks, files left over
+  std::uint64_t leaked = 0;      ///< slots, endpoints, lanes, memory, locks, files left over
   std::uint64_t other = 0;       ///< what else is wrong: order, the doctor's findings
 
   [[nodiscard]] bool good() const noexcept {

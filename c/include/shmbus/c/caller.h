@@ -19,7 +19,7 @@ enum { SHMBUS_WHEN_VACANT_FAIL = 0, SHMBUS_WHEN_VACANT_WAIT = 1 };
 /* What it does when no cell or memory is free: wait until its deadline, or OVERLOADED. */
 enum { SHMBUS_WHEN_FULL_WAIT = 0, SHMBUS_WHEN_FULL_FAIL = 1 };
 /* What becomes of commands whose caller has died: they run, or are cancelled. */
-enum { SHMBUS_WHEN_CALLER_GOES_RUN = 0, SHMBUS_WHEN_CALLER_GOES_CANCEL = 1 };
+enum { SHMBUS_ON_CALLER_EXIT_RUN = 0, SHMBUS_ON_CALLER_EXIT_CANCEL = 1 };
 /* What a call inside a handler takes over from the command that runs there: deadline, cancellation
  * and trace; nothing; the trace alone. */
 enum { SHMBUS_INHERIT_ALL = 0, SHMBUS_INHERIT_NOTHING = 1, SHMBUS_INHERIT_TRACE = 2 };
@@ -27,15 +27,15 @@ enum { SHMBUS_INHERIT_ALL = 0, SHMBUS_INHERIT_NOTHING = 1, SHMBUS_INHERIT_TRACE 
 enum { SHMBUS_IN_GROUP_LEAST_BUSY = 0, SHMBUS_IN_GROUP_PINNED = 1 };
 
 typedef struct shmbus_caller_options_t {
-  size_t size;              /* of this struct */
-  int32_t wait;             /* SHMBUS_WAIT_... */
-  int32_t when_vacant;      /* SHMBUS_WHEN_VACANT_... */
-  int32_t when_full;        /* SHMBUS_WHEN_FULL_... */
-  int32_t when_caller_goes; /* SHMBUS_WHEN_CALLER_GOES_... */
-  int32_t inherit;          /* SHMBUS_INHERIT_... */
-  int32_t in_group;         /* SHMBUS_IN_GROUP_... */
-  double trace_ratio;       /* 0: that of the bus; below 0: calls begin no trace */
-  const char* schema;       /* "request->reply"; NULL: any bytes. Copied */
+  size_t size;            /* of this struct */
+  int32_t wait;           /* SHMBUS_WAIT_... */
+  int32_t when_vacant;    /* SHMBUS_WHEN_VACANT_... */
+  int32_t when_full;      /* SHMBUS_WHEN_FULL_... */
+  int32_t on_caller_exit; /* SHMBUS_ON_CALLER_EXIT_... */
+  int32_t inherit;        /* SHMBUS_INHERIT_... */
+  int32_t in_group;       /* SHMBUS_IN_GROUP_... */
+  double trace_ratio;     /* 0: that of the bus; below 0: calls begin no trace */
+  const char* schema;     /* "request->reply"; NULL: any bytes. Copied */
 } shmbus_caller_options_t;
 
 /* A caller of one name, for this thread. The name need not be registered yet. Allocates. Errors:

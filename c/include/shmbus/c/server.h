@@ -38,11 +38,11 @@ typedef struct shmbus_handler_t {
 } shmbus_handler_t;
 
 /* The name is this server's alone; a group's; or the server is on trial beside the name's owner. */
-enum { SHMBUS_JOIN_NOBODY = 0, SHMBUS_JOIN_GROUP = 1, SHMBUS_JOIN_CANARY = 2 };
+enum { SHMBUS_SHARING_EXCLUSIVE = 0, SHMBUS_SHARING_GROUP = 1, SHMBUS_SHARING_CANARY = 2 };
 
 typedef struct shmbus_registration_t {
   size_t size;        /* of this struct */
-  int32_t join;       /* SHMBUS_JOIN_... */
+  int32_t join;       /* SHMBUS_SHARING_... */
   int32_t reserved;   /* 0 */
   const char* schema; /* "request->reply"; NULL: any bytes. Copied */
 } shmbus_registration_t;
@@ -102,13 +102,13 @@ typedef struct shmbus_task_t {
 SHMBUS_C_API int shmbus_server_post(shmbus_server_t* server, const shmbus_task_t* task,
                                     shmbus_error_t* error);
 
-enum { SHMBUS_WHEN_STUCK_FAIL = 0, SHMBUS_WHEN_STUCK_KILL = 1 };
+enum { SHMBUS_IF_UNRESPONSIVE_FAIL = 0, SHMBUS_IF_UNRESPONSIVE_KILL = 1 };
 /* For a server that stands by: takes the names of its handlers from the server that has them, while
  * that runs; no command is lost. KILL: a server that does not give way in time gets SIGKILL.
  * Errors: ALREADY_REGISTERED (the other serves names that are not among these handlers),
  * TYPE_MISMATCH, TIMED_OUT (the other goes on as before), NOT_PERMITTED. */
 SHMBUS_C_API int shmbus_server_take_over(shmbus_server_t* server, int64_t timeout_ns,
-                                         int32_t when_stuck, shmbus_error_t* error);
+                                         int32_t if_unresponsive, shmbus_error_t* error);
 /* For a server that stands by: waits until nobody serves its names, then takes them: `taken` is
  * then 1, and 0 when `timeout_ns` is over first. Errors: TYPE_MISMATCH, LIMIT_REACHED. */
 SHMBUS_C_API int shmbus_server_stand_by(shmbus_server_t* server, int64_t timeout_ns, int* taken,

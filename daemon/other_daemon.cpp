@@ -1,4 +1,4 @@
-#include "daemon/rival.hpp"
+#include "daemon/other_daemon.hpp"
 
 #include "attach/prober.hpp"
 #include "layout/words.hpp"
@@ -9,12 +9,12 @@
 namespace shmbus::daemon {
 namespace {
 
-bool is_living_daemon(const layout::Participant& seat, std::uint32_t index,
+bool is_living_daemon(const layout::Participant& slot, std::uint32_t index,
                       const liveness::Prober& prober) noexcept {
   const layout::ParticipantWord word{
-      seat.state.load(std::memory_order_acquire)};  // SYNC seat.alive
+      slot.state.load(std::memory_order_acquire)};  // SYNC slot.alive
   return word.state() == layout::ParticipantState::alive &&
-         seat.role.load(std::memory_order_relaxed) == layout::participant_role::daemon &&
+         slot.role.load(std::memory_order_relaxed) == layout::participant_role::daemon &&
          !prober.dead(index);
 }
 
@@ -38,8 +38,8 @@ std::optional<std::uint32_t> daemon_pid_of(std::string_view bus) {
   const liveness::Prober prober(file->fd(), location->path, status->id,
                                 view.capacities().participants);
   for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
-    const auto& seat = view.participant(i);
-    if (is_living_daemon(seat, i, prober)) return seat.pid.load(std::memory_order_relaxed);
+    const auto& slot = view.participant(i);
+    if (is_living_daemon(slot, i, prober)) return slot.pid.load(std::memory_order_relaxed);
   }
   return std::nullopt;
 }

@@ -25,25 +25,25 @@ struct ThreadState {
 [[gnu::tls_model("initial-exec")]] inline thread_local constinit ThreadState this_thread;
 
 /// While one lives, this thread runs the handler of another command, or of none.
-class Running {
+class ScopedCurrentCommand {
  public:
-  explicit Running(const Invocation* call) noexcept : before_(this_thread.running) {
+  explicit ScopedCurrentCommand(const Invocation* call) noexcept : before_(this_thread.running) {
     this_thread.running = call;
   }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-  ~Running() { this_thread.running = before_; }
+  ScopedCurrentCommand(const ScopedCurrentCommand&) = delete;
+  ScopedCurrentCommand& operator=(const ScopedCurrentCommand&) = delete;
+  ~ScopedCurrentCommand() { this_thread.running = before_; }
 
  private:
   const Invocation* before_;
 };
 
 /// Null where there is nothing to inherit. Valid on this thread, while the handler runs.
-class Outer {
+class EnclosingCommand {
  public:
-  Outer() noexcept = default;
+  EnclosingCommand() noexcept = default;
   /// The command that this thread runs, unless it was running in a process that has forked since.
-  static Outer of_this_thread() noexcept;
+  static EnclosingCommand of_this_thread() noexcept;
 
   explicit operator bool() const noexcept { return call_ != nullptr; }
   /// 0: its caller named none.
@@ -57,7 +57,7 @@ class Outer {
   [[nodiscard]] layout::Word32& events() const noexcept;
 
  private:
-  explicit Outer(const Invocation* call) noexcept : call_(call) {}
+  explicit EnclosingCommand(const Invocation* call) noexcept : call_(call) {}
   const Invocation* call_ = nullptr;
 };
 

@@ -1,4 +1,4 @@
-// Players whose seats are more than one, or change hands: members of a group and a canary, handlers
+// Players whose slots are more than one, or change hands: members of a group and a canary, handlers
 // that take over from one another, who calls them, and who sets policies all the time.
 #pragma once
 
@@ -21,8 +21,8 @@ inline void be_a_member(const std::string& path, Role& role, std::uint64_t seed)
   again_and_again(path, role, [&](Bus& bus) {
     auto server = bus.serve({.order = random() % 2 == 0 ? Order::per_caller : Order::global});
     if (!server) return;
-    const Join join = random() % 4 == 0 ? Join::canary : Join::group;
-    (void)role.timed([&] { return server->on("shared", echo, {.join = join}); });
+    const Sharing sharing = random() % 4 == 0 ? Sharing::canary : Sharing::group;
+    (void)role.timed([&] { return server->on("shared", echo, {.sharing = sharing}); });
     serve_a_while(role, *server, random);
   });
 }
@@ -50,7 +50,7 @@ inline void take_turns(const std::string& path, Role& role, std::uint64_t seed) 
   });
 }
 
-/// Calls what has several seats, under policies that change.
+/// Calls what has several slots, under policies that change.
 inline void call_shared(const std::string& path, Role& role, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   again_and_again(path, role, [&](Bus& bus) {

@@ -11,12 +11,12 @@
 
 namespace shmbus::serve {
 
-struct Debt {
+struct PendingReplies {
   std::uint32_t endpoint = 0;
   layout::DrainingWord word;
   std::vector<std::shared_ptr<std::atomic<std::uint32_t>>> lanes;  ///< answers owed, by lane
 
-  [[nodiscard]] bool paid() const noexcept {
+  [[nodiscard]] bool all_answered() const noexcept {
     return std::all_of(lanes.begin(), lanes.end(), [](const auto& owed) {
       return owed->load(std::memory_order_acquire) == 0;  // SYNC deferred
     });

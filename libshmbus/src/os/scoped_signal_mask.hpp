@@ -9,17 +9,17 @@ namespace shmbus::wait {
 
 /// Signals are for the application's own threads; all but those that an instruction of this thread
 /// raises, which the kernel does not let anybody block: it ends the process instead.
-class OthersSignalsBlocked {
+class ScopedSignalMask {
  public:
-  OthersSignalsBlocked() noexcept {
+  ScopedSignalMask() noexcept {
     sigset_t all;
     sigfillset(&all);
     for (const int own : {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP}) sigdelset(&all, own);
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
-  OthersSignalsBlocked(const OthersSignalsBlocked&) = delete;
-  OthersSignalsBlocked& operator=(const OthersSignalsBlocked&) = delete;
-  ~OthersSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  ScopedSignalMask(const ScopedSignalMask&) = delete;
+  ScopedSignalMask& operator=(const ScopedSignalMask&) = delete;
+  ~ScopedSignalMask() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
   sigset_t before_{};

@@ -15,9 +15,9 @@
 
 namespace shmbus::wait {
 
-class FirstLook {
+class PollDelay {
  public:
-  explicit FirstLook(const TickRate& rate) noexcept
+  explicit PollDelay(const TickRate& rate) noexcept
       : longest_(rate.from_ns(longest_ns) * parts), step_(rate.from_ns(longest_ns)) {}
 
   void look_away() const noexcept {
@@ -27,7 +27,7 @@ class FirstLook {
 #endif
   }
   void found_at_once() noexcept { pause_ -= std::min(pause_, step_); }
-  void came_too_early() noexcept { pause_ = std::min(pause_ + longer_by * step_, longest_); }
+  void on_miss() noexcept { pause_ = std::min(pause_ + longer_by * step_, longest_); }
 
  private:
   static constexpr std::uint64_t longest_ns = 100;

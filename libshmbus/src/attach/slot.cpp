@@ -1,4 +1,4 @@
-#include "attach/seat.hpp"
+#include "attach/slot.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ std::uint64_t own_pid_namespace() noexcept {
   return ::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
 }
 
-void describe_self(layout::Participant& slot, const SeatOptions& options) noexcept {
+void describe_self(layout::Participant& slot, const SlotOptions& options) noexcept {
   slot.pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
   slot.uid.store(::getuid(), std::memory_order_relaxed);
   slot.pid_namespace.store(own_pid_namespace(), std::memory_order_relaxed);
@@ -35,7 +35,7 @@ void describe_self(layout::Participant& slot, const SeatOptions& options) noexce
 
 }  // namespace
 
-bool a_seat_is_free(const segment::View& view) noexcept {
+bool a_slot_is_free(const segment::View& view) noexcept {
   for (std::uint32_t i = 0; i < view.capacities().participants; ++i) {
     const ParticipantWord seen{view.participant(i).state.load(std::memory_order_relaxed)};
     if (seen.state() == ParticipantState::free) return true;
@@ -45,9 +45,9 @@ bool a_seat_is_free(const segment::View& view) noexcept {
 
 namespace {
 
-/// Seat `i`, if it is free. `refused`: what the kernel says when it gives no locks.
-std::optional<layout::Party> try_seat(const segment::View& view, int fd, std::uint32_t i,
-                                      const SeatOptions& options, int& refused) noexcept {
+/// Slot `i`, if it is free. `refused`: what the kernel says when it gives no locks.
+std::optional<layout::ParticipantId> try_slot(const segment::View& view, int fd, std::uint32_t i,
+                                              const SlotOptions& options, int& refused) noexcept {
   auto& slot = view.participant(i);
   if (ParticipantWord{slot.state.load(std::memory_order_relaxed)}.state() !=
       ParticipantState::free) {
@@ -57,18 +57,18 @@ std::optional<layout::Party> try_seat(const segment::View& view, int fd, std::ui
     if (!held_by_another(errno)) refused = errno;
     return std::nullopt;
   }
-  SHMBUS_TESTPOINT("seat.locked");
+  SHMBUS_TESTPOINT("slot.locked");
   // Only the holder of the lock moves a free slot, so this load is final if it says free.
-  ParticipantWord seen{slot.state.load(std::memory_order_acquire)};  // SYNC seat.free
+  ParticipantWord seen{slot.state.load(std::memory_order_acquire)};  // SYNC slot.free
   if (seen.state() == ParticipantState::free) {
     const std::uint32_t epoch = seen.epoch() == 0 ? 1 : seen.epoch();
     describe_self(slot, options);
     const auto mine = ParticipantWord::make(epoch, ParticipantState::alive);
-    // SYNC seat.alive: pairs with the scans of reclaim and of inspection.
+    // SYNC slot.alive: pairs with the scans of reclaim and of inspection.
     if (slot.state.compare_exchange_strong(seen.bits, mine.bits, std::memory_order_acq_rel,
                                            std::memory_order_relaxed)) {
-      SHMBUS_TESTPOINT("seat.alive");
-      return layout::Party::make(i, epoch);
+      SHMBUS_TESTPOINT("slot.alive");
+      return layout::ParticipantId::make(i, epoch);
     }
   }
   unlock(fd, layout::token_lock_offset + i, 1);
@@ -77,23 +77,23 @@ std::optional<layout::Party> try_seat(const segment::View& view, int fd, std::ui
 
 }  // namespace
 
-/// A seat keeps the last events of whoever sat there: those of the dead are overwritten when there
-/// is no other seat, the oldest first.
-std::optional<layout::Party> take_seat(const segment::View& view, int fd,
-                                       const SeatOptions& options) noexcept {
+/// A slot keeps the last events of whoever sat there: those of the dead are overwritten when there
+/// is no other slot, the oldest first.
+std::optional<layout::ParticipantId> take_slot(const segment::View& view, int fd,
+                                               const SlotOptions& options) noexcept {
   int refused = 0;
-  const std::uint32_t seats = view.capacities().participants;
+  const std::uint32_t slots = view.capacities().participants;
   const auto died_at = [&](std::uint32_t i) {
     return view.participant(i).died_at.load(std::memory_order_relaxed);
   };
   std::uint64_t tried = 0;  // all that died up to then, and all who left in order
-  for (std::uint32_t round = 0; round <= seats; ++round) {
+  for (std::uint32_t round = 0; round <= slots; ++round) {
     std::uint64_t next = ~std::uint64_t{0};
-    for (std::uint32_t i = 0; i < seats; ++i) {
+    for (std::uint32_t i = 0; i < slots; ++i) {
       const std::uint64_t died = died_at(i);
       if (died > tried) next = std::min(next, died);
       if (died != tried) continue;
-      if (const auto seat = try_seat(view, fd, i, options, refused)) return seat;
+      if (const auto slot = try_slot(view, fd, i, options, refused)) return slot;
     }
     if (next == ~std::uint64_t{0}) break;
     tried = next;

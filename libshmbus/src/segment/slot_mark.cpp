@@ -1,4 +1,4 @@
-#include "segment/seat_mark.hpp"
+#include "segment/slot_mark.hpp"
 
 #include <sys/mman.h>
 
@@ -16,15 +16,15 @@ constexpr std::uint64_t generations = 4096;
 
 }  // namespace
 
-std::uint64_t SeatMark::offset_of(layout::Party seat) noexcept {
-  const std::uint64_t generation = seat.epoch() % generations;
-  return first_mark + (generation * (layout::participants_max + 1) + seat.index()) * stride;
+std::uint64_t SlotMark::offset_of(layout::ParticipantId slot) noexcept {
+  const std::uint64_t generation = slot.epoch() % generations;
+  return first_mark + (generation * (layout::participants_max + 1) + slot.index()) * stride;
 }
 
-SeatMark::SeatMark(int fd, layout::Party seat, liveness::HandleGuard& guard) noexcept
+SlotMark::SlotMark(int fd, layout::ParticipantId slot, liveness::HandleGuard& guard) noexcept
     : guard_(&guard) {
   void* const page =
-      ::mmap(nullptr, mark_bytes, PROT_NONE, MAP_SHARED, fd, static_cast<off_t>(offset_of(seat)));
+      ::mmap(nullptr, mark_bytes, PROT_NONE, MAP_SHARED, fd, static_cast<off_t>(offset_of(slot)));
   if (page == MAP_FAILED) return;
   if (::madvise(page, mark_bytes, MADV_DONTFORK) != 0) {
     ::munmap(page, mark_bytes);
@@ -34,15 +34,15 @@ SeatMark::SeatMark(int fd, layout::Party seat, liveness::HandleGuard& guard) noe
   guard.watch_mark(page, mark_bytes);
 }
 
-SeatMark::SeatMark(SeatMark&& other) noexcept { *this = std::move(other); }
+SlotMark::SlotMark(SlotMark&& other) noexcept { *this = std::move(other); }
 
-SeatMark& SeatMark::operator=(SeatMark&& other) noexcept {
+SlotMark& SlotMark::operator=(SlotMark&& other) noexcept {
   std::swap(page_, other.page_);
   std::swap(guard_, other.guard_);
   return *this;
 }
 
-SeatMark::~SeatMark() {
+SlotMark::~SlotMark() {
   // A forked child has no such mapping, or something else there by now.
   if (page_ == nullptr || guard_->forked()) return;
   guard_->watch_mark(nullptr, 0);

@@ -1,4 +1,4 @@
-// Taking and leaving a participant's seat.
+// Taking and leaving a participant's slot.
 //
 // The liveness token is a lock on one byte of the file, taken on the very description that is then
 // mapped, whose descriptor is closed afterwards. From then on the mapping holds the description and
@@ -19,18 +19,18 @@
 
 namespace shmbus::liveness {
 
-struct SeatOptions {
+struct SlotOptions {
   std::string_view label;
   std::uint32_t role = 0;  ///< layout::participant_role
 };
 
-/// Takes the first free seat: locks its byte on `fd` and marks it alive. Nothing when all are
+/// Takes the first free slot: locks its byte on `fd` and marks it alive. Nothing when all are
 /// taken, with errno 0, or when the kernel refused a lock, with errno.
-std::optional<layout::Party> take_seat(const segment::View& view, int fd,
-                                       const SeatOptions& options) noexcept;
+std::optional<layout::ParticipantId> take_slot(const segment::View& view, int fd,
+                                               const SlotOptions& options) noexcept;
 
-/// Whether some slot says that it is free. When take_seat() found none all the same, somebody holds
-/// the locks of all seats: a moment later the file is gone, or the seats are there.
-bool a_seat_is_free(const segment::View& view) noexcept;
+/// Whether some slot says that it is free. When take_slot() found none all the same, somebody holds
+/// the locks of all slots: a moment later the file is gone, or the slots are there.
+bool a_slot_is_free(const segment::View& view) noexcept;
 
 }  // namespace shmbus::liveness
