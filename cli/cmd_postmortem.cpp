@@ -48,7 +48,7 @@ std::string event_text(EventTexts& texts, const recorder::Event& event) {
           (event.flags & recorder::event_flags::timed) != 0 ? format_ns(event.duration_ns) : "-",
           event.bytes_in, event.bytes_out, request);
     case Kind::failed_by_recovery:
-      return fmt::format("{} from {}  {} B  {}  its caller was told: {}", name,
+      return fmt::format("{} from {}  {} B  {}  its caller got: {}", name,
                          texts.who(event.caller).text(), event.bytes_in, request,
                          outcome_text(event));
     case Kind::gave_up:
@@ -73,7 +73,7 @@ void print_one(EventTexts& texts, const Deceased& one, const PostmortemOptions& 
     fmt::print("    {} from {}  {} B  {}  {}\n", printable(texts.name_of(record)),
                texts.who(left.caller).text(), left.bytes,
                texts.request_text(record, left.start, left.bytes),
-               one.alive ? "under way" : "its caller was not told yet");
+               one.alive ? "under way" : "its caller has no answer yet");
   }
   for (const auto& told : one.told) fmt::print("    {}\n", event_text(texts, told));
   const std::size_t shown = std::min(options.last, one.events.size());

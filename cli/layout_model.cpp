@@ -6,6 +6,7 @@
 #include "layout/header.hpp"
 #include "layout/lane.hpp"
 #include "layout/limits.hpp"
+#include "layout/name_words.hpp"
 #include "layout/names.hpp"
 #include "layout/participant.hpp"
 #include "layout/policy.hpp"

@@ -91,7 +91,7 @@ void ActionExecutor::perform(const action::Reclaim& a, Nanos, Outcomes& out) {
     } else if (holds(after, a.slot)) {
       result = event::ReclaimResult::pending;
     }
-    // Whoever leaves properly marks its slot itself.
+    // A participant that leaves in good order marks its slot itself.
     const bool still_alive = holds(after, a.slot) && after.state() == ParticipantState::alive;
     if (before.state() == ParticipantState::alive && !still_alive) publisher_.count_death();
   }

@@ -45,7 +45,7 @@ Result<std::shared_ptr<BusCore>> open_as_daemon(const Options& options) {
 
 int refuse(const Options& options, const Error& error, const Log& log) {
   if (error.kind == ErrorKind::already_registered) {
-    log.write(Level::error, "another shmbusd has this bus in its care",
+    log.write(Level::error, "another shmbusd is already running on this bus",
               {{"bus", options.bus}, {"pid", daemon_pid_of(options.bus).value_or(0)}});
     return exit_code::another_daemon;
   }
@@ -93,7 +93,7 @@ int run(const Options& options) {
     const auto ending = supervise(**bus, options.statistics, log, notifier);
     if (!ending) return refuse(options, ending.error(), log);
     if (*ending == Ending::replaced) {
-      log.write(Level::warning, "taking care of the new bus", {{"bus", options.bus}});
+      log.write(Level::warning, "supervising the new bus", {{"bus", options.bus}});
       continue;
     }
     notifier.send("STOPPING=1");

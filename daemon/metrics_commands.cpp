@@ -83,7 +83,7 @@ struct Member {
   std::string label;
 };
 
-/// Of names that several share. A slot stands for itself, once, whatever a peer wrote.
+/// Of names that several share. An endpoint stands for itself, once, whatever a peer wrote.
 std::vector<Member> members_of(const std::vector<Command>& commands) {
   std::vector<Member> out;
   for (const auto& one : commands) {
@@ -102,11 +102,12 @@ void write_members(Page& page, const std::vector<Command>& commands) {
   const auto members = members_of(commands);
   if (members.empty()) return;
   page.family("shmbus_command_member_up", "gauge",
-              "Of a command that several handle: 1 while the process at this slot lives.");
+              "Of a command that several handle: 1 while the process of this endpoint lives.");
   for (const auto& one : members) {
     page.sample(one.info->state == NameState::active ? 1 : 0, one.label);
   }
-  page.family("shmbus_command_member_depth", "gauge", "Published to this slot and not answered.");
+  page.family("shmbus_command_member_depth", "gauge",
+              "Published to this endpoint and not answered.");
   for (const auto& one : members) page.sample(one.info->depth, one.label);
 }
 

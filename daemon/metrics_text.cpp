@@ -109,7 +109,8 @@ void write_endpoints(Page& page, const Snapshot& s) {
     }
   };
   using inspect::EndpointInfo;
-  each("shmbus_endpoint_commands_total", "counter", "Commands that a handler's slot started.",
+  each("shmbus_endpoint_commands_total", "counter",
+       "Commands that the owner of an endpoint started.",
        [](const EndpointInfo& e) { return e.commands; });
   each("shmbus_endpoint_parks_total", "counter", "How often its handler fell asleep.",
        [](const EndpointInfo& e) { return e.parks; });

@@ -16,9 +16,9 @@ namespace shmbus::daemon {
 namespace {
 
 constexpr const char* epilogue =
-    "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failed, 2 usage, 3 another shmbusd has this "
+    "Exit codes: 0 stopped by SIGTERM or SIGINT, 1 failed, 2 usage, 3 another shmbusd runs on this "
     "bus\n"
-    "in its care, 4 the bus was removed. Capacities, quotas, --mode, --group and "
+    "already, 4 the bus was removed. Capacities, quotas, --mode, --group and "
     "--default-timeout\n"
     "matter only for a bus that does not exist yet. SHMBUS_BUS, SHMBUS_METRICS and SHMBUS_OTLP "
     "stand "
@@ -84,7 +84,7 @@ void describe(CLI::App& app, Options& options) {
 Parsed parse_command_line(int argc, const char* const* argv) {
   Parsed parsed;
   CLI::App app{
-      "Takes care of one shmbus: notices deaths at once, reclaims what the dead held, "
+      "Supervises one shmbus: notices deaths at once, reclaims what the dead held, "
       "publishes counters.",
       "shmbusd"};
   describe(app, parsed.options);

@@ -60,9 +60,10 @@ void check_untold(const LaneInfo& lane, const EndpointInfo& endpoint, std::vecto
   if (lane.started_unanswered == 0) return;
   const std::string commands = counted(lane.started_unanswered, "command");
   if (endpoint.active && endpoint.standing == Standing::dead) {
-    out.push_back({Severity::note, "untold-callers", subject_of(lane),
-                   commands + " started by a handler that has died; no caller was told yet",
-                   "a waiting caller finds out by itself; `shmbus gc` tells them now"});
+    out.push_back(
+        {Severity::note, "untold-callers", subject_of(lane),
+         commands + " started by a handler that has died; their callers have no answer yet",
+         "a waiting caller finds out by itself; `shmbus gc` tells them now"});
   } else if (!endpoint.active && endpoint.draining.nobody()) {
     out.push_back(error_at(lane, "untold-callers",
                            commands + " started and unanswered, at an endpoint without an owner"));

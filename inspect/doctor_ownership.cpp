@@ -49,14 +49,14 @@ void check_control(const EndpointInfo& endpoint, std::vector<Finding>& out) {
     }
     return;
   }
-  // An owner that has died is told with its slot.
+  // A dead owner is reported with its slot.
   if (endpoint.standing == Standing::living || endpoint.standing == Standing::dead) return;
   out.push_back({Severity::error, "endpoint-holder", subject_of(endpoint),
                  "is owned by " + party_text(endpoint.holder) + ", who is no participant",
                  std::string(mend_corruption)});
 }
 
-/// Slots change hands by these two words. The dead whom they name are told with their slots.
+/// Endpoints change owners by these two words. Dead owners are reported with their slots.
 void check_change_of_hands(const EndpointInfo& endpoint, std::vector<Finding>& out) {
   const auto real = [](Standing standing) {
     return standing == Standing::living || standing == Standing::dead;
@@ -121,7 +121,7 @@ void check_handovers(const Snapshot& snapshot, std::vector<Finding>& out) {
     }
     if (!info.process_alive) {
       const std::string held = holdings(info);
-      // One that left in good order may have left the freeing of its slot to whoever comes next.
+      // One that left in good order may have left the freeing of its slot to the next participant.
       const bool only_the_slot = state == ParticipantState::dead && held.empty();
       out.push_back({Severity::note, "dead-participant", subject,
                      who(info) + (only_the_slot ? " has gone; its slot is not free yet"

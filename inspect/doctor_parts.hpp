@@ -14,7 +14,7 @@ void check_names(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_policies(const Snapshot& snapshot, std::vector<Finding>& out);
 void check_recorder(const Snapshot& snapshot, std::vector<Finding>& out);
 
-/// "participant 3.1": the slot and the generation that sits on it.
+/// "participant 3.1": the slot and the generation that holds it.
 std::string party_text(layout::ParticipantId party);
 
 /// A count with its noun: "1 lane", "2 lanes".

@@ -14,6 +14,7 @@
 
 #include "layout/event_words.hpp"
 #include "layout/header.hpp"
+#include "layout/name_words.hpp"
 #include "layout/words.hpp"
 #include "stats/histogram.hpp"
 
@@ -85,9 +86,9 @@ struct EndpointInfo {
   bool active = false;
   layout::ParticipantId holder;
   Standing standing = Standing::nobody;
-  layout::ParticipantId standby;  ///< has asked the holder for the slot
+  layout::ParticipantId standby;  ///< has asked the holder for the endpoint
   Standing standby_standing = Standing::nobody;
-  layout::DrainingWord draining;  ///< who held the slot before and still owes answers
+  layout::DrainingWord draining;  ///< who held the endpoint before and still owes answers
   Standing draining_standing = Standing::nobody;
   std::uint32_t gen = 0;
   std::uint32_t attention = 0;
@@ -129,7 +130,7 @@ enum class NameState : std::uint8_t {
   unregistered,  ///< known, but nobody registered it, or it was taken back
 };
 
-/// What a slot is to a name that it serves together with others.
+/// What an endpoint is to a name that it serves together with others.
 enum class Role : std::uint8_t {
   owner,    ///< alone, or beside a canary
   member,   ///< of a group

@@ -24,7 +24,7 @@ bool about_participant(Kind kind) noexcept {
   return kind == Kind::joined || kind == Kind::left || kind == Kind::died;
 }
 
-/// By party: whoever sits on a slot, and whoever an event says has come or gone.
+/// By participant: the holders of slots, and those that an event says have come or gone.
 using Known = std::map<std::uint32_t, Deceased>;
 
 void add_slots(const Reader& reader, Known& known) {

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "inspect/snapshot.hpp"
+#include "layout/name_words.hpp"
 #include "layout/words.hpp"
 #include "os/clock.hpp"
 #include "recorder/ring.hpp"

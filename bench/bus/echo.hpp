@@ -20,8 +20,8 @@ struct EchoPlan {
   double paced_per_second = 0;  ///< 0: one call after the other
   std::uint32_t idle_callers = 0;
   Policy policy{};
-  const char* policy_of = nullptr;  ///< the name that has it
-  Sharing sharing = Sharing::exclusive;   ///< of the handler
+  const char* policy_of = nullptr;       ///< the name that has it
+  Sharing sharing = Sharing::exclusive;  ///< of the handler
   InGroup in_group = InGroup::least_busy;
 };
 

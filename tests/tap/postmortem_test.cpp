@@ -103,7 +103,7 @@ TEST_CASE("a handler killed inside a command") {
   INFO(text.out);
   CHECK(text.code == 0);
   CHECK(text.out.find("hang from test[" + std::to_string(::getpid())) != std::string::npos);
-  CHECK(text.out.find("its caller was told: handler-died") != std::string::npos);
+  CHECK(text.out.find("its caller got: handler-died") != std::string::npos);
   CHECK(text.out.find(std::to_string(pid)) != std::string::npos);
   CHECK(text.out.find("[" + std::to_string(successor.pid()) + "]") == std::string::npos);
 
@@ -114,7 +114,7 @@ TEST_CASE("a handler killed inside a command") {
   const auto from_copy = run_tool({"postmortem", copy});
   INFO(from_copy.out << from_copy.err);
   CHECK(from_copy.code == 0);
-  CHECK(from_copy.out.find("its caller was told: handler-died") != std::string::npos);
+  CHECK(from_copy.out.find("its caller got: handler-died") != std::string::npos);
 }
 
 TEST_CASE("what a crash left outlives those who left in good order") {

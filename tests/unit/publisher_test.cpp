@@ -1,6 +1,7 @@
 // What shmbusd publishes, from counters that a test has written.
 #include "daemon/publisher.hpp"
 
+#include "layout/name_words.hpp"
 #include "layout/names.hpp"
 #include "layout/words.hpp"
 #include "support/catch.hpp"

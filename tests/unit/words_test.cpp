@@ -1,6 +1,7 @@
 // The packed words of the format: what is put in comes out, fields do not touch each other, and
 // values that are too large are cut at their own border.
 #include "layout/words.hpp"
+#include "layout/name_words.hpp"
 #include "support/catch.hpp"
 #include "support/seed.hpp"
 

@@ -27,7 +27,7 @@ class Prober {
 
   /// About half a microsecond. Any thread.
   [[nodiscard]] bool dead(std::uint32_t participant) const noexcept;
-  /// A daemon has the bus in its care.
+  /// A daemon supervises the bus.
   [[nodiscard]] bool daemon_present() const noexcept;
   /// The early proof, of a participant whose lock is still held: see exit_watch.hpp.
   [[nodiscard]] bool exiting(layout::ParticipantId party) const noexcept {

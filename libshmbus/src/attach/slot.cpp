@@ -77,7 +77,7 @@ std::optional<layout::ParticipantId> try_slot(const segment::View& view, int fd,
 
 }  // namespace
 
-/// A slot keeps the last events of whoever sat there: those of the dead are overwritten when there
+/// A slot keeps the last events of its former holder: those of the dead are overwritten when there
 /// is no other slot, the oldest first.
 std::optional<layout::ParticipantId> take_slot(const segment::View& view, int fd,
                                                const SlotOptions& options) noexcept {

@@ -1,5 +1,5 @@
-// An endpoint: the slot of a handler process. Names lead to endpoints, a process owns an endpoint,
-// so an owner can change under its callers without their noticing.
+// An endpoint: where a handler process takes commands. Names lead to endpoints, a process owns an
+// endpoint, so an owner can change under its callers without their noticing.
 //
 //   byte    line  writer             content
 //   0x000   E0    RMW, rarely        control: who owns it, who stands by; draining: who owes
@@ -12,9 +12,9 @@
 //   vacant ──CAS by a registrant──► active(holder, gen + 1, other journal slot)
 //   active(holder) ──CAS by the holder, or by anyone who proved it dead and has finished
 //                    recovering its lanes──► vacant(gen)
-//   active(holder) ──CAS by one that wants the slot──► active(holder, standby)
+//   active(holder) ──CAS by one that wants the endpoint──► active(holder, standby)
 //   active(holder, standby) ──CAS by the holder──► active(standby, same gen, other slot)
-//   draining: 0 ──the holder, right before it gives the slot away──► {holder, its slot}
+//   draining: 0 ──the holder, right before it gives the endpoint away──► {holder, its slot}
 //             {holder, slot} ──by itself after its last answer, or by anyone who proved it dead and
 //                              has told those who wait──► 0
 //

@@ -16,6 +16,7 @@
 
 #include "layout/lane.hpp"
 #include "layout/limits.hpp"
+#include "layout/name_words.hpp"
 
 namespace shmbus::layout {
 

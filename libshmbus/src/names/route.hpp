@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "attach/attachment.hpp"
+#include "layout/name_words.hpp"
 #include "layout/words.hpp"
 #include "shmbus/error.hpp"
 

@@ -177,8 +177,8 @@ bool vacate(const Attachment& bus, std::uint32_t endpoint, ControlWord seen,
   }
   release_lanes(bus, endpoint, seen, why);
   SHMBUS_TESTPOINT("recovery.released");
-  // It was about to give the slot away. Before the slot is vacant: the next owner takes the journal
-  // slot that this word does not name.
+  // It was about to give the endpoint away. Before the endpoint is vacant: the next owner takes the
+  // journal slot that this word does not name.
   if (const auto word = draining_at(bus.view, endpoint); word.party() == seen.holder()) {
     (void)stop_draining(bus.view, endpoint, word);
   }
@@ -211,8 +211,8 @@ bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
     return false;
   }
   SHMBUS_TESTPOINT("recovery.judged");
-  // It may have given the slot away before it died, with the same generation. What it still holds
-  // now that it is dead, it holds for ever.
+  // It may have given the endpoint away before it died, with the same generation. What it still
+  // holds now that it is dead, it holds for ever.
   const ControlWord seen = control_of(bus, endpoint);
   if (!seen.active() || !seen.same_owner(judged)) return false;
   if (!vacate(bus, endpoint, seen, StatusCode::handler_died)) return false;

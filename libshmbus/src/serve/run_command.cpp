@@ -84,7 +84,7 @@ std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) {
     SHMBUS_TESTPOINT("command.ran");
     if (call.deferred || call.slow_path || !status.is_ok() || call.target.needed != 0)
         [[unlikely]] {
-      end_unusual(call, status, stats);
+      end_slowly(call, status, stats);
     } else if (one_way) {
       lane.mark_done(call.taken.word().seq());  // of the last, if the handler has taken more
     } else {
@@ -104,8 +104,8 @@ std::size_t ServerCore::run_plain(serve::OwnerLane& lane, std::size_t limit) {
 }
 
 /// Of a plain command that was deferred or refused, or whose reply did not fit.
-void ServerCore::end_unusual(Invocation& call, const Status& status,
-                             layout::NameStats& stats) noexcept {
+void ServerCore::end_slowly(Invocation& call, const Status& status,
+                            layout::NameStats& stats) noexcept {
   call.slow_path |= call.deferred || call.target.needed != 0;
   if (call.slow_path) before_answer(call, status);
   if (call.one_way) {
@@ -145,7 +145,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
     return;  // what was copied from the cell may be zeros that no caller sent
   call.begin(word);
   const auto* entry = handlers_.find(word.code());
-  const StatusCode why = entry != nullptr ? refusal_reason(call, head) : StatusCode::not_registered;
+  const StatusCode why = entry != nullptr ? refusal_of(call, head) : StatusCode::not_registered;
   if (why != StatusCode::ok) [[unlikely]] {
     refuse(call, why);
     return;
@@ -204,7 +204,7 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
 }
 
 /// Why a command is not run at all, or ok.
-[[gnu::always_inline]] inline StatusCode ServerCore::refusal_reason(
+[[gnu::always_inline]] inline StatusCode ServerCore::refusal_of(
     Invocation& call, const lane::RequestHead& head) noexcept {
   if (call.lane->cancel_asked(call.taken.cell)) [[unlikely]]
     return StatusCode::cancelled;
@@ -213,22 +213,22 @@ void ServerCore::run(Invocation& call, CellWord word, const lane::RequestHead& h
     call.request = {cell + lane::inline_offset, head.bytes};
     return StatusCode::ok;
   }
-  return why_not_in_block(call, head);
+  return refusal_in_block(call, head);
 }
 
 /// The same for workers.
-StatusCode ServerCore::why_not_here(Invocation& call) noexcept {
-  return refusal_reason(call, call.taken.head());
+StatusCode ServerCore::refusal_here(Invocation& call) noexcept {
+  return refusal_of(call, call.taken.head());
 }
 
 /// The same for what lies in blocks, and asks for nothing else. One look at the lease for both when
 /// they lie close together.
-StatusCode ServerCore::why_not_in_block(Invocation& call, const lane::RequestHead& head) noexcept {
+StatusCode ServerCore::refusal_in_block(Invocation& call, const lane::RequestHead& head) noexcept {
   using namespace layout::cell_flags;
   constexpr std::uint64_t close = 16 * 1024;
   const std::uint32_t shape = head.flags & ~stamped;
   if (shape != request_block && shape != (request_block | reply_block)) {
-    return why_not_unusual(call, head);
+    return slow_refusal(call, head);
   }
   lane::BlockNames names;
   const auto* cell = reinterpret_cast<const std::byte*>(call.taken.words.data());
@@ -239,12 +239,12 @@ StatusCode ServerCore::why_not_in_block(Invocation& call, const lane::RequestHea
   const std::uint64_t begin = std::min(request, reply);
   const std::uint64_t end =
       std::max(request + head.bytes, reply + (far_reply ? names.reply_capacity : 0));
-  if (end - begin > close || begin == end) return why_not_unusual(call, head);
+  if (end - begin > close || begin == end) return slow_refusal(call, head);
   auto* const base = payload::resolve(
       bus_->view(), {static_cast<std::uint32_t>(begin / payload::block_unit), end - begin},
       call.lane->party());
   if (base == nullptr) [[unlikely]]
-    return why_not_unusual(call, head);  // each by itself
+    return slow_refusal(call, head);  // each by itself
   call.in_block = true;
   call.request = {base + (request - begin), head.bytes};
   if (far_reply) {
@@ -254,7 +254,7 @@ StatusCode ServerCore::why_not_in_block(Invocation& call, const lane::RequestHea
   return StatusCode::ok;
 }
 
-StatusCode ServerCore::why_not_unusual(Invocation& call, const lane::RequestHead& head) noexcept {
+StatusCode ServerCore::slow_refusal(Invocation& call, const lane::RequestHead& head) noexcept {
   const serve::Taken& taken = call.taken;
   call.slow_path = true;
   if (head.has(layout::cell_flags::context)) call.begin_span();

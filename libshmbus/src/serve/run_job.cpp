@@ -38,7 +38,7 @@ void Workers::run(Worker& worker, Job& job) {
   call.observed.wish = worker.wish;
   const detail::ScopedCurrentCommand here(&call);
   const bool known = job.handler && !refusing_.load(std::memory_order_relaxed);
-  const StatusCode why = known ? core_.why_not_here(call) : StatusCode::not_registered;
+  const StatusCode why = known ? core_.refusal_here(call) : StatusCode::not_registered;
   if (why != StatusCode::ok) {
     refuse(job, why);
     return;

@@ -49,8 +49,7 @@ struct Invocation : Frame {
     target.lane = &from.head();
     target.lane_index = from.index();
   }
-  /// The next command of the lane, just taken. Stores delay the answer: what the last command did
-  /// not touch is left alone.
+  /// The next command of the lane. Stores delay the answer: what the last one left is left alone.
   void begin(layout::CellWord word) noexcept {
     if (slow_path) [[unlikely]]
       reset_slow_path();
@@ -221,16 +220,15 @@ class ServerCore final : private serve::CommandRunner {
   std::size_t run_queued(serve::OwnerLane& lane, std::size_t limit) override;
   template <layout::Phase Wanted, bool Paired>
   std::size_t run_plain(serve::OwnerLane& lane, std::size_t limit);
-  [[gnu::cold]] void end_unusual(Invocation& call, const Status& status,
-                                 layout::NameStats& stats) noexcept;
+  [[gnu::cold]] void end_slowly(Invocation& call, const Status& status,
+                                layout::NameStats& stats) noexcept;
   void run(Invocation& call, layout::CellWord word, const lane::RequestHead& head);
   Status call_handler(const Handler& handler, Context& context, Invocation& call);
-  [[nodiscard]] StatusCode refusal_reason(Invocation& call, const lane::RequestHead& head) noexcept;
-  [[nodiscard]] StatusCode why_not_here(Invocation& call) noexcept;
-  [[nodiscard]] StatusCode why_not_in_block(Invocation& call,
+  [[nodiscard]] StatusCode refusal_of(Invocation& call, const lane::RequestHead& head) noexcept;
+  [[nodiscard]] StatusCode refusal_here(Invocation& call) noexcept;
+  [[nodiscard]] StatusCode refusal_in_block(Invocation& call,
                                             const lane::RequestHead& head) noexcept;
-  [[nodiscard]] StatusCode why_not_unusual(Invocation& call,
-                                           const lane::RequestHead& head) noexcept;
+  [[nodiscard]] StatusCode slow_refusal(Invocation& call, const lane::RequestHead& head) noexcept;
   bool locate_memory(Invocation& call) noexcept;
   void refuse(Invocation& call, StatusCode why) noexcept;
 
@@ -303,7 +301,7 @@ class ServerCore final : private serve::CommandRunner {
   void tend(serve::ServedName& name);
   [[nodiscard]] bool is_mine(layout::BindingWord word) noexcept;
   [[nodiscard]] bool is_only_on_trial(const names::Members& members) noexcept;
-  void take_over(serve::ServedName& name, names::Place place, layout::BindingWord word);
+  void adopt_endpoint(serve::ServedName& name, names::Place place, layout::BindingWord word);
   void drop(serve::ServedName& name, names::Place place, layout::BindingWord word) noexcept;
   void keep_binding(serve::ServedName& name) noexcept;
   void leave_places(std::uint32_t record, names::Place but) noexcept;

@@ -89,7 +89,7 @@ void ServerCore::tend(ServedName& name) {
     const ControlWord control = names::control_of(view, word.endpoint());
     if (word.served_under(control)) continue;
     if (!control.active()) {
-      take_over(name, place, word);
+      adopt_endpoint(name, place, word);
     } else if (std::exchange(name.stale[place], word.bits) == word.bits) {
       drop(name, place, word);  // whoever sits there does not serve this name
     }
@@ -114,7 +114,7 @@ bool ServerCore::is_only_on_trial(const Members& members) noexcept {
 }
 
 /// An endpoint without owner. What is queued there runs here from now on.
-void ServerCore::take_over(ServedName& name, Place place, BindingWord word) {
+void ServerCore::adopt_endpoint(ServedName& name, Place place, BindingWord word) {
   const auto& view = bus_->view();
   // Its owner left it in order: once nothing waits there, it is only a word to clear.
   if (word.has(BindingWord::leaving) && !names::anything_queued(view, word.endpoint())) {

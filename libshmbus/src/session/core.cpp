@@ -29,7 +29,8 @@ tl::unexpected<Error> no_slot() noexcept {
               "no free participant: create the bus with larger capacities.participants");
 }
 
-// Whoever removes a bus, or replaces an unusable one, holds the locks of all slots for a moment.
+// A process that removes a bus, or replaces an unusable one, holds the locks of all slots for a
+// moment.
 constexpr std::uint64_t removal_ns = 100'000;
 constexpr std::int32_t replaced_code = ESTALE;
 
@@ -51,7 +52,7 @@ Result<layout::ParticipantId> join(const segment::OpenFile& file, const segment:
                                    std::string_view label) {
   if (options.as_daemon && !liveness::try_lock(file.file.fd(), layout::daemon_lock_offset, 1)) {
     if (!liveness::held_by_another(errno)) return no_lock(path, errno);
-    return fail(ErrorKind::already_registered, "another shmbusd has this bus in its care");
+    return fail(ErrorKind::already_registered, "another shmbusd is already running on this bus");
   }
   const auto role =
       options.as_daemon ? layout::participant_role::daemon : layout::participant_role::client;
@@ -129,7 +130,7 @@ Result<std::shared_ptr<BusCore>> BusCore::open_once(std::string_view name_or_pat
   a.time_all = options.open.timing == Timing::all;
   auto slot = join_within_quota(*file, a, location->path, options, core->label_);
   if (!slot && slot.error().kind == ErrorKind::limit_reached) {
-    // The dead may sit on the slots.
+    // All slots may be held by dead participants.
     recovery::reclaim_all(a);
     slot = join_within_quota(*file, a, location->path, options, core->label_);
   }

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "base/testpoint.hpp"
+#include "layout/name_words.hpp"
 #include "layout/words.hpp"
 #include "os/futex.hpp"
 

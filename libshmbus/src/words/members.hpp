@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "attach/attachment.hpp"
+#include "layout/name_words.hpp"
 #include "layout/names.hpp"
 #include "layout/words.hpp"
 #include "segment/view.hpp"

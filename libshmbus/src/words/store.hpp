@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "layout/limits.hpp"
+#include "layout/name_words.hpp"
 #include "layout/words.hpp"
 #include "segment/view.hpp"
 #include "shmbus/schema.hpp"

@@ -7,6 +7,7 @@
 
 #include "layout/broadcast.hpp"
 #include "layout/event_words.hpp"
+#include "layout/name_words.hpp"
 #include "layout/policy.hpp"
 #include "layout/recorder.hpp"
 #include "layout/words.hpp"

@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 
+#include "layout/name_words.hpp"
 #include "layout/words.hpp"
 #include "segment/open.hpp"
 #include "segment/view.hpp"

@@ -22,7 +22,7 @@ Crew::Crew(const Weather& weather, unsigned name, Start start)
     : weather_(weather), name_(name), start_(std::move(start)) {
   const Part usual = weather.owners == Owners::group   ? Part::member
                      : weather.owners == Owners::relay ? Part::heir
-                                                     : Part::owner;
+                                                       : Part::owner;
   for (unsigned i = 0; i < weather.members; ++i) {
     const bool on_trial = weather.canary && i + 1 == weather.members;
     const Post one = post(on_trial ? Part::canary : usual);

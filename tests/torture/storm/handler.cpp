@@ -101,7 +101,8 @@ class StormHandler {
     if (post_.part >= Part::successor) return follow(server);
     const auto until = now_ns() + patience_ns;
     const bool trial_first = post_.part == Part::canary;
-    const Sharing alone = role_.weather.owners == Owners::group ? Sharing::group : Sharing::exclusive;
+    const Sharing alone =
+        role_.weather.owners == Owners::group ? Sharing::group : Sharing::exclusive;
     Result<void> added;
     do {
       added = add(server, trial_first ? Sharing::canary : alone);
