@@ -75,7 +75,7 @@ TEST_CASE("CallerOptions, ServeOptions and Registration are checked", "[options]
   CHECK(refused(bus->caller("a", {.wait = wrong(WaitMode{})}), "CallerOptions::wait"));
   CHECK(refused(bus->caller("a", {.when_vacant = wrong(WhenVacant{})}), "::when_vacant"));
   CHECK(refused(bus->caller("a", {.when_full = wrong(WhenFull{})}), "::when_full"));
-  CHECK(refused(bus->caller("a", {.on_caller_exit = wrong(OnCallerExit{})}), "_caller_goes"));
+  CHECK(refused(bus->caller("a", {.on_caller_exit = wrong(OnCallerExit{})}), "on_caller_exit"));
   CHECK(refused(bus->caller("a", {.inherit = wrong(Inherit{})}), "CallerOptions::inherit"));
   CHECK(refused(bus->caller("a", {.in_group = wrong(InGroup{})}), "CallerOptions::in_group"));
   for (const double ratio : {-0.5, -2.0, 1.01, not_a_number, infinity}) {
