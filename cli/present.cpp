@@ -6,7 +6,6 @@
 
 #include "cli/members_text.hpp"
 #include "cli/units.hpp"
-#include "layout/names.hpp"
 #include "layout/participant.hpp"
 
 namespace shmbus::cli {
@@ -175,10 +174,6 @@ std::string summary_line(const inspect::Snapshot& snapshot) {
                      living, snapshot.bus.header.capacities.participants, snapshot.extents.leased,
                      snapshot.extents.total,
                      snapshot.bus.daemon_present ? "daemon running" : "no daemon");
-}
-
-bool is_published(const inspect::NameInfo& name) noexcept {
-  return name.lease == layout::lease_published;
 }
 
 }  // namespace shmbus::cli

@@ -8,6 +8,7 @@
 #include "cli/output.hpp"
 #include "inspect/doctor.hpp"
 #include "inspect/model.hpp"
+#include "inspect/rows.hpp"
 
 namespace shmbus::cli {
 
@@ -26,7 +27,5 @@ nlohmann::json capacities_json(const layout::Capacities& capacities);
 
 /// "/dev/shm/shmbus.default  5.8 MiB  3 participants  daemon running"
 std::string summary_line(const inspect::Snapshot& snapshot);
-
-bool is_published(const inspect::NameInfo& name) noexcept;
 
 }  // namespace shmbus::cli

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <vector>
 
+#include "inspect/rows.hpp"
 #include "inspect/snapshot.hpp"
 
 namespace shmbus::cli {
@@ -18,11 +19,5 @@ struct Rated {
 
 /// Takes own_sample when the daemon does not publish.
 Rated rated_snapshot(const inspect::Reader& reader);
-
-/// Commands per second of each name of `now` since `before`.
-std::vector<double> rates_between(const inspect::Snapshot& before, const inspect::Snapshot& now);
-
-/// The same name in another snapshot; null when it had none yet.
-const inspect::NameInfo* same_name(const inspect::Snapshot& in, const inspect::NameInfo& name);
 
 }  // namespace shmbus::cli

@@ -1,5 +1,4 @@
-// What happened between two snapshots, by command and by process: the rows of `shmbus top`. Nothing
-// is reset on the bus; the earlier snapshot is the baseline.
+// The rows of `shmbus top`: sorted, filtered, with their history.
 #pragma once
 
 #include <cstdint>
@@ -10,31 +9,14 @@
 #include <string_view>
 #include <vector>
 
-#include "inspect/snapshot.hpp"
+#include "inspect/rows.hpp"
 
 namespace shmbus::cli {
 
-struct CommandRow {
-  const inspect::NameInfo* now = nullptr;  ///< in the later snapshot
-  double per_s = 0;
-  double errors_per_s = 0;
-  stats::Counts service;
-};
-
-/// A participant: what it called and what it served.
-struct ProcessRow {
-  const inspect::ParticipantInfo* now = nullptr;
-  double calls_per_s = 0;  ///< calls and one-way commands that it made
-  double errors_per_s = 0;
-  double served_per_s = 0;
-  double parks_per_s = 0;       ///< how often its handlers fell asleep
-  std::uint64_t waiting = 0;    ///< commands at its endpoints: waiting or under way
-  std::uint64_t under_way = 0;  ///< its own commands that are not answered yet
-  stats::Counts round_trip;
-};
-
-std::vector<CommandRow> command_rows(const inspect::Snapshot& before, const inspect::Snapshot& now);
-std::vector<ProcessRow> process_rows(const inspect::Snapshot& before, const inspect::Snapshot& now);
+using inspect::command_rows;
+using inspect::CommandRow;
+using inspect::process_rows;
+using inspect::ProcessRow;
 
 enum class SortKey : std::uint8_t { rate, p50, p99, p999, max, depth, errors, name };
 

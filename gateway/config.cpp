@@ -110,6 +110,7 @@ void read_principal(const std::string& name, const YAML::Node& at, YamlSection& 
   read_patterns(in, "send", principal.send);
   read_patterns(in, "events", principal.events);
   in.flag("describe", principal.describe);
+  in.flag("inspect", principal.inspect);
   in.decimal("rate", 1e9, principal.rate);
   principal.burst = std::max(1.0, principal.rate);
   in.decimal("burst", 1e9, principal.burst);

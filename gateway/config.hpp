@@ -37,6 +37,7 @@ struct PrincipalConfig {
   std::vector<std::string> send;
   std::vector<std::string> events;
   bool describe = true;           ///< may read /openapi.json, of what it may use
+  bool inspect = false;           ///< may see all of the bus: processes, traces, the doctor
   double rate = 0;                ///< requests a second; 0: no limit
   double burst = 0;               ///< requests at once beyond the rate
   std::uint32_t concurrent = 32;  ///< requests and streams under way

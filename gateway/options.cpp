@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <shmbus/version.hpp>
 #include <vector>
 
@@ -45,7 +46,8 @@ void describe(CLI::App& app, Options& options) {
       ->type_name("ADDRESS")
       ->excludes(config);
   app.add_option("--allow", options.allow,
-                 "let whoever reaches it use names of this pattern, like 'user.*'; repeatable")
+                 "let whoever reaches it use names of this pattern, like 'user.*'; repeatable; '*' "
+                 "lets them inspect the bus too")
       ->type_name("PATTERN")
       ->excludes(config);
   app.add_option_function<std::string>(
@@ -83,6 +85,8 @@ std::optional<Config> config_of(const Options& options, ConfigProblems& problems
     }
   }
   anybody.call = anybody.send = anybody.events = options.allow;
+  anybody.inspect = std::any_of(options.allow.begin(), options.allow.end(),
+                                [](const auto& pattern) { return pattern == "*"; });
   config.principals.push_back(std::move(anybody));
   if (!problems.lines.empty()) return std::nullopt;
   return config;

@@ -6,6 +6,7 @@
 
 #include "common/escape.hpp"
 #include "common/units.hpp"
+#include "gateway/page_files.hpp"
 #include "gateway/target.hpp"
 #include "shmbus/name.hpp"
 
@@ -105,6 +106,9 @@ struct Routes::Asked {
 };
 
 void Routes::configure(const Config& config) {
+  if (watch_ == nullptr || config_.bus != config.bus) {
+    watch_ = std::make_shared<BusWatch>(config.bus);
+  }
   config_ = config;
   limits_ = config.limits;
   principals_.update(config, loop_);
@@ -172,6 +176,13 @@ std::variant<Response, Job> Routes::judge(const RequestHead& head, const Peer& p
   } else if (t.path == "/openapi.json" || t.path == "/health") {
     asked.kind = Job::Kind::describe;
     asked.methods = "GET, HEAD, OPTIONS";
+  } else if (t.prefix == "/api") {
+    asked.kind = Job::Kind::look;
+    asked.name = t.name;
+    asked.methods = "GET, HEAD, OPTIONS";
+  } else if (const auto* file = command ? nullptr : page_file(t.path);
+             file != nullptr && (head.method == "GET" || head.method == "HEAD")) {
+    return page_response(*file, head);
   } else if (command || t.path == "/") {
     asked.name = command.value_or("");
     asked.methods = "POST, OPTIONS";
@@ -203,6 +214,14 @@ std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
   }
   Job job{asked.kind, std::move(*slot), asked.name, nullptr, false, false, {}, {}, {}};
   if (asked.kind == Job::Kind::describe) return job;
+  if (asked.kind == Job::Kind::look) {
+    if (auto refusal = refuse_view(*asked.principal, asked.name)) {
+      return refuse(asked, std::move(*refusal));
+    }
+    if (head.method == "GET") return job;
+    const bool live = asked.name.starts_with("live");
+    return Response{}.add("Content-Type", live ? "text/event-stream" : "application/json");
+  }
   if (auto refusal = refuse_name(asked)) return refuse(asked, std::move(*refusal));
   if (asked.kind == Job::Kind::listen) {
     if (const auto last = head.field("last-event-id")) job.last = Positions::parse(*last);
@@ -258,7 +277,8 @@ std::optional<Response> Routes::admit(Asked& asked) {
     auto refusal = problem(429, "rate", "more requests than this client may make");
     return std::move(refusal.add("Retry-After", std::to_string(wait)));
   }
-  if (asked.kind == Job::Kind::describe && !asked.principal->config().describe) {
+  const bool describes = asked.kind == Job::Kind::describe || asked.kind == Job::Kind::look;
+  if (describes && !asked.principal->config().describe) {
     return problem(403, "permission", "this client may not read descriptions");
   }
   return std::nullopt;
@@ -280,6 +300,8 @@ std::unique_ptr<Work> Routes::run(Job job, std::string body, Exchange& to) {
     case Job::Kind::describe:
       to.answer(describe(job.slot.principal()));
       return nullptr;
+    case Job::Kind::look:
+      return run_look(std::move(job), to);
     default:
       return run_call(std::move(job), body, to);
   }

@@ -5,6 +5,8 @@
 //   GET  /events/{name}    events, as they are published (text/event-stream)
 //   GET  /openapi.json     what the client may use
 //   GET  /health           whether the bus can be reached
+//   GET  /, /page/...      the page (page_files.hpp), and what it asks for: /api/...
+//   (look_work.cpp)
 #pragma once
 
 #include <memory>
@@ -13,6 +15,7 @@
 #include <variant>
 
 #include "common/log.hpp"
+#include "gateway/bus_watch.hpp"
 #include "gateway/config.hpp"
 #include "gateway/event_hub.hpp"
 #include "gateway/exchange.hpp"
@@ -23,7 +26,7 @@ namespace shmbus::gateway {
 
 /// A request whose head was found good, and which waits for its body.
 struct Job {
-  enum class Kind : std::uint8_t { call, send, listen, describe };
+  enum class Kind : std::uint8_t { call, send, listen, describe, look };
   Kind kind = Kind::call;
   Slot slot;
   std::string name;
@@ -67,6 +70,8 @@ class Routes {
   std::unique_ptr<Work> run_call(Job job, const std::string& body, Exchange& to);
   std::unique_ptr<Work> run_listen(Job job, Exchange& to);
   Response describe(const Principal& principal);
+  std::unique_ptr<Work> run_look(Job job, Exchange& to);
+  static std::optional<Response> refuse_view(const Principal& principal, std::string_view view);
 
   EventLoop& loop_;
   const program::Log& log_;
@@ -74,6 +79,7 @@ class Routes {
   Config config_;
   Principals principals_;
   std::unique_ptr<EventHub> hub_;
+  std::shared_ptr<BusWatch> watch_;
   UnderWay under_way_;
 };
 
