@@ -1,6 +1,6 @@
 """Errors of the bus: one class for each kind, all of them `shmbus.Error`.
 
-docs/commands.md says what a caller may do about each. `may_have_run` False means that the command was
+docs/errors.md says what a caller may do about each. `may_have_run` False means that the command was
 not started and will not be: sending it again is safe.
 """
 from __future__ import annotations

@@ -16,7 +16,8 @@ import tempfile
 import textwrap
 
 MARK = "// [readme]"
-GUIDES = ("docs/commands.md", "docs/c.md", "docs/python.md")
+GUIDES = ("docs/commands.md", "docs/async.md", "docs/replacing.md", "docs/plugins.md",
+          "docs/policies.md", "docs/workers.md", "docs/c.md", "docs/python.md")
 MAX_LINES = 120
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 FENCE = re.compile(r"^```(\w*)\s*$")

@@ -12,7 +12,7 @@ namespace shmbus {
 
 /// What happened. Numbers are stable, in every release and between processes of different ones:
 /// they are exit codes of the CLI, travel in replies and may be stored. A new kind gets the next
-/// number; a number is never given twice. docs/commands.md says what a caller may do about each.
+/// number; a number is never given twice. docs/errors.md says what a caller may do about each.
 enum class ErrorKind : std::uint16_t {
   none = 0,
   not_registered = 1,             ///< no live handler has this name; the command did not start

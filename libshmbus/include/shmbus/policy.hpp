@@ -1,6 +1,6 @@
 // What is asked of the callers of a name. A policy is kept in the bus, by name: it may be set
 // before anybody has registered the name, outlives its owners, and reaches every process that calls
-// the name with its next call. See Bus::set_policy, `shmbus policy`, and docs/commands.md.
+// the name with its next call. See Bus::set_policy, `shmbus policy`, and docs/policies.md.
 //
 // It is kept by the callers' own library, before a command is sent: what it refuses never ran, and
 // its error says for how long to hold back (Error::retry_after_ns).

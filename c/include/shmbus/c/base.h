@@ -17,7 +17,7 @@ extern "C" {
 #define SHMBUS_FOREVER INT64_MAX
 #define SHMBUS_DEFAULT_TIMEOUT INT64_MIN
 
-/* Kinds of errors. The numbers never change; docs/commands.md says what a caller may do about each.
+/* Kinds of errors. The numbers never change; docs/errors.md says what a caller may do about each.
  */
 enum {
   SHMBUS_OK = 0,

@@ -2,7 +2,7 @@
  * later. All of it belongs to the thread that made the caller: functions that are called by another
  * thread return SHMBUS_WRONG_THREAD. Times are nanoseconds. Rules: shmbus/shmbus.h.
  *
- * "The errors of calls" are all kinds but ALREADY_REGISTERED and BUS_UNUSABLE; docs/commands.md
+ * "The errors of calls" are all kinds but ALREADY_REGISTERED and BUS_UNUSABLE; docs/errors.md
  * says what a caller may do about each. */
 #ifndef SHMBUS_C_CALLER_H
 #define SHMBUS_C_CALLER_H
