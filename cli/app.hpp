@@ -12,7 +12,7 @@
 
 namespace shmbus::cli {
 
-/// What every command is told.
+/// What every command gets.
 struct Context {
   std::string bus = "default";
   std::int64_t trust = trust_own_and_root;  ///< OpenOptions::trust, for commands that join

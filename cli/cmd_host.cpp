@@ -21,7 +21,7 @@ namespace shmbus::cli {
 namespace {
 
 constexpr std::chrono::seconds patience_at_end{2};  // for answers that are owed
-// A plug-in that does not let go is ended by SIGALRM, with the host: callers are told as of any
+// A plug-in that does not let go is ended by SIGALRM, with the host: callers get the errors of any
 // handler that dies.
 constexpr unsigned ends_within_s = 10;
 

@@ -1,7 +1,7 @@
 // shmbus probe SCRIPT: runs one of the bpftrace scripts on the processes of a bus. What is missing
-// for that is found out beforehand, to be told by name: bpftrace's own words for it are those of
-// its compiler. The tool then becomes bpftrace, so that signals and its output are as they would
-// be.
+// for that is checked beforehand, so that the message names it: bpftrace's own words for it are
+// those of its compiler. The tool then becomes bpftrace, so that signals and its output are as they
+// would be.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>

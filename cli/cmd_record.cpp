@@ -1,4 +1,4 @@
-// shmbus record FILE: real traffic into a file, with its requests, until it is told to end.
+// shmbus record FILE: real traffic into a file, with its requests, until a signal ends it.
 #include <fmt/format.h>
 
 #include <chrono>

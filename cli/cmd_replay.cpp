@@ -1,4 +1,4 @@
-// shmbus replay FILE: a recording as a load test of whoever serves its names now.
+// shmbus replay FILE: a recording as a load test of the process that serves its names now.
 #include <fmt/format.h>
 
 #include <memory>

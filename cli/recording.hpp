@@ -95,7 +95,7 @@ struct Recording {
   std::vector<std::string> names;  ///< by id
   std::vector<RecordedCommand> commands;
   recording::EndEntry totals{};
-  bool complete = false;  ///< it has its end; else whoever wrote it was killed
+  bool complete = false;  ///< it has its end; else the process that wrote it was killed
 };
 
 /// Throws a Failure that names the file when it is no recording.

@@ -7,7 +7,7 @@
 
 namespace shmbus::daemon {
 
-/// What the living daemon of that bus wrote as its pid; nothing when it cannot be told.
+/// What the living daemon of that bus wrote as its pid; nothing when it cannot be read.
 std::optional<std::uint32_t> daemon_pid_of(std::string_view bus);
 
 }  // namespace shmbus::daemon

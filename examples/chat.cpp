@@ -52,7 +52,7 @@ int chat(const std::string& path, const std::string& name) {
       if (!line.who.assign(name) || !line.text.assign("line " + std::to_string(++said))) return 1;
       if (auto done = out->publish(line, 10s); !done) return report(done.error());
     }
-    // Whoever holds must read while it talks, or the others wait for it.
+    // The process that holds must read while it talks, or the others wait for it.
     for (auto line = in->next(said < lines ? 0ns : 10s); line; line = in->next(0ns)) {
       const auto who = static_cast<std::size_t>((*line)->who.view()[0] - 'A');
       const auto expected = "line " + std::to_string(++heard.at(who));

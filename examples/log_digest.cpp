@@ -1,6 +1,7 @@
 // Serves digest.crc32 and text.count: log_digest BUS [MICROSECONDS]
 // With MICROSECONDS each command takes so much longer, as if somebody else had to be asked.
-// It keeps nothing between two commands, so whoever is told that it died may simply ask again.
+// It keeps nothing between two commands, so the process that is told that it died may simply ask
+// again.
 #include <chrono>
 #include <cstdlib>
 #include <thread>

@@ -1,5 +1,5 @@
-// A configuration value that ten processes watch: whoever comes has the last value at once, also
-// when the process that set it has ended. settings [BUS]
+// A configuration value that ten processes watch: the process that comes has the last value at
+// once, also when the process that set it has ended. settings [BUS]
 #include <unistd.h>
 
 #include <cstdio>

@@ -32,7 +32,7 @@ struct PrincipalConfig {
   std::string name;
   std::set<std::string> token_hashes;  ///< SHA-256 in hexadecimal digits
   std::set<uid_t> uids;                ///< of processes at a Unix socket
-  bool anonymous = false;              ///< whoever shows nothing
+  bool anonymous = false;              ///< clients without credentials
   std::vector<std::string> call;       ///< patterns of names; '*' stands for any characters
   std::vector<std::string> send;
   std::vector<std::string> events;

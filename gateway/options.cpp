@@ -46,7 +46,8 @@ void describe(CLI::App& app, Options& options) {
       ->type_name("ADDRESS")
       ->excludes(config);
   app.add_option("--allow", options.allow,
-                 "let whoever reaches it use names of this pattern, like 'user.*'; repeatable; '*' "
+                 "let every client that reaches it use names of this pattern, like 'user.*'; "
+                 "repeatable; '*' "
                  "lets them inspect the bus too")
       ->type_name("PATTERN")
       ->excludes(config);

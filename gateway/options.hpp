@@ -32,7 +32,8 @@ struct Parsed {
 };
 Parsed parse_command_line(int argc, const char* const* argv);
 
-/// Of --bus, --listen and --allow: whoever reaches the address may use the names that are allowed.
+/// Of --bus, --listen and --allow: every client that reaches the address may use the names that are
+/// allowed.
 std::optional<Config> config_of(const Options& options, ConfigProblems& problems);
 
 }  // namespace shmbus::gateway

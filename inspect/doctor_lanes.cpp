@@ -55,7 +55,7 @@ void check_cells(const LaneInfo& lane, const Snapshot& snapshot, std::vector<Fin
   }
 }
 
-/// Commands that were started by an owner that has gone. Their callers were told, or will be.
+/// Commands that were started by an owner that has gone. Their callers got an error, or will.
 void check_untold(const LaneInfo& lane, const EndpointInfo& endpoint, std::vector<Finding>& out) {
   if (lane.started_unanswered == 0) return;
   const std::string commands = counted(lane.started_unanswered, "command");

@@ -1,5 +1,5 @@
 // The flight recorder and the tap. What writers that were killed, stopped or overtaken leave there
-// is no fault (layout/recorder.hpp), so only what no order of events can explain is told.
+// is no fault (layout/recorder.hpp), so only what no order of events can explain is reported.
 #include "inspect/doctor_parts.hpp"
 
 namespace shmbus::inspect {

@@ -1,6 +1,6 @@
 // What an inspection saw, as plain values: every shared word was loaded once, checked against the
 // capacities of the bus, and copied. Nothing here points into the segment, so a snapshot outlives
-// it, and no peer can change it under the eyes of whoever judges it.
+// it, and no peer can change it under the eyes of the process that judges it.
 //
 // Words were loaded one after the other while others may have worked. Two values can be a moment
 // apart; what only looks odd for a moment is gone in the next snapshot (see doctor.hpp).

@@ -1,5 +1,5 @@
-// What can still be told of participants that have died: the events in their rings, what their
-// callers were told, and what they had started and left unanswered.
+// What can still be read of participants that have died: the events in their rings, what their
+// callers got, and what they had started and left unanswered.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct Deceased {
   std::uint64_t found_at_ticks = 0;  ///< left, or found dead; 0: not known
   layout::ParticipantId found_by;
   std::vector<LeftBehind> left_behind;
-  std::vector<recorder::Event> told;    ///< commands whose callers were told
+  std::vector<recorder::Event> told;    ///< commands that recovery failed
   std::vector<recorder::Event> events;  ///< the others that are about it, the oldest first
   std::uint32_t unreadable = 0;         ///< half-written slots of its ring
 };

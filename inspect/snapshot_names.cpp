@@ -129,8 +129,8 @@ MemberInfo read_member(const Snapshot& so_far, const names::Members& members, na
   return info;
 }
 
-/// Whoever takes commands. Of a group, one that died and was not found yet does not hide a fellow
-/// that lives.
+/// An endpoint that takes commands. Of a group, one that died and was not found yet does not hide a
+/// fellow that lives.
 const MemberInfo* best_of(const NameInfo& info, std::optional<names::Place> taking) {
   const MemberInfo* best = nullptr;
   for (const auto& member : info.members) {

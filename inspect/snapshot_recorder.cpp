@@ -62,7 +62,7 @@ RecorderInfo read_ring(std::span<const layout::RecorderSlot> slots,
     const auto seen = recorder::copy(slots[i]);
     if (seen.state == SlotState::empty) continue;
     if ((seen.index & (slots.size() - 1)) != i) ++info.misplaced;
-    // Left half written, or overtaken by a lap: whoever reads skips it.
+    // Left half written, or overtaken by a lap: the process that reads skips it.
     if (seen.state == SlotState::writing) continue;
     numbers.push_back(seen.index);
     if (seen.state != SlotState::whole || !known(seen.event.kind)) continue;

@@ -9,7 +9,7 @@
 
 namespace shmbus::bench {
 
-/// Not zeroed when made: whoever fills it writes every word.
+/// Not zeroed when made: the process that fills it writes every word.
 template <std::size_t Bytes>
 struct Block {
   static_assert(Bytes % 8 == 0);

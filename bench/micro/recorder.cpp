@@ -1,5 +1,5 @@
-// What the flight recorder costs whoever writes to it: one event, the look whether somebody taps,
-// and a request that is kept for a tap.
+// What the flight recorder costs the process that writes to it: one event, the look whether
+// somebody taps, and a request that is kept for a tap.
 
 #include <benchmark/benchmark.h>
 #include <unistd.h>

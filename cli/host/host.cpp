@@ -27,7 +27,7 @@ const PluginCommand* find(const Generation& plugin, const std::string& name) {
   return nullptr;
 }
 
-/// Whoever calls the old one can call the new one.
+/// Callers of the old one can call the new one.
 void check_takes_over(const TrialReport& report, const Generation& old) {
   for (const auto& command : old.commands()) {
     const auto& all = report.commands;
@@ -61,7 +61,7 @@ struct Switch {
   std::shared_ptr<Generation> plugin;
   const Generation* old;
   Server* server;
-  std::atomic<int> taken{0};  ///< 1: being made, 2: given up. By whoever comes first
+  std::atomic<int> taken{0};  ///< 1: being made, 2: given up. By the side that comes first
   std::promise<Result<std::vector<Swap>>> made;
 
   Result<std::vector<Swap>> make() {

@@ -93,8 +93,8 @@ std::int32_t later_cancelled(shmbus_later* later) noexcept {
   return !later->one_way && later->responder.cancelled() ? 1 : 0;
 }
 
-/// The last thing that is done for a command: whoever waits for the plug-in to owe nothing may
-/// unload it then, once its own threads have ended.
+/// The last thing that is done for a command: the process that waits for the plug-in to owe nothing
+/// may unload it then, once its own threads have ended.
 void settle(shmbus_later* later) noexcept {
   const auto plugin = std::move(later->plugin);
   delete later;

@@ -17,7 +17,7 @@ class Reloader {
   explicit Reloader(Host& host);
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
-  ~Reloader();  ///< finishes the job that it is at; the others are told `abandoned`
+  ~Reloader();  ///< finishes the job that it is at; the others get `abandoned`
 
   void ask(const ReloadRequest& request, Deferred<ReloadPlugin> answer);
 

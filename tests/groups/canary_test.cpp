@@ -32,7 +32,7 @@ struct Play {
   std::array<std::atomic<std::uint32_t>, callers_max> handler{};  ///< who answered last
 };
 
-/// Notes whether commands of one caller come in order, whoever runs them.
+/// Notes whether commands of one caller come in order, the process that runs them.
 test::Child handler(const std::string& path, Play& play, std::uint32_t me,
                     const Registration& how = {}, std::chrono::microseconds busy = 20us) {
   return test::Child([&, me, how, busy] {

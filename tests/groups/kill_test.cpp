@@ -1,5 +1,5 @@
 // Members that are killed between any two steps of joining, taking over and leaving: their fellows
-// and whoever joins next go on, and every command runs once or is told.
+// and the process that joins next go on, and every command runs once or is told.
 #include <csignal>
 #include <cstring>
 

@@ -93,7 +93,7 @@ TEST_CASE("commands of all callers are limited together, and what a killed one h
     CHECK(kind(refused) == ErrorKind::overloaded);
     CHECK(describe(refused).find("4 commands of all callers") != std::string::npos);
     greedy.kill();
-    // They run to their end; then there is room, whoever sent them.
+    // They run to their end; then there is room, the process that sent them.
     CHECK(eventually([&] { return call(caller).has_value(); }));
   }
   CHECK(eventually([&] { return bus.policy_status("work")->outstanding == 0; }));

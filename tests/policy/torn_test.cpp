@@ -58,7 +58,7 @@ TEST_CASE("a setter that is killed at any step leaves words that stand, and they
     REQUIRE_OK(call(caller));
     auto setter = setter_stopped_at(path.path(), points[i], after, SIGKILL);
     CHECK(setter.wait() == ended_by(SIGKILL));
-    // Whoever reclaims it announces; a caller at work then sees what was stored.
+    // The process that reclaims it announces; a caller at work then sees what was stored.
     REQUIRE_OK(bus.reclaim());
     CHECK(view->view().policy(0).asked.changing.load() == 0);
     const auto now = bus.policy("work");

@@ -77,7 +77,7 @@ struct Sent {
   double slowest_ms = 0;
 };
 
-/// Sends them all from a thread, as a caller that waits for whoever comes next.
+/// Sends them all from a thread, as a caller that waits for the process that comes next.
 void send_all(const std::string& path, std::size_t bytes, Sent& result) {
   auto bus = Bus::open(path);
   auto caller = bus->caller("work", {.when_vacant = WhenVacant::wait});

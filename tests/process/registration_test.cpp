@@ -1,5 +1,5 @@
-// Names and their owners: one owner at a time, named to whoever comes second; given up, moved to
-// another server, taken again after a death, with callers that keep their handles.
+// Names and their owners: one owner at a time, named to the process that comes second; given up,
+// moved to another server, taken again after a death, with callers that keep their handles.
 #include <unistd.h>
 
 #include "support/catch.hpp"

@@ -256,7 +256,7 @@ std::string Stage::afterwards(const Scene& scene) {
   for (std::size_t i = 0; i < scene.parts.size(); ++i) dead[i] = scheduler_->killed(i);
   std::string wrong = scheduler_->run_alone([&] {
     Peer peer;
-    // Whoever was killed last may have left it to the next to begin again.
+    // The process that was killed last may have left it to the next to begin again.
     for (int i = 0; i < 2; ++i) recovery::reclaim_all(peer.attachment());
     must(recovery::reclaim_all(peer.attachment()) == 0, "recovery does not come to an end");
     if (scene.name.starts_with("events")) free_event_lanes(peer);

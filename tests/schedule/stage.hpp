@@ -113,7 +113,7 @@ class Calling {
   explicit Calling(Peer& peer, CallerOptions options = {}, bool ordered = false);
   /// Calls once, and expects that it works.
   void warm_up(Duration timeout = default_timeout);
-  /// From now on a call has to be run: whoever waits for a successor is told no refusal.
+  /// From now on a call has to be run: the process that waits for a successor is told no refusal.
   void insist() noexcept { insists_ = true; }
   /// From now on a call takes less than a handler's sweep, unless it or the handler is held up.
   void expect_prompt() noexcept { prompt_ = true; }

@@ -28,7 +28,7 @@ class World {
   static World& the() noexcept;
 
   void reset() noexcept;
-  /// Of whoever joins from here on, until the next execution.
+  /// Of the process that joins from here on, until the next execution.
   void set_default_timeout(std::uint64_t ns) noexcept { header_.default_timeout_ns = ns; }
   [[nodiscard]] const layout::Header& header() const noexcept { return header_; }
   [[nodiscard]] const layout::Geometry& geometry() const noexcept { return geometry_; }

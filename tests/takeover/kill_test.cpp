@@ -1,5 +1,6 @@
 // Blue, green and who recovers them are killed at every step of a take-over. Whatever was started
-// ran once and its caller was told what became of it; whatever was not runs in whoever comes next.
+// ran once and its caller was told what became of it; whatever was not runs in the process that
+// comes next.
 #include <cstdio>
 
 #include "support/census.hpp"
@@ -85,7 +86,7 @@ void kill_one(const Kill& kill) {
   ledger->answer = true;
   CHECK(victim.wait(10s) == test::ended_by(SIGKILL));
 
-  // A third comes, for what is left: it takes over from whoever serves, or from nobody.
+  // A third comes, for what is left: it takes over from the process that serves, or from nobody.
   auto third = test::handler(path.path(), *ledger, {.generation = 3, .take_over = true});
   REQUIRE(test::served_by(*ledger, 3));
   Books books{*ledger};

@@ -136,7 +136,7 @@ TEST_CASE("who loses the race for a name runs nothing of what waits at its endpo
   auto blue = test::handler(path.path(), *ledger, {});
   REQUIRE(test::served_by(*ledger, 1));
   blue.signal(SIGSTOP);
-  // Commands that wait for whoever comes next, of a caller that has ended.
+  // Commands that wait for the process that comes next, of a caller that has ended.
   test::Child caller([&] {
     auto bus = test::open_when_served(path.path(), "work");
     auto work = test::caller_of(bus, "work", {.when_vacant = WhenVacant::wait});

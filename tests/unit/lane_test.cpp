@@ -270,7 +270,7 @@ TEST_CASE("withdrawn: what was not started is reported and never runs", "[lane]"
   CHECK(lost == std::vector{second.seq});
   p.owner.done(*taken);
   for (const auto& ticket : {second, call}) {
-    const auto late = p.owner.take();  // whoever owns the endpoint next
+    const auto late = p.owner.take();  // the process that owns the endpoint next
     REQUIRE(late);
     CHECK(late->word().seq() == ticket.seq);
     CHECK(p.owner->cancel_asked(late->cell));

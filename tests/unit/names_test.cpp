@@ -1,5 +1,5 @@
-// The name table: one index for a name for ever, whoever asks and however many at once; a full
-// table says so; what a dead registrant had leased comes back.
+// The name table: one index for a name for ever, the process that asks and however many at once; a
+// full table says so; what a dead registrant had leased comes back.
 #include "words/table.hpp"
 
 #include <sched.h>

@@ -1,5 +1,5 @@
 // The flight recorder's ring and the tap: what is whole is read as it was written, what is not is
-// skipped and counted, whoever writes, dies or scribbles.
+// skipped and counted, the process that writes, dies or scribbles.
 #include <atomic>
 #include <thread>
 #include <vector>

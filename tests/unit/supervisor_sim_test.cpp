@@ -1,8 +1,8 @@
 // The supervisor through simulated hours, in the world of supervisor_world.hpp. At every step:
 //   nobody alive is ever reclaimed, and nobody is reclaimed without a verdict
-//   whoever is dead is reclaimed within a bound that depends on how its death can be noticed
-//   a slot has at most one pidfd, and an empty world has none
-//   actions, wards and chains of actions stay within bounds
+//   the process that is dead is reclaimed within a bound that depends on how its death can be
+//   noticed a slot has at most one pidfd, and an empty world has none actions, wards and chains of
+//   actions stay within bounds
 //
 // Each run prints its seed; SHMBUS_SEED repeats it.
 #include <cstdio>

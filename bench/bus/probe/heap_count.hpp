@@ -1,6 +1,6 @@
 #pragma once
-// Counts this process's heap allocations, in all threads: operator new and malloc, whoever calls
-// them.
+// Counts this process's heap allocations, in all threads: operator new and malloc, the process that
+// calls them.
 
 #include <cstdint>
 

@@ -194,8 +194,8 @@ class SHMBUS_API Reactor {
     return {list(), std::move(pending)};
   }
 
-  /// Resumes whoever need not wait any longer; returns how many. Never blocks. What it resumes may
-  /// wait again.
+  /// Resumes each coroutine that need not wait any longer; returns how many. Never blocks. What it
+  /// resumes may wait again.
   Result<std::size_t> poll() noexcept;
   /// Until nobody waits, or until a stop is requested. Spinning never sleeps, adaptive spins for
   /// some microseconds first.

@@ -4,9 +4,9 @@
 //   "shop"          /dev/shm/shmbus.shop
 //   "/run/x/bus"    that file (any value with a '/'): one bind-mounted folder serves containers
 //
-// Whoever opens first creates it; no daemon is needed. It stays after the last process has gone and
-// is reused, or replaced when its layout is of another version and nobody has it open. Processes
-// that were killed leave nothing to clean up.
+// The first to open it creates it; no daemon is needed. It stays after the last process has gone
+// and is reused, or replaced when its layout is of another version and nobody has it open.
+// Processes that were killed leave nothing to clean up.
 //
 // Threads   A Bus may be shared by threads.
 // Fork      Handles do not survive fork(): every operation of the child returns `forked`. exec() is

@@ -73,7 +73,7 @@ class SHMBUS_API Responder {
   Responder& operator=(Responder&& other) noexcept;
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
-  ~Responder();  ///< unanswered: the caller is told `abandoned`
+  ~Responder();  ///< unanswered: the caller gets `abandoned`
 
   /// Memory for the reply, in place; empty when the caller made room for less.
   [[nodiscard]] std::span<std::byte> buffer(std::size_t bytes) noexcept;
@@ -157,7 +157,7 @@ class SHMBUS_API Context {
   }
   /// Behind a typed reply that has Text or Array<T>: where those are put. Without room otherwise.
   [[nodiscard]] Tail& tail() noexcept { return tail_ != nullptr ? *tail_ : no_tail(); }
-  /// Set by whoever knows the type of the reply.
+  /// Set by the code that knows the type of the reply.
   void set_tail(Tail* tail) noexcept { tail_ = tail; }
   /// Answer later. The request memory stays valid only while the handler runs.
   [[nodiscard]] Responder defer() noexcept;

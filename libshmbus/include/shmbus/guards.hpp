@@ -15,7 +15,7 @@
 
 namespace shmbus {
 
-/// Around a handler: lets through whom `rule(const CallerInfo&)` accepts; others are told
+/// Around a handler: lets through whom `rule(const CallerInfo&)` accepts; others get
 /// not_permitted. The identity is what the caller's process wrote when it joined: it keeps
 /// colleagues apart, not attackers, who are kept off by the permissions of the bus's file.
 template <class Rule>
@@ -46,7 +46,7 @@ auto uid_is(Uid... uids) noexcept {
 }
 
 /// Around a handler or a call: `check(const Request&)` returns bool or Status; what it does not
-/// accept is told invalid_argument with the words and the code of that Status.
+/// accept gets invalid_argument with the words and the code of that Status.
 template <class Check>
 class Validated {
  public:
@@ -74,7 +74,7 @@ Validated<Check> validated(Check check) {
   return Validated<Check>(std::move(check));
 }
 
-/// Around a handler or a call: `per_second` on average, `burst` at once; the rest is told
+/// Around a handler or a call: `per_second` on average, `burst` at once; the rest gets
 /// overloaded, which a RetryPolicy repeats. The limit belongs to the chain: all callers of a
 /// handler together, or the calls of one caller.
 template <class Time = detail::MonotonicTime>
@@ -128,7 +128,7 @@ OnException<E, F> on_exception(F function) {
 }
 
 /// Around a handler: exceptions of these types become answers, the first that matches decides; of
-/// others the caller is told that the handler threw.
+/// others the caller gets the error that the handler threw.
 template <class... Routes>
 class Catching {
  public:

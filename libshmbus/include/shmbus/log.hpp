@@ -7,7 +7,8 @@
 //   static const shmbus::Log log{write};
 //   shmbus::set_log(&log);
 //
-// Nothing that happens once for each call is told: the cost of a call is the same with and without.
+// Nothing that happens once for each call is logged: the cost of a call is the same with and
+// without.
 //
 // Threads   Called on whatever thread made the operation that found something, on several at once;
 //           never on one of the library's own.
@@ -39,7 +40,7 @@ using LogCallback = void (*)(void* user, const LogRecord& record) noexcept;
 struct Log {
   LogCallback write = nullptr;
   void* user = nullptr;
-  LogLevel threshold = LogLevel::info;  ///< the least urgent level that is told
+  LogLevel threshold = LogLevel::info;  ///< the least urgent level that is logged
 };
 
 /// For the whole process; null turns it off again. `log` is not copied: another thread may be using

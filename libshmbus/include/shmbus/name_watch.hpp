@@ -5,9 +5,10 @@
 //   watch->wait(10s);                              // or epoll on watch->fd(), then poll() again
 //
 // A watch compares what is with what it told last: each poll() tells the changes since the one
-// before. What came and went in between is not told; a name that changed hands is told twice, as
-// gone and as there again. One that was taken over was never gone, and is told once, as there, by
-// its new owner. Members of a group that are taken over are not told: the name is the group's.
+// before. What came and went in between is not reported; a name that changed hands is reported
+// twice, as gone and as there again. One that was taken over was never gone, and is reported once,
+// as there, by its new owner. Members of a group that are taken over are not told: the name is the
+// group's.
 //
 // Threads   One thread at a time may use a watch.
 // Lifetime  It keeps its bus open.

@@ -1,4 +1,4 @@
-// What a bus, a caller and a server can be told. A 0 means "the default".
+// Options of a bus, a caller and a server. A 0 means "the default".
 #pragma once
 
 #include "shmbus/cxx20.hpp"
@@ -16,7 +16,7 @@ inline constexpr Duration forever = Duration::max();
 /// For a timeout: use the default of the bus (OpenOptions::default_timeout).
 inline constexpr Duration default_timeout = Duration::min();
 
-/// Read when a bus is created. Whoever opens an existing one gets what it was created with.
+/// Read when a bus is created. A process that opens an existing one gets what it was created with.
 struct Capacities {
   std::uint32_t participants = 0;    ///< open Bus objects in all processes (128)
   std::uint32_t names = 0;           ///< distinct command names, for ever (256)
@@ -64,9 +64,10 @@ struct OpenOptions {
   std::int64_t trust = trust_own_and_root;
   std::string_view label = {};  ///< shown by `shmbus ps`; the program's name by default
   Duration default_timeout{std::chrono::seconds(5)};  ///< of a new segment
-  /// A bus whose file is cut short raises SIGBUS in whoever touches what is gone. True: the first
-  /// open of the process installs a handler that turns a fault inside a bus into bus_unusable and
-  /// passes every other SIGBUS on to the handler it found. False: such a fault ends the process.
+  /// A bus whose file is cut short raises SIGBUS in a process that touches what is gone. True: the
+  /// first open of the process installs a handler that turns a fault inside a bus into bus_unusable
+  /// and passes every other SIGBUS on to the handler it found. False: such a fault ends the
+  /// process.
   bool catch_bus_errors = true;
   /// Of the calls that this process makes outside of handlers and outside of any Span, the part
   /// that begin a trace: 0 none, 1 all. See trace.hpp.
@@ -162,7 +163,7 @@ struct ServeOptions {
 /// What Server::take_over does about a server that does not give way in time.
 enum class IfUnresponsive : std::uint8_t {
   fail,  ///< leave it alone
-  kill,  ///< SIGKILL its process; what it had started is told handler_died_after_start
+  kill,  ///< SIGKILL its process; commands that it had started fail with handler_died_after_start
 };
 
 }  // namespace shmbus

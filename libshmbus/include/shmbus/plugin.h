@@ -70,7 +70,7 @@ typedef struct shmbus_host {
 
   const void *(*request)(shmbus_call *call, size_t *bytes);
   /* Memory for a reply of so many bytes, aligned to 8; null when the caller made less room, which
-   * then is told so. A later call takes the place of an earlier one. */
+   * then gets an error. A later call takes the place of an earlier one. */
   void *(*reply)(shmbus_call *call, size_t bytes);
   size_t (*reply_capacity)(shmbus_call *call);
   /* Refuses: a code of the plug-in's own and up to 40 bytes of text. */

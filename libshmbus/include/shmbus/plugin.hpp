@@ -186,7 +186,7 @@ Status run_request(F& function, Call& call, const typename C::Request& in) {
     }
     const auto place = [&call](std::size_t bytes) { return call.reply(bytes); };
     const auto room = shmbus::detail::room_for_earlier<Reply>(place);
-    if (room.empty()) return {};  // the caller is told too_large
+    if (room.empty()) return {};  // the caller gets too_large
     const Status status = call_shape<C>(function, call, in, out);
     std::memcpy(room.data(), &out, room.size());
     return status;

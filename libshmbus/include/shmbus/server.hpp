@@ -4,7 +4,7 @@
 //           at any time. Handlers run on the thread that polls. A Responder may be answered from
 //           any thread of the process.
 // Lifetime  A Server keeps its bus open. Destroying it unregisters its names; commands that it had
-//           not started are told not_registered.
+//           not started fail with not_registered.
 // Memory    A small request is handed over as a private copy. A large one lies in the segment,
 //           where a faulty caller can still write while the handler reads: treat it as volatile,
 //           copy what you validate.

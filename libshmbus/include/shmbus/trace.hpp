@@ -59,7 +59,8 @@ class BusCore;
 struct Invocation;
 
 /// One entry of what a thread works for. It counts while the thread runs the handler (or none) that
-/// it was entered in, so a handler does not belong to the trace of whoever polls its server.
+/// it was entered in, so a handler does not belong to the trace of the thread that polls its
+/// server.
 struct SHMBUS_API TraceFrame {
   TraceContext context;
   std::uint8_t attempt = 1;

@@ -35,7 +35,7 @@ namespace shmbus {
 namespace detail {
 
 /// The largest earlier version of Reply that the caller has room for; empty when there is none, and
-/// the caller is told too_large.
+/// the caller gets too_large.
 template <class Reply, class Place>
 std::span<std::byte> room_for_earlier(Place& place) noexcept {
   if constexpr (grows<Reply>) {
@@ -44,14 +44,14 @@ std::span<std::byte> room_for_earlier(Place& place) noexcept {
       if (const auto room = place(bytes); !room.empty()) return room;
     }
   }
-  (void)place(sizeof(Reply));  // what the caller is told to make room for
+  (void)place(sizeof(Reply));  // the size that the caller has to make room for
   return {};
 }
 
 }  // namespace detail
 
 /// Answers a command of type C, once, from any thread of the process. Dropped without an answer,
-/// its caller is told `abandoned`. Answers to a one-way command go nowhere.
+/// its caller gets `abandoned`. Answers to a one-way command go nowhere.
 template <class C>
 class Deferred {
  public:
@@ -263,7 +263,7 @@ Status reply_in_place(F& function, Context& context, const typename C::Request& 
   // A caller that was built before Reply grew gets the part that it knows.
   const auto place = [&context](std::size_t bytes) { return context.smaller_reply_buffer(bytes); };
   const auto room = room_for_earlier<Reply>(place);
-  if (room.empty()) return Status::ok();  // the caller is told too_large
+  if (room.empty()) return Status::ok();  // the caller gets too_large
   Reply out{};
   const Status status = call_typed<C>(function, context, in, out);
   std::memcpy(room.data(), &out, room.size());

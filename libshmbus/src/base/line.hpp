@@ -2,9 +2,9 @@
 //
 // A store into a line that the other side has read waits for that side to give up its copy, and
 // such waits come one after the other. A line that the other side has *written* is simply not here,
-// and several such lines can be on their way at once. So whoever reads a stream also writes into
-// what it has read, and both ask for lines before they touch them. docs/performance.md has what
-// that is worth.
+// and several such lines can be on their way at once. So the process that reads a stream also
+// writes into what it has read, and both ask for lines before they touch them. docs/performance.md
+// has what that is worth.
 #pragma once
 
 namespace shmbus::lane {

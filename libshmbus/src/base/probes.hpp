@@ -87,8 +87,9 @@ SHMBUS_PROBE unpark([[maybe_unused]] Sleeper who, [[maybe_unused]] std::uint32_t
                     [[maybe_unused]] std::uint64_t seq) noexcept {
   STAP_PROBE3(shmbus, unpark, static_cast<std::uint32_t>(who), at, seq);
 }
-/// This thread wakes whoever sleeps there: the caller of a lane, the handler at an endpoint. `seq`
-/// is the command that it is woken for; 0 for a handler that is rung for other reasons.
+/// This thread wakes the process that sleeps there: the caller of a lane, the handler at an
+/// endpoint. `seq` is the command that it is woken for; 0 for a handler that is rung for other
+/// reasons.
 SHMBUS_PROBE wake([[maybe_unused]] Sleeper whom, [[maybe_unused]] std::uint32_t at,
                   [[maybe_unused]] std::uint64_t seq) noexcept {
   STAP_PROBE3(shmbus, wake, static_cast<std::uint32_t>(whom), at, seq);

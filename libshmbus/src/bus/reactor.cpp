@@ -46,7 +46,7 @@ struct ReactorState {
   ReactorState& operator=(const ReactorState&) = delete;
   ~ReactorState() {
     while (list.linked())
-      list.after->unlink();  // whoever outlives us waits for ever, linked nowhere
+      list.after->unlink();  // the process that outlives us waits for ever, linked nowhere
     if (timer >= 0) ::close(timer);
     if (epoll >= 0) ::close(epoll);
   }

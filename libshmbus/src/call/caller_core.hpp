@@ -259,8 +259,8 @@ class CallerCore {
       return *block;
     return wait_for_memory(bytes, deadline);
   }
-  /// Beside a first block. Whoever waits for the second holds the first no longer: others may wait
-  /// for that. On an error `first` is gone.
+  /// Beside a first block. The process that waits for the second holds the first no longer: others
+  /// may wait for that. On an error `first` is gone.
   Result<Block> allocate_second(std::uint64_t bytes, Block& first, std::uint64_t first_bytes,
                                 Deadline& deadline) noexcept {
     if (auto block = port_->allocate_at_once(bytes)) [[likely]]

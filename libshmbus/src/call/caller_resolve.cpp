@@ -185,7 +185,7 @@ bool CallerCore::leads_to(const LeasedLane& lane) const noexcept {
 }
 
 /// What waits where the name does not lead any more is withdrawn: nobody would run it, its caller
-/// is told, and what it holds comes back. True when the name has moved.
+/// gets an error, and what it holds comes back. True when the name has moved.
 bool CallerCore::withdraw_if_moved() noexcept {
   // A retired lane may be somebody else's by now.
   if (lane_ == nullptr || lane_->retired || leads_to(*lane_)) return false;

@@ -7,7 +7,8 @@
 
 namespace shmbus::detail {
 
-/// A call inside a handler begins no trace: whoever sent the command has decided that already.
+/// A call inside a handler begins no trace: the process that sent the command has decided that
+/// already.
 trace::CallSpan CallerCore::begin_span() const noexcept {
   const bool could_begin = trace_ratio_ > 0 && this_thread.running == nullptr;
   if (this_thread.watchful == 0 && !could_begin) [[likely]]

@@ -26,8 +26,8 @@ namespace {
 
 constexpr int first_look_spins = 400;  // eager: no pause, no clock
 constexpr int spins_between_clocks = 32;
-constexpr std::uint64_t probe_interval_ns = 1'000'000;        // of a spinning caller
-constexpr std::uint64_t first_slice_ns = 10'000'000;          // alone: death is told within this
+constexpr std::uint64_t probe_interval_ns = 1'000'000;  // of a spinning caller
+constexpr std::uint64_t first_slice_ns = 10'000'000;    // alone: a death is reported within this
 constexpr std::uint64_t slice_under_daemon_ns = 100'000'000;  // the daemon wakes us
 constexpr std::uint64_t inexact_slice_ns = 1'000'000;         // without membarrier
 constexpr std::uint64_t slow_call_ns = 10'000;                // always recorded
@@ -125,7 +125,7 @@ void CallerCore::sleep(LeasedLane& lane, lane::Ticket ticket, stream::Change cha
   const std::uint32_t seen = say_asleep(head);
   // SYNC lane.park: "I sleep", then look; the owner answers, then looks whether somebody sleeps.
   const bool exact = wait::sleeper_fence();
-  // Whoever makes the endpoint vacant does so first and wakes then.
+  // The process that makes the endpoint vacant does so first and wakes then.
   const bool wanted = !lane.lane.replied(ticket) && !change.there() &&
                       !(exact && nobody_will_serve(lane)) && !(made_for && made_for.cancelled());
   if (wanted || SHMBUS_MISTAKE("park.blind")) {
@@ -177,7 +177,7 @@ bool CallerCore::check_owner(const LeasedLane& lane) noexcept {
   return true;
 }
 
-/// For whoever asks afterwards which calls had no answer.
+/// For the process that asks afterwards which calls had no answer.
 void CallerCore::record_given_up(const LeasedLane& lane) noexcept {
   recorder::Event event;
   event.kind = recorder::Kind::gave_up;

@@ -73,7 +73,7 @@ std::optional<CallerCore::Destination> CallerCore::routed_destination(
     }
     return Destination{pick_member(members), to.seen, true, false};
   }
-  // Nobody serves it now. Whoever comes next takes the endpoint that the binding leads to.
+  // Nobody serves it now. The process that comes next takes the endpoint that the binding leads to.
   const bool vacant =
       members.word[0].bound() && !names::control_of(view, members.word[0].endpoint()).active();
   if (!vacant || options_.when_vacant != WhenVacant::wait) return std::nullopt;

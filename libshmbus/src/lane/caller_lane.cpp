@@ -160,7 +160,8 @@ std::uint32_t CallerLane::put_stamp(Place at, std::uint64_t now) noexcept {
 void CallerLane::ring() noexcept {
   if (head_->owner.mode.load(std::memory_order_relaxed) ==
       static_cast<std::uint32_t>(LaneMode::cold)) {
-    // SYNC lane.rung: whoever sets it puts the ticket; the owner clears it before it looks.
+    // SYNC lane.rung: the process that sets it puts the ticket; the owner clears it before it
+    // looks.
     const bool rung = head_->events.rung.exchange(1, std::memory_order_acq_rel) != 0;
     if (!rung || !my_ticket_waits()) {
       SHMBUS_TESTPOINT("lane.rung");

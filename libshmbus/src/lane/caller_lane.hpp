@@ -240,7 +240,7 @@ class CallerLane {
   bool ask_to_cancel(Ticket ticket) noexcept;
 
   /// The command that was published last is to have never been sent. False when it may have been
-  /// started: then it stays. Else it is told to nobody, and keeps its cell and memory as a
+  /// started: then it stays. Else nobody gets an error, and keeps its cell and memory as a
   /// withdrawn one does.
   bool take_back(Ticket ticket) noexcept;
 

@@ -70,7 +70,7 @@ struct ReplyTarget : shmbus::detail::ReplyRoom {
   void commit_code(StatusCode code, std::uint32_t detail = 0, std::string_view text = {}) noexcept;
 
  private:
-  /// `inline_size` bytes of `small` go into the cell; `size` is what the caller is told.
+  /// `inline_size` bytes of `small` go into the cell; `size` is the size that the caller gets.
   void commit_words(StatusCode code, std::uint32_t detail, std::size_t inline_size) noexcept {
     const auto word =
         layout::CellWord::make(seq, layout::Phase::reply, static_cast<std::uint32_t>(code));

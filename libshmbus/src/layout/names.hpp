@@ -43,8 +43,8 @@ struct alignas(line_bytes) NameRecord {
 };
 
 /// What the registered types look like. Written by the registrant whose binding `tag` is, before it
-/// binds the name; read by whoever finds that owner's binding. The text is good when `hash` is its
-/// hash: that also tells when it was being written, or its writer died meanwhile.
+/// binds the name; read by the process that finds that owner's binding. The text is good when
+/// `hash` is its hash: that also tells when it was being written, or its writer died meanwhile.
 struct alignas(line_bytes) SchemaRecord {
   Word64 tag;     ///< BindingWord of the registration that this belongs to
   Word64 hash;    ///< of the text; 0 when the types are not known
@@ -56,7 +56,8 @@ struct alignas(line_bytes) SchemaRecord {
   std::array<Word64, schema_bytes_max / 8> text;  ///< 0x40
 };
 
-/// Two event counts of the whole bus. They are hints: whoever sleeps on one sleeps in slices.
+/// Two event counts of the whole bus. They are hints: the process that sleeps on one sleeps in
+/// slices.
 struct alignas(line_bytes) BusEvents {  // RMW
   Word32 registrations;                 ///< futex: a name gained or lost its owner
   Word32 arrivals;                      ///< futex: a participant has joined

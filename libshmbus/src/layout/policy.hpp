@@ -4,7 +4,7 @@
 // setter that is killed leaves each of them as it was or as it is to be. Callers have their own
 // copies; what makes them look again is the binding word of the name, moved after the last store
 // (BindingWord::with_next_revision). A setter that dies before that has its ParticipantId in
-// `changing`, and whoever reclaims it moves the binding instead.
+// `changing`, and the process that reclaims it moves the binding instead.
 //
 //   word           bits, from the top                                   0 means
 //   TermsWord      deadline in us 48 | flags 16                         nothing asked

@@ -1,7 +1,8 @@
 // The flight recorder: what happened lately, kept by each participant in a ring of its own, and
 // the tap, one larger ring that is written only while somebody looks.
 //
-//   RecorderRing  one for each slot. Any thread of the participant writes, and whoever recovers
+//   RecorderRing  one for each slot. Any thread of the participant writes, and the process that
+//   recovers
 //                 it when it is dead. Not cleared when the slot is taken again: an event names its
 //                 parties with their epochs, so those of an earlier holder can be told apart.
 //   Tap           one. Every handler writes while a tap is attached; nobody else.
@@ -49,8 +50,8 @@ struct RecorderRing {
   std::array<RecorderSlot, recorder_slots> slot;
 };
 
-/// Read by handlers now and then, so that it costs a call nothing; renewed by whoever taps. A tap
-/// that is killed leaves a time that passes.
+/// Read by handlers now and then, so that it costs a call nothing; renewed by the process that
+/// taps. A tap that is killed leaves a time that passes.
 struct alignas(line_bytes) TapControl {
   Word64 wanted_until;   ///< clock ticks: every command is recorded until then
   Word64 payload_until;  ///< clock ticks: with its whole request

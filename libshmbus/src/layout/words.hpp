@@ -151,7 +151,7 @@ struct ControlWord {
   [[nodiscard]] constexpr bool active() const noexcept {
     return (bits & 7U) == static_cast<std::uint64_t>(EndpointState::active);
   }
-  /// The same ownership, whoever stands by.
+  /// The same ownership; the standby does not count.
   [[nodiscard]] constexpr ControlWord with_standby(ParticipantId party) const noexcept {
     return {(bits & ~(0xFFFFFFULL << 16U)) | (static_cast<std::uint64_t>(party.bits) << 16U)};
   }

@@ -1,7 +1,7 @@
 // Changing which callers the canary of a name gets: by the tool, while everybody runs.
 //
 // A change is one CAS of the route word and then a bump of the binding. Between the two it stands,
-// and callers do not know: whoever serves the name sees by the word itself that it was not
+// and callers do not know: the process that serves the name sees by the word itself that it was not
 // announced and does so. So a kill anywhere leaves the route before or the route after.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The store-then-load rule between whoever publishes and whoever is about to sleep.
+// The store-then-load rule between a publisher and a process that is about to sleep.
 //
 //   publisher: store the command;   fence; load "is it asleep?"
 //   sleeper:   store "I am asleep"; fence; load the command

@@ -48,8 +48,8 @@ class HandleGuard {
   void watch(const void* begin, std::size_t bytes) noexcept;
   /// A page that keeps the file's description as the mapping does: it goes with it.
   void watch_mark(const void* page, std::size_t bytes) noexcept;
-  /// Puts private zero pages where the mapping was. Zeros read as an empty bus, so whoever is in
-  /// the middle of an operation goes on to its next check. False when the kernel refused.
+  /// Puts private zero pages where the mapping was. Zeros read as an empty bus, so the process that
+  /// is in the middle of an operation goes on to its next check. False when the kernel refused.
   /// Async-signal-safe.
   bool lose() noexcept;
   /// The handles are gone and the mapping is about to go. REQUIRES: !forked().

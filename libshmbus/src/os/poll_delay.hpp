@@ -1,7 +1,7 @@
 // When to look for what follows an answer. A look takes the line in which the next command is about
 // to appear into this core's cache, and the caller has to take it back before it can write: two
-// transfers where one would do. So whoever has just answered a caller that sends one command after
-// the other looks away until that caller has probably written the next.
+// transfers where one would do. So the process that has just answered a caller that sends one
+// command after the other looks away until that caller has probably written the next.
 //
 // How long is learned, as in a delay-locked loop: a command that was there at the first look makes
 // the next pause a little shorter, one that was not makes it longer by more. What comes much later

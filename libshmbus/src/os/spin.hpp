@@ -1,5 +1,6 @@
 // How long to spin before sleeping. A wait that usually ends soon is worth spinning for; one that
-// does not only takes the core from whoever would end it. The budget follows what was observed.
+// does not only takes the core from the process that would end it. The budget follows what was
+// observed.
 #pragma once
 
 #include <algorithm>

@@ -24,7 +24,8 @@ std::uint64_t take_turn(layout::Word64& arrival, std::uint64_t interval, std::ui
   const std::uint64_t farthest = burst + interval + rate.per_second();
   std::uint64_t seen = arrival.load(std::memory_order_relaxed);
   for (int i = 0; i < rate_tries; ++i) {
-    // After the load: whoever is stopped in between must not take the others for far ahead.
+    // After the load: the process that is stopped in between must not take the others for far
+    // ahead.
     const std::uint64_t now = wait::ticks();
     const std::uint64_t due = due_at(seen, now, farthest);
     if (due - now > burst) return due - now - burst;

@@ -25,7 +25,8 @@ struct RingCopy {
 /// REQUIRES: the index is within the bus's capacities.
 [[nodiscard]] RingCopy read_ring(const segment::View& view, std::uint32_t participant);
 
-/// Follows the tap's ring. Whoever uses one must ask for events now and then (recorder.hpp).
+/// Follows the tap's ring. The process that uses one must ask for events now and then
+/// (recorder.hpp).
 class TapReader {
  public:
   /// From now on.

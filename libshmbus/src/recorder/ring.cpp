@@ -13,7 +13,7 @@ void put(layout::RecorderHead& head, std::span<layout::RecorderSlot> slots,
   slot.word[0].store(writing, std::memory_order_relaxed);
   SHMBUS_TESTPOINT("recorder.claimed");
   for (std::size_t i = 1; i < words.size(); ++i) {
-    // SYNC recorder.field: whoever reads this reads {index, 0} or later afterwards.
+    // SYNC recorder.field: the process that reads this reads {index, 0} or later afterwards.
     slot.word[i].store(words[i], std::memory_order_release);
   }
   SHMBUS_TESTPOINT("recorder.filled");

@@ -220,7 +220,7 @@ bool recover_endpoint(const Attachment& bus, std::uint32_t endpoint) noexcept {
   if (logging::wanted(LogLevel::warning)) {
     logging::Text text("the handler at endpoint ");
     text.append(endpoint).append(
-        " has died: its callers were told, its names wait for a successor");
+        " has died: its callers got an error, its names wait for a successor");
     logging::write(LogLevel::warning, "endpoint.recovered", text);
   }
   return true;

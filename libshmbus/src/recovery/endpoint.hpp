@@ -27,7 +27,7 @@ void release_lanes(const Attachment& bus, std::uint32_t endpoint, layout::Contro
                    StatusCode why) noexcept;
 
 /// For those who sleep on commands that nobody had started. After the endpoint is vacant, so that
-/// they see it; whoever misses that, the waker having died, sees it at the end of his slice.
+/// they see it; a caller that misses that, because the waker died, sees it at the end of its slice.
 void wake_callers(const segment::View& view, std::uint32_t endpoint) noexcept;
 
 }  // namespace shmbus::recovery

@@ -1,6 +1,6 @@
 // Taking back everything that a dead participant held, until its slot is free again. Lock-free,
-// idempotent, and open to everybody: the daemon on a pidfd, whoever opens the bus, a waiting
-// caller, an owner that has just drained an orphaned lane.
+// idempotent, and open to everybody: the daemon on a pidfd, the process that opens the bus, a
+// waiting caller, an owner that has just drained an orphaned lane.
 //
 //   alive(e) ─► dead(e)
 //   its endpoints: recover_endpoint; where it stood by, not any more; where it owed answers, told

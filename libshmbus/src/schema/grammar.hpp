@@ -8,7 +8,7 @@
 
 namespace shmbus::schema {
 
-/// Types may hold types so deep; whoever follows them counts.
+/// Types may hold types so deep; the process that follows them counts.
 inline constexpr int depth_max = 16;
 
 struct Sides {

@@ -73,7 +73,7 @@ Result<Mapping> Mapping::map(const File& file, std::uint64_t bytes, How how) noe
       }
       mapping.guard_->watch(mapping.data_, bytes);
     }
-    // A core dump reads memory of the dying for a long time, and death is told only afterwards.
+    // A core dump reads memory of the dying for a long time, and the death is seen only afterwards.
     (void)::madvise(mapping.data_, bytes, MADV_DONTDUMP);
     return mapping;
   } catch (const bip::interprocess_exception& e) {

@@ -1,14 +1,14 @@
-// How an owner gives its endpoint to whoever asks for it. It happens between two polls, so nothing
-// is being started; what was started is answered, finished, or deferred.
+// How an owner gives its endpoint to the process that asks for it. It happens between two polls, so
+// nothing is being started; what was started is answered, finished, or deferred.
 //
 //   {me, standby, gen, slot}                     somebody asks
 //   draining: 0 ──► {me, slot}                   if answers are still owed
 //   {me, standby, gen, slot} ──► {standby, nobody, gen, other slot}
 //
 // The generation stays: every name and every lane goes on to lead here and to be served, by the new
-// owner, from the cursor that this one leaves. Nothing is moved, nobody is told, no caller looks up
-// anything. A kill before the last step is the death of an owner, after it the death of somebody
-// who owes answers.
+// owner, from the cursor that this one leaves. Nothing is moved, no caller is notified, no caller
+// looks up anything. A kill before the last step is the death of an owner, after it the death of
+// somebody who owes answers.
 #include "serve/hand_over.hpp"
 
 #include <utility>

@@ -14,7 +14,7 @@
 namespace shmbus::serve {
 
 /// Holds a handler that has left the table until everything that it deferred is answered. The last
-/// to let go destroys it: the table, or whoever gives the last answer.
+/// to let go destroys it: the table, or the process that gives the last answer.
 struct HandlerLife {
   HandlerLife() noexcept = default;
   HandlerLife(const HandlerLife&) = delete;

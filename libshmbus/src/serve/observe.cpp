@@ -8,8 +8,9 @@
 
 namespace shmbus::detail {
 
-/// One look at what taps ask for. Whoever polls looks here when it found nothing to do, when it
-/// wakes, and at each sampled command: a busy server notices a tap some thirty commands late.
+/// One look at what taps ask for. The process that polls looks here when it found nothing to do,
+/// when it wakes, and at each sampled command: a busy server notices a tap some thirty commands
+/// late.
 void ServerCore::look_for_taps(std::uint64_t now) noexcept {
   call_.observed.wish = recorder::tap_wish(attachment(), now);
   if (call_.observed.wish.events) sampler_.next_is_due();

@@ -92,7 +92,7 @@ bool OwnedEndpoint::still_owned() const noexcept {
 }
 
 std::size_t OwnedEndpoint::poll(CommandRunner& runner, std::size_t budget) {
-  // Whoever got nothing because the budget was spent comes first the next time.
+  // The process that got nothing because the budget was spent comes first the next time.
   const bool cold_first = cut_short_;
   std::size_t ran = cold_first ? serve_cold(runner, budget) : 0;
   if (ran < budget) ran += serve_hot(runner, budget - ran);
@@ -192,7 +192,7 @@ std::size_t OwnedEndpoint::serve_backlog(CommandRunner& runner, std::size_t budg
 
 std::size_t OwnedEndpoint::sweep(CommandRunner& runner) {
   std::size_t ran = 0;
-  // Whoever recovered our predecessor may have said so late, over our own word.
+  // The process that recovered our predecessor may have said so late, over our own word.
   if (shared_->attention.attention.load(std::memory_order_relaxed) ==
       static_cast<std::uint32_t>(Attention::vacant)) {
     announce_awake();

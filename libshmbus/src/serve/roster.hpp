@@ -1,5 +1,5 @@
 // Which names a server has, with which types, for threads other than the one that serves: whoever
-// exchanges a handler is told at once when it does not fit.
+// exchanges a handler gets the error at once when it does not fit.
 #pragma once
 
 #include <cstdint>

@@ -41,7 +41,8 @@ std::size_t ServerCore::run_queued(serve::OwnerLane& lane, std::size_t limit) {
       plain = 1;
     }
     ran += plain;
-    if (lane.lockstep()) {  // to look now would take the line from whoever reads the answer
+    if (lane.lockstep()) {  // to look now would take the line from the process that reads the
+                            // answer
       just_answered_ = &lane;
       break;
     }

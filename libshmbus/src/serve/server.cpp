@@ -149,7 +149,7 @@ Result<void> answer(detail::DeferredReply* state, Commit commit, ErrorKind error
     commit(state->target);
   });
   if (answered) return {};
-  return fail(ErrorKind::abandoned, "the server has left: its caller was told so");
+  return fail(ErrorKind::abandoned, "the server has left: its caller got an error");
 }
 
 }  // namespace
@@ -220,7 +220,7 @@ std::stop_token Responder::stop_token() noexcept {
 
 namespace {
 
-/// Inside one of its own handlers a server only ends: whoever polls it lets go of it.
+/// Inside one of its own handlers a server only ends: the process that polls it lets go of it.
 void end(std::shared_ptr<detail::ServerCore>& core) noexcept {
   if (core && detail::is_serving(*core)) {
     auto& ending = *core;

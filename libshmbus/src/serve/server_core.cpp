@@ -76,7 +76,7 @@ ServerCore::~ServerCore() {
   }
   if (gate_->stop_watcher) gate_->stop_watcher->shut_down();
   abort_drain(attachment(), *gate_);
-  // What waits at an endpoint that others take over is theirs to run; elsewhere it is told.
+  // What waits at an endpoint that others take over is theirs to run; elsewhere it fails.
   while (!shared_endpoints_.empty()) {
     const auto held = shared_endpoints_.back();
     release_endpoint(held.endpoint, !names::takes_elsewhere(bus_->view(), held.record));

@@ -1,8 +1,8 @@
 // Looking after the names that are served together: taking over the endpoints of fellows that died
 // or left, with what is queued there, and giving back what is not needed any more.
 //
-// It runs between commands: whenever a registration changes anywhere, since whoever finds an owner
-// dead says so, and with every sweep, should nobody have said so.
+// It runs between commands: whenever a registration changes anywhere, since the process that finds
+// an owner dead says so, and with every sweep, should nobody have said so.
 #include <algorithm>
 
 #include "base/testpoint.hpp"
@@ -91,7 +91,7 @@ void ServerCore::tend(ServedName& name) {
     if (!control.active()) {
       adopt_endpoint(name, place, word);
     } else if (std::exchange(name.stale[place], word.bits) == word.bits) {
-      drop(name, place, word);  // whoever sits there does not serve this name
+      drop(name, place, word);  // the process that sits there does not serve this name
     }
   }
   keep_binding(name);
@@ -302,7 +302,7 @@ void ServerCore::retire_endpoints(std::uint64_t now) noexcept {
 }
 
 /// An endpoint that could not be put into its place, or whose name another was quicker with: what
-/// waits there for a name that leads elsewhere by now is told.
+/// waits there for a name that leads elsewhere by now fails.
 void ServerCore::give_back(std::uint32_t endpoint) noexcept {
   if (auto* held = owned(endpoint)) reject_leftover_commands(*held);
   release_endpoint(endpoint, false);

@@ -50,8 +50,9 @@ bool rebind(const segment::View& view, std::uint32_t record, BindingWord seen,
       seen.bits, next.bits, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-/// The types come first, under the binding that is about to be: whoever finds the name bound finds
-/// them. Another registrant may have been writing there too, so the winner looks once more.
+/// The types come first, under the binding that is about to be: the process that finds the name
+/// bound finds them. Another registrant may have been writing there too, so the winner looks once
+/// more.
 bool bind_to(const segment::View& view, std::uint32_t record, BindingWord seen,
              const OwnedEndpoint& held, const Schema& types) noexcept {
   const auto next = seen.followed_by(held.gen(), held.index());
@@ -205,7 +206,8 @@ void ServerCore::give_back_unnamed_endpoints() noexcept {
 Result<bool> ServerCore::try_bind(std::uint32_t record, BindingWord seen, const Schema& schema) {
   const auto held = endpoint_for(record, seen);
   if (!held) {
-    // Whoever took the last endpoint may have taken the name with it: then that is what to tell.
+    // The process that took the last endpoint may have taken the name with it: then that is what to
+    // tell.
     if (load_binding(bus_->view(), record).bits != seen.bits) return false;
     return tl::unexpected<Error>(held.error());
   }

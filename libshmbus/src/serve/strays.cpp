@@ -1,6 +1,6 @@
 // A name may move to another endpoint, or be given up, while commands wait at the one where it was.
 // Its living callers withdraw them when they see that; nobody does so for who has died, or stands
-// still. Whoever sits down there next, for whatever name, refuses them: run when the name comes
+// still. The next owner of that endpoint, for whatever name, refuses them: run when the name comes
 // back, they would come after what was sent to other endpoints meanwhile.
 #include "serve/server_core.hpp"
 #include "words/members.hpp"

@@ -1,5 +1,5 @@
 // How a server that stands by gets its endpoint: from an owner that gives it away (hand_over.cpp),
-// from one that has died or left, or, if it is told to, from one that it kills.
+// from one that has died or left, or, if it is asked to, from one that it kills.
 //
 //   {owner, nobody, gen, slot} ──CAS──► {owner, me, gen, slot}     and the owner is rung
 //   {me, nobody, gen, other slot}                                  the owner gave it: it is ours
@@ -106,7 +106,7 @@ std::vector<std::uint32_t> ServerCore::endpoints_to_take() {
   return endpoints;
 }
 
-/// Whoever calls what that endpoint serves must find it here.
+/// The process that calls what that endpoint serves must find it here.
 Result<void> ServerCore::check_fit(std::uint32_t endpoint) {
   const auto& view = bus_->view();
   const ControlWord control = control_of(view, endpoint);
@@ -330,7 +330,7 @@ Result<bool> ServerCore::stand_by(Duration timeout) {
       }
       // Another was quicker with one of the names: let go of the others, none is served by halves,
       // and what waits at their endpoints is not ours to run. They go on leading there, vacant:
-      // whoever takes them next takes the endpoint, with what waits.
+      // the process that takes them next takes the endpoint, with what waits.
       while (!endpoints_.empty()) give_back(endpoints_.back()->index());
     }
     if (!bus.intact()) return bus_->not_intact();

@@ -31,7 +31,7 @@ void Invocation::end_span(ErrorKind error, std::int32_t code) noexcept {
   span.reset();
 }
 
-/// Before the answer is committed: whoever has read it finds the span.
+/// Before the answer is committed: the process that has read it finds the span.
 void Invocation::end_span(const Status& status) noexcept {
   if (status.is_ok() && target.needed != 0) {
     end_span(ErrorKind::too_large, 0);

@@ -53,7 +53,7 @@ class EnclosingCommand {
   [[nodiscard]] bool cancelled() const noexcept;
   /// Of the command's span; not valid when it has none.
   [[nodiscard]] TraceContext trace() const noexcept;
-  /// Bumped by whoever cancels it: load, ask cancelled(), sleep.
+  /// Bumped by the process that cancels it: load, ask cancelled(), sleep.
   [[nodiscard]] layout::Word32& events() const noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// A span that has ended, as it is kept in the flight recorder for whoever exports it.
+// A span that has ended, as it is kept in the flight recorder for the process that exports it.
 #pragma once
 
 #include <array>

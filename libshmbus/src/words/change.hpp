@@ -3,7 +3,7 @@
 // compares.
 //
 //   store                  killed right after it
-//   changing = me          nothing has changed; whoever reclaims the setter announces that
+//   changing = me          nothing has changed; the process that reclaims the setter announces that
 //   each word of the terms that word is set, the later ones are as they were; the reclaimer
 //                          announces it
 //   live words = 0         as above

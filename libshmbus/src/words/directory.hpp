@@ -3,7 +3,7 @@
 //   free(g) ──caller──► allocating(g, me) ──caller──► attached(g, me, ep)
 //   attached ──caller leaves, or anyone who proved it dead──► orphan
 //   attached | orphan, served 0 ──owner of ep adopts──► served = gen of the owner
-//   served = gen of a dead owner ──whoever recovers the endpoint──► served 0
+//   served = gen of a dead owner ──the process that recovers the endpoint──► served 0
 //   orphan ──the owner that serves it, when nothing is under way──► free(g + 1)
 //   orphan, served 0, nothing in it to be run ──anyone──► free(g + 1)
 //   attached(me), served 0 ──caller, when all in it is withdrawn──► allocating(g + 1, me)

@@ -97,7 +97,7 @@ bool recover_draining(const Attachment& bus, std::uint32_t endpoint) noexcept {
   end_draining(bus, endpoint, word, StatusCode::handler_died);
   if (logging::wanted(LogLevel::warning)) {
     logging::Text text("the former handler at endpoint ");
-    text.append(endpoint).append(" has died while it still owed answers: its callers were told");
+    text.append(endpoint).append(" has died while it still owed answers: its callers got an error");
     logging::write(LogLevel::warning, "endpoint.drained", text);
   }
   return true;

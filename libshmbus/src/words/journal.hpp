@@ -1,4 +1,5 @@
-// Reading a lane's journal from outside: by the next owner, by whoever recovers, by the caller.
+// Reading a lane's journal from outside: by the next owner, by the process that recovers, by the
+// caller.
 //
 // Each owner writes only the slot it holds. Cursors only grow, so the later of the two is the
 // effective one, and nothing has to be copied when an owner takes over.

@@ -154,7 +154,8 @@ bool takes_elsewhere(const segment::View& view, std::uint32_t record) noexcept {
 }
 
 void announce(const segment::View& view, std::uint32_t record) noexcept {
-  // SYNC names.binding: whoever sees the new gen sees what stands in the places and the route.
+  // SYNC names.binding: the process that sees the new gen sees what stands in the places and the
+  // route.
   view.name(record).binding.fetch_add(BindingWord::step, std::memory_order_acq_rel);
   wait::bump_and_wake(view.bus_events().registrations);
 }

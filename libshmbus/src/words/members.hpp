@@ -9,8 +9,8 @@
 //   none ──joins──► {owner, endpoint} ──leaves──► the same, leaving ──drained──► none
 //   {dead owner, endpoint} ──a member that took the endpoint──► {member, endpoint, leaving}
 //
-// Callers compare the binding alone. Whoever changes places or the route bumps its gen, which sends
-// them to look at all of it: a name without members costs them nothing.
+// Callers compare the binding alone. A change of places or of the route bumps its gen, which
+// sends them to look at all of it: a name without members costs them nothing.
 #pragma once
 
 #include <array>

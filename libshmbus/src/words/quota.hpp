@@ -1,6 +1,6 @@
-// What one user (uid) may hold of a bus. There is no account that could go wrong: whoever takes
-// something counts what the participants of its user hold at that moment, in the words that say who
-// holds what, and gives back what is too much. Two that take at the same moment may both be
+// What one user (uid) may hold of a bus. There is no account that could go wrong: the process that
+// takes something counts what the participants of its user hold at that moment, in the words that
+// say who holds what, and gives back what is too much. Two that take at the same moment may both be
 // refused.
 //
 // A participant's uid is what it wrote about itself: this keeps honest programs apart.

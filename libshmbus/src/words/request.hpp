@@ -25,7 +25,7 @@ using CellWords = std::array<std::uint64_t, 8>;
 /// A request: the words of its cell, then words 1 to 7 of its second one.
 using RequestWords = std::array<std::uint64_t, 15>;
 
-/// Two words by one store. Whoever reads the copy next is likely to read 16 bytes at a time, from
+/// Two words by one store. The next reader of the copy is likely to read 16 bytes at a time, from
 /// where the payload begins; out of two stores of 8 that would have to wait until both have left
 /// the processor's store queue, which takes longer than everything else here together.
 inline void put_pair(void* to, std::uint64_t low, std::uint64_t high) noexcept {

@@ -23,7 +23,7 @@ Result<void> check(const CommandName& name) noexcept;
 std::optional<std::uint32_t> find(const segment::View& view, const CommandName& name) noexcept;
 
 /// find(), or insert with no owner. limit_reached when the table is full. A new name belongs to
-/// this participant's user, or, without `claim`, to whoever registers it first.
+/// this participant's user, or, without `claim`, to the process that registers it first.
 Result<std::uint32_t> intern(const Attachment& bus, const CommandName& name,
                              bool claim = true) noexcept;
 

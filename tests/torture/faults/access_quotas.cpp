@@ -251,7 +251,7 @@ void one_quota(Tally& tally, Of of, std::chrono::milliseconds length, std::uint6
   const std::uint32_t bound = quota + (exact ? 0 : greedy - 1);
   const std::uint32_t most = of == Of::names ? ledger->names.load() : ledger->most.load();
   tally.point(most <= bound, what + std::to_string(most) + " at a time");
-  // What the dead have sent is looked at first, by whoever serves.
+  // What the dead have sent is looked at first, by the process that serves.
   const int again = as(anna, [&] {
                       const auto all = [&] { return use_everything(stage, "anna's").has_value(); };
                       // Names are for ever: of those it has no more.

@@ -65,7 +65,7 @@ class Role {
   std::size_t number_;
 };
 
-/// Pages on both sides of the mapping that end whoever touches them.
+/// Pages on both sides of the mapping that end the process that touches them.
 inline void fence(const std::string& path) {
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {

@@ -161,7 +161,7 @@ void play_pid_reused(const Scene& scene, SceneResult& result) {
                    "the one with the old pid does not begin");
     result.reached = 1;
     director.observe(scene.pause, false, true);
-    // The dead one is found by its lock, whoever has its number.
+    // The dead one is found by its lock, the process that has its number.
     director.check(test::eventually([&] { return census_of(stage.path).dead == 0; }, 10s),
                    "the dead one is still there");
     ::kill(again, SIGKILL);

@@ -98,7 +98,8 @@ class StormCaller {
     return 1;
   }
 
-  /// The next number, written down as `sending` by whoever uses it; ids_max when they are used up.
+  /// The next number, written down as `sending` by the process that uses it; ids_max when they are
+  /// used up.
   std::uint64_t next_id() {
     if (next_ == block_end_) {
       const auto block = book_.next_block.fetch_add(1);

@@ -115,7 +115,7 @@ class StormHandler {
     return cannot("register", added.error());
   }
 
-  /// Of whoever has the name now.
+  /// Of the process that has the name now.
   int follow(Server& server) {
     if (auto added = add(server, Sharing::exclusive); !added)
       return cannot("stand by", added.error());

@@ -1,7 +1,7 @@
-// What is promised: in one lane commands start in the order in which they were sent, whoever runs
-// them. All that one caller sends starts in that order, also over several lanes, unless it calls a
-// group without being pinned. Under global order none starts at an endpoint after one whose publish
-// began when its own was over.
+// What is promised: in one lane commands start in the order in which they were sent, the process
+// that runs them. All that one caller sends starts in that order, also over several lanes, unless
+// it calls a group without being pinned. Under global order none starts at an endpoint after one
+// whose publish began when its own was over.
 //
 // A start is the store of the cursor; a handler notes it a moment later, and can be stopped or lose
 // the processor in between. For one handler at a time that changes nothing. Of several, one may

@@ -39,7 +39,7 @@ enum class Part : std::uint8_t {
   owner,      ///< registers it; in a storm with a canary stands beside who has it already
   member,     ///< joins the group
   canary,     ///< stands on trial; serves like the others when there is nobody to stand beside
-  successor,  ///< takes over from whoever has it, within a while
+  successor,  ///< takes over from the process that has it, within a while
   enforcer,   ///< the same, and kills one that does not give way
   heir,       ///< waits until nobody has it
 };

@@ -215,7 +215,7 @@ class Round {
     ++result_.kills;
   }
 
-  /// Whoever was stopped goes on meanwhile: nobody is to wait for that one for longer.
+  /// The process that was stopped goes on meanwhile: nobody is to wait for that one for longer.
   int wait_for(Child& process) {
     auto last = now_ns();
     for (int naps = 0; naps < 30'000 && !Crew::has_ended(process); ++naps) {

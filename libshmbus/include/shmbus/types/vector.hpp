@@ -12,7 +12,7 @@
 
 namespace shmbus {
 
-/// At most N elements. Whoever reads one that a peer wrote sees at most N, whatever its size field
+/// At most N elements. A reader of one that a peer wrote sees at most N, whatever its size field
 /// says.
 template <class T, std::size_t N>
 class Vector {
