@@ -34,6 +34,8 @@ void add_probe(CLI::App& app, Context& context);
 void add_gen(CLI::App& app, Context& context);
 void add_serve(CLI::App& app, Context& context);
 void add_openapi(CLI::App& app, Context& context);
+void add_gateway(CLI::App& app, Context& context);
+void add_mcp(CLI::App& app, Context& context);
 void add_host(CLI::App& app, Context& context);
 void add_plugin_trial(CLI::App& app, Context& context);
 void add_plugins(CLI::App& app, Context& context);

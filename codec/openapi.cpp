@@ -106,7 +106,7 @@ void append_operation(std::string& out, const OpenApiName& one) {
   out += "}}}";
 }
 
-/// The gateway does not offer those.
+/// Those stand under x-streams: OpenAPI has no word for a body of many values.
 bool has_stream(const OpenApiName& one) {
   const auto types = CommandTypes::parse(one.schema);
   return types && (types->request_stream || types->reply_stream);
@@ -126,6 +126,31 @@ void append_events(std::string& out, const std::vector<OpenApiName>& names) {
     } else {
       out += "{}";
     }
+    out += "}";
+  }
+  if (!first) out += "}";
+}
+
+void append_records(std::string& out, std::string_view side, bool stream, const Type& type) {
+  out.append(",\"").append(side).append("\":{\"stream\":").append(stream ? "true" : "false");
+  out += ",\"schema\":";
+  append_json_schema(out, type);
+  out += "}";
+}
+
+void append_streams(std::string& out, const std::vector<OpenApiName>& names) {
+  bool first = true;
+  for (const auto& one : names) {
+    if (one.event || !has_stream(one)) continue;
+    const auto types = CommandTypes::parse(one.schema);
+    if (!types) continue;
+    out += first ? ",\"x-streams\":{" : ",";
+    first = false;
+    append_string(out, one.name);
+    out += ":{\"path\":";
+    append_string(out, path_of(one.name));
+    append_records(out, "request", types->request_stream, types->request);
+    append_records(out, "reply", types->reply_stream, types->reply);
     out += "}";
   }
   if (!first) out += "}";
@@ -174,6 +199,7 @@ std::string openapi_document(std::string_view title, const std::vector<OpenApiNa
   out += "},";
   append_components(out);
   append_events(out, names);
+  append_streams(out, names);
   out += "}\n";
   return out;
 }

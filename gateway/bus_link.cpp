@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "gateway/stream_call.hpp"
 
 namespace shmbus::gateway {
 namespace {
@@ -31,42 +34,50 @@ bool same_types(const RegisteredTypes& a, const RegisteredTypes& b) noexcept {
   return a.hash == b.hash && a.request_bytes == b.request_bytes && a.reply_bytes == b.reply_bytes;
 }
 
-std::shared_ptr<const KnownName> known_name(std::string_view name, const RegisteredTypes& types) {
-  auto known = std::make_shared<KnownName>();
-  known->name = name;
+std::shared_ptr<const KnownName> registered_name(std::string_view name,
+                                                 const RegisteredTypes& types) {
+  auto known = std::make_shared<KnownName>(known_name(name, types.text.view()));
   known->registered = types;
-  if (auto sides = codec::CommandTypes::parse(types.text.view()); !types.text.empty() && sides) {
-    known->typed = true;
-    known->streams = sides->request_stream || sides->reply_stream;
-    known->request = std::move(sides->request);
-    known->reply = std::move(sides->reply);
-  }
   return known;
 }
 
 }  // namespace
 
-class PendingCall {
+KnownName known_name(std::string_view name, std::string_view types) {
+  KnownName known;
+  known.name = name;
+  if (auto sides = codec::CommandTypes::parse(types); !types.empty() && sides) {
+    known.typed = true;
+    known.request_stream = sides->request_stream;
+    known.reply_stream = sides->reply_stream;
+    known.request = std::move(sides->request);
+    known.reply = std::move(sides->reply);
+  }
+  return known;
+}
+
+namespace {
+
+class OneReply final : public PendingCall {
  public:
-  PendingCall(Pending pending, Answered answered)
+  OneReply(Pending pending, Answered answered)
       : pending_(std::move(pending)), answered_(std::move(answered)) {}
-  PendingCall(const PendingCall&) = delete;
-  PendingCall& operator=(const PendingCall&) = delete;
-  ~PendingCall() {
+  OneReply(const OneReply&) = delete;
+  OneReply& operator=(const OneReply&) = delete;
+  ~OneReply() override {
     if (answered_) pending_.cancel();
   }
-  [[nodiscard]] bool ready() const noexcept { return pending_.ready(); }
-  void finish() {
+  bool look() override {
+    if (!pending_.ready()) return false;
     const Answered answered = std::exchange(answered_, {});
     answered(pending_.wait());
+    return true;
   }
 
  private:
   Pending pending_;
   Answered answered_;
 };
-
-namespace {
 
 /// A caller of one name, with what it has under way.
 class Lane final : public Watcher {
@@ -91,18 +102,16 @@ class Lane final : public Watcher {
     if (fd && loop_.watch(*fd, EPOLLIN, *this)) fd_ = *fd;
   }
   void ready(std::uint32_t /*events*/) override { look(); }
-  /// Those that are answered leave the list before anybody hears of it: who does may start more.
+  /// What one call does when it goes on may start others, or end them.
   void look() {
     (void)caller_.poll();
-    std::vector<std::shared_ptr<PendingCall>> finished;
-    std::erase_if(calls_, [&](const std::weak_ptr<PendingCall>& weak) {
-      auto call = weak.lock();
-      if (call == nullptr) return true;  // cancelled
-      if (!call->ready()) return false;
-      finished.push_back(std::move(call));
-      return true;
-    });
-    for (const auto& call : finished) call->finish();
+    const auto calls = std::exchange(calls_, {});
+    std::vector<std::weak_ptr<PendingCall>> left;
+    for (const auto& weak : calls) {
+      const auto call = weak.lock();  // null: cancelled
+      if (call != nullptr && !call->look()) left.push_back(weak);
+    }
+    calls_.insert(calls_.end(), left.begin(), left.end());
   }
 
  private:
@@ -177,7 +186,8 @@ Result<std::shared_ptr<const KnownName>> BusLink::look_up(std::string_view name)
   const auto types = (*opened)->registered_types(CommandName(name));
   if (!types) return tl::unexpected<Error>(types.error());
   auto& known = state_->names[std::string(name)];
-  if (known == nullptr || !same_types(known->registered, *types)) known = known_name(name, *types);
+  if (known == nullptr || !same_types(known->registered, *types))
+    known = registered_name(name, *types);
   return known;
 }
 
@@ -204,7 +214,26 @@ Result<std::shared_ptr<PendingCall>> BusLink::start(const CallRequest& request, 
   const TraceScope trace(request.trace);
   auto pending = (*lane)->caller().start(request.bytes, request.reply_capacity, request.timeout);
   if (!pending) return tl::unexpected<Error>(pending.error());
-  auto call = std::make_shared<PendingCall>(std::move(*pending), std::move(answered));
+  std::shared_ptr<PendingCall> call =
+      std::make_shared<OneReply>(std::move(*pending), std::move(answered));
+  (*lane)->add(call);
+  return call;
+}
+
+Result<std::shared_ptr<StreamCall>> BusLink::open(const CallRequest& request, std::size_t window,
+                                                  RecordSink& sink) {
+  const auto lane = state_->lane_of(request);
+  if (!lane) return tl::unexpected<Error>(lane.error());
+  const TraceScope trace(request.trace);
+  const auto& name = *request.name;
+  const auto records = !name.reply_stream     ? Records::to_handler
+                       : !name.request_stream ? Records::from_handler
+                                              : Records::both;
+  auto stream = (*lane)->caller().open(
+      request.bytes, {.window = window, .timeout = request.timeout, .gap = Duration::zero()},
+      records, request.reply_capacity);
+  if (!stream) return tl::unexpected<Error>(stream.error());
+  auto call = std::make_shared<StreamCall>(state_->loop, std::move(*stream), records, sink);
   (*lane)->add(call);
   return call;
 }

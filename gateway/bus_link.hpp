@@ -25,16 +25,35 @@ namespace shmbus::gateway {
 struct KnownName {
   std::string name;
   RegisteredTypes registered;
-  bool typed = false;    ///< both types below are known; else it takes bytes
-  bool streams = false;  ///< its request or reply is a stream
-  codec::Type request;
+  bool typed = false;  ///< both types below are known; else it takes bytes
+  bool request_stream = false;
+  bool reply_stream = false;
+  codec::Type request;  ///< of one record, where many go
   codec::Type reply;
+  [[nodiscard]] bool streams() const noexcept { return request_stream || reply_stream; }
 };
+
+/// Of the text of its types ("request->reply"); empty, or no such text: it takes bytes.
+KnownName known_name(std::string_view name, std::string_view types);
+
+class RecordSink;
+class StreamCall;
 
 /// Called once, from the loop.
 using Answered = std::function<void(Result<ReplyView>)>;
 
-class PendingCall;
+/// What is under way for one request. Destroyed before its end, it is cancelled.
+class PendingCall {
+ public:
+  virtual ~PendingCall() = default;
+  /// Goes on as far as it can; true when it has ended.
+  virtual bool look() = 0;
+
+ protected:
+  PendingCall() = default;
+  PendingCall(const PendingCall&) = default;
+  PendingCall& operator=(const PendingCall&) = default;
+};
 
 struct CallRequest {
   std::shared_ptr<const KnownName> name;
@@ -61,6 +80,9 @@ class BusLink {
   Result<std::shared_ptr<const KnownName>> look_up(std::string_view name);
   /// The call ends early when the result is destroyed: it is cancelled then.
   Result<std::shared_ptr<PendingCall>> start(const CallRequest& request, Answered answered);
+  /// The same for a name with streams. `sink` outlives the result.
+  Result<std::shared_ptr<StreamCall>> open(const CallRequest& request, std::size_t window,
+                                           RecordSink& sink);
   Result<void> send(const CallRequest& request);
   [[nodiscard]] Result<Bus*> bus();
 

@@ -4,12 +4,11 @@
 
 #include "codec/values.hpp"
 #include "common/escape.hpp"
+#include "gateway/call_shape.hpp"
 #include "gateway/routes.hpp"
 
 namespace shmbus::gateway {
 namespace {
-
-constexpr std::size_t two_cells = 104;  ///< replies up to this size need no payload memory
 
 /// A call under way. Destroyed before it was answered, it is cancelled.
 class CallWork final : public Work {
@@ -35,8 +34,13 @@ std::span<const std::byte> bytes_of(std::string_view text) noexcept {
 
 bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-/// The message of the command; what stands in `body` by the type, or as it is.
-Result<std::vector<std::byte>> message_of(const Job& job, std::string_view body) {
+bool is_about_reply(const Error& error) noexcept {
+  return error.kind == ErrorKind::too_large && error.message.view().starts_with("the reply");
+}
+
+}  // namespace
+
+Result<std::vector<std::byte>> request_message(const Job& job, std::string_view body) {
   if (job.bytes_in) {
     const auto bytes = bytes_of(body);
     return std::vector<std::byte>(bytes.begin(), bytes.end());
@@ -51,20 +55,7 @@ Result<std::vector<std::byte>> message_of(const Job& job, std::string_view body)
   return message;
 }
 
-std::size_t reply_capacity(const KnownName& known, const Limits& limits) noexcept {
-  if (!known.typed && known.registered.reply_bytes == 0) return limits.reply_bytes;
-  if (known.typed && known.reply.has_tail()) {
-    return std::max(limits.reply_bytes, known.reply.size());
-  }
-  // A later version of the type may have more members at its end.
-  return std::max<std::size_t>(known.registered.reply_bytes, two_cells);
-}
-
-bool is_about_reply(const Error& error) noexcept {
-  return error.kind == ErrorKind::too_large && error.message.view().starts_with("the reply");
-}
-
-Response answer_for(const KnownName& known, bool as_bytes, const Result<ReplyView>& reply) {
+Response reply_answer(const KnownName& known, bool as_bytes, const Result<ReplyView>& reply) {
   if (!reply) {
     return problem(reply.error(), is_about_reply(reply.error()) ? During::reply : During::request);
   }
@@ -86,8 +77,6 @@ Response answer_for(const KnownName& known, bool as_bytes, const Result<ReplyVie
   return json_response(200, escape::json_document(text) + '\n');
 }
 
-}  // namespace
-
 std::unique_ptr<Work> Routes::run_call(Job job, const std::string& body, Exchange& to) {
   if (job.kind == Job::Kind::call && under_way_.calls >= limits_.calls) {
     to.answer(problem(429, "calls", "too many calls are under way").add("Retry-After", "1"));
@@ -97,9 +86,9 @@ std::unique_ptr<Work> Routes::run_call(Job job, const std::string& body, Exchang
   // A handler with other types may have come since the head was judged: then once more.
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto& link = job.slot.principal().link();
-    const auto message = message_of(job, body);
+    const auto message = request_message(job, body);
     if (!message) {
-      error = message.error();
+      error = not_sent(message.error());
       break;
     }
     const CallRequest request{job.known,   !job.bytes_in,
@@ -113,18 +102,18 @@ std::unique_ptr<Work> Routes::run_call(Job job, const std::string& body, Exchang
         to.answer(std::move(accepted));
         return nullptr;
       }
-      error = sent.error();
+      error = not_sent(sent.error());
     } else {
       auto call = link.start(request, [&to, known = job.known,
                                        as_bytes = job.bytes_out](const Result<ReplyView>& reply) {
-        to.answer(answer_for(*known, as_bytes, reply));
+        to.answer(reply_answer(*known, as_bytes, reply));
       });
       if (call) {
         auto work = std::make_unique<CallWork>(std::move(job.slot), under_way_);
         work->hold(std::move(*call));
         return work;
       }
-      error = call.error();
+      error = not_sent(call.error());
     }
     const auto again = link.look_up(job.name);
     if (error.kind != ErrorKind::type_mismatch || !again || (!job.bytes_in && !(*again)->typed)) {

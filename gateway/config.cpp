@@ -8,6 +8,7 @@
 #include "common/escape.hpp"
 #include "common/units.hpp"
 #include "gateway/config_file.hpp"
+#include "gateway/converge/route_yaml.hpp"
 #include "gateway/yaml_section.hpp"
 #include "inspect/trust_text.hpp"
 #include "shmbus/name.hpp"
@@ -141,6 +142,25 @@ void read_limits(YamlSection& in, Limits& out) {
   in.finish();
 }
 
+void read_tools(YamlSection& in, ToolTexts& out) {
+  if (const auto texts = in.child("descriptions"); texts.IsDefined()) {
+    if (!texts.IsMap()) in.refuse(texts, "'descriptions' takes a map of names");
+    for (const auto& entry : texts.IsMap() ? texts : YAML::Node(YAML::NodeType::Map)) {
+      const bool sound =
+          entry.first.IsScalar() && entry.second.IsScalar() && is_valid_name(entry.first.Scalar());
+      if (sound) {
+        out.descriptions[entry.first.Scalar()] = entry.second.Scalar();
+      } else {
+        in.refuse(entry.first, "'descriptions' takes a text for each name of a command");
+      }
+    }
+  }
+  read_patterns(in, "read_only", out.read_only);
+  read_patterns(in, "not_destructive", out.not_destructive);
+  read_patterns(in, "idempotent", out.idempotent);
+  in.finish();
+}
+
 /// What one principal alone may be.
 void check_principals(const Config& config, YamlSection& in) {
   std::set<std::string> hashes;
@@ -193,6 +213,11 @@ Config read_root(const YAML::Node& root, const std::string& source, ConfigProble
     YamlSection one(limits, source, problems);
     read_limits(one, config.limits);
   }
+  if (const auto tools = in.child("mcp"); tools.IsDefined()) {
+    YamlSection one(tools, source, problems);
+    read_tools(one, config.tools);
+  }
+  config.routes = converge::read_routes(in, config.tools);
   in.finish();
   check_principals(config, in);
   if (config.listeners.empty()) in.refuse_here("nothing to listen at: 'listen' is missing");

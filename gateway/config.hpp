@@ -4,12 +4,14 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "gateway/converge/route_config.hpp"
 #include "gateway/event_loop.hpp"
 #include "gateway/http_reader.hpp"
 #include "shmbus/error.hpp"
@@ -60,12 +62,22 @@ struct Limits {
   Duration call_time_max{std::chrono::seconds(60)};  ///< that one may name
 };
 
+/// What tools/list of MCP says of commands besides their types.
+struct ToolTexts {
+  std::map<std::string, std::string> descriptions;  ///< by name
+  std::vector<std::string> read_only;               ///< patterns of names
+  std::vector<std::string> not_destructive;
+  std::vector<std::string> idempotent;
+};
+
 struct Config {
   std::string bus;
   std::int64_t trust = trust_own_and_root;
   std::vector<ListenerConfig> listeners;
   std::vector<PrincipalConfig> principals;
   Limits limits;
+  ToolTexts tools;
+  converge::RoutesConfig routes;
 };
 
 inline constexpr std::size_t principals_max = 64;

@@ -260,7 +260,8 @@ void Connection::begin_stream(Response response) {
 
 bool Connection::stream(std::string_view bytes) {
   if (state_ != State::streaming) return true;  // nobody is there to miss it
-  if (waiting_bytes() + bytes.size() > around_.limits.stream_bytes) return false;
+  if (waiting_bytes() != 0 && waiting_bytes() + bytes.size() > around_.limits.stream_bytes)
+    return false;
   queue(head_.http_1_0 ? std::string(bytes) : chunk(bytes));
   want_what_is_due();
   return true;
@@ -269,6 +270,13 @@ bool Connection::stream(std::string_view bytes) {
 void Connection::end_stream() {
   if (state_ != State::streaming) return;
   if (!head_.http_1_0) queue(std::string(last_chunk));
+  finish_request();
+}
+
+/// Without the last chunk.
+void Connection::break_stream() {
+  if (state_ != State::streaming) return;
+  ends_ = true;
   finish_request();
 }
 

@@ -48,6 +48,7 @@ class Connection final : public Watcher, public Exchange {
   void begin_stream(Response response) override;
   bool stream(std::string_view bytes) override;
   void end_stream() override;
+  void break_stream() override;
 
  private:
   enum class State : std::uint8_t { handshake, reading, working, streaming, lingering, dead };

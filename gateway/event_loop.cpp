@@ -41,7 +41,8 @@ void EventLoop::forget(int fd, const Watcher& watcher) noexcept {
 }
 
 void EventLoop::run_once(int limit_ms) {
-  const int count = ::epoll_wait(epoll_.get(), found_.data(), round_max, limit_ms);
+  const int count = ::epoll_wait(epoll_.get(), found_.data(), round_max,
+                                 std::exchange(hurry_, false) ? 0 : limit_ms);
   count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   for (std::size_t i = 0; i < count_; ++i) {
     auto* watcher = static_cast<Watcher*>(found_[i].data.ptr);

@@ -42,6 +42,8 @@ class EventLoop {
   void change(int fd, std::uint32_t events, Watcher& watcher) noexcept;
   /// Nothing is told to `watcher` any more, not even what this round has found.
   void forget(int fd, const Watcher& watcher) noexcept;
+  /// The next round does not wait: some of this one's work was left for it.
+  void hurry() noexcept { hurry_ = true; }
   /// One round: waits for up to `limit_ms`, then tells the watchers.
   void run_once(int limit_ms);
 
@@ -52,6 +54,7 @@ class EventLoop {
   program::Descriptor epoll_;
   std::array<epoll_event, round_max> found_{};
   std::size_t count_ = 0;
+  bool hurry_ = false;
 };
 
 }  // namespace shmbus::gateway

@@ -27,6 +27,8 @@ class Exchange {
   /// False: there is no room, and nothing was taken.
   virtual bool stream(std::string_view bytes) = 0;
   virtual void end_stream() = 0;
+  /// In its place: the client sees that the body is not complete.
+  virtual void break_stream() = 0;
 
  protected:
   Exchange() = default;

@@ -9,6 +9,7 @@
 
 #include "common/escape.hpp"
 #include "common/standard_output.hpp"
+#include "gateway/mcp/stdio.hpp"
 #include "gateway/options.hpp"
 #include "gateway/server.hpp"
 #include "gateway/stream.hpp"
@@ -39,6 +40,14 @@ int print_token() {
   return flush_standard_output().state == Printed::ok ? exit_code::stopped : exit_code::failed;
 }
 
+int serve_mcp(EventLoop loop, const Config& config, const Options& options,
+              const program::Log& log) {
+  const auto served = mcp::serve_stdio(std::move(loop), config,
+                                       options.config.empty() ? anybody : options.principal, log);
+  if (!served) log.write(program::Level::error, served.error().message.view());
+  return served && *served ? exit_code::stopped : exit_code::failed;
+}
+
 int run(const Options& options) {
   if (options.new_token) return print_token();
   ConfigProblems problems;
@@ -50,13 +59,14 @@ int run(const Options& options) {
   if (options.check) return exit_code::stopped;
   const auto log = program::Log::to_stderr(options.log_level);
   const auto notifier = program::Notifier::from_environment();
-  block_signals();
+  if (!options.mcp) block_signals();
   raise_descriptor_limit();
   auto loop = EventLoop::make();
   if (!loop) {
     log.write(program::Level::error, loop.error().message.view());
     return exit_code::failed;
   }
+  if (options.mcp) return serve_mcp(std::move(*loop), *config, options, log);
   Server server(std::move(*loop), log, notifier);
   if (const auto started = server.start(std::move(*config)); !started) {
     log.write(program::Level::error, started.error().message.view());

@@ -35,6 +35,12 @@ void describe(CLI::App& app, Options& options) {
   auto* config =
       app.add_option("--config", options.config, "read bus, listeners, principals and limits here")
           ->type_name("FILE");
+  app.add_flag("--mcp", options.mcp,
+               "serve one client of MCP at standard input and output, instead of HTTP");
+  app.add_option("--as", options.principal,
+                 "with --mcp and --config: the principal whose rights the client has")
+      ->type_name("NAME")
+      ->needs(config);
   app.add_flag("--check", options.check, "say what is wrong with the configuration, and end");
   app.add_flag("--new-token", options.new_token, "print a new token and its hash, and end");
   app.add_option("--bus", options.bus, "name, or path of its file (with a '/')")
@@ -74,21 +80,21 @@ std::optional<Config> config_of(const Options& options, ConfigProblems& problems
     }
     config.listeners.push_back(std::move(listener));
   }
-  if (config.listeners.empty()) {
+  if (config.listeners.empty() && !options.mcp) {
     problems.lines.emplace_back("nowhere to listen: give --listen ADDRESS, or --config FILE");
   }
-  PrincipalConfig anybody;
-  anybody.name = "anybody";
-  anybody.anonymous = true;
+  PrincipalConfig principal;
+  principal.name = anybody;
+  principal.anonymous = true;
   for (const auto& pattern : options.allow) {
     if (const auto why = why_no_name(pattern); !why.empty()) {
       problems.lines.push_back(fmt::format("--allow takes a pattern of names: {}", why));
     }
   }
-  anybody.call = anybody.send = anybody.events = options.allow;
-  anybody.inspect = std::any_of(options.allow.begin(), options.allow.end(),
-                                [](const auto& pattern) { return pattern == "*"; });
-  config.principals.push_back(std::move(anybody));
+  principal.call = principal.send = principal.events = options.allow;
+  principal.inspect = std::any_of(options.allow.begin(), options.allow.end(),
+                                  [](const auto& pattern) { return pattern == "*"; });
+  config.principals.push_back(std::move(principal));
   if (!problems.lines.empty()) return std::nullopt;
   return config;
 }

@@ -22,6 +22,8 @@ struct Options {
   std::vector<std::string> listen;
   std::vector<std::string> allow;
   program::Level log_level = program::Level::info;
+  std::string principal;  ///< of the configuration, whose rights the client of --mcp has
+  bool mcp = false;
   bool check = false;
   bool new_token = false;
 };
@@ -32,6 +34,8 @@ struct Parsed {
 };
 Parsed parse_command_line(int argc, const char* const* argv);
 
+/// The principal of --allow.
+inline constexpr const char* anybody = "anybody";
 /// Of --bus, --listen and --allow: every client that reaches the address may use the names that are
 /// allowed.
 std::optional<Config> config_of(const Options& options, ConfigProblems& problems);

@@ -6,6 +6,8 @@
 
 #include "common/escape.hpp"
 #include "common/units.hpp"
+#include "gateway/converge/route_request.hpp"
+#include "gateway/mcp/http.hpp"
 #include "gateway/page_files.hpp"
 #include "gateway/target.hpp"
 #include "shmbus/name.hpp"
@@ -93,6 +95,32 @@ Response allowing(std::string_view methods, int status) {
   return out;
 }
 
+/// Paths of the gateway itself. They go before the route table.
+struct OwnTarget {
+  std::string_view path;  ///< of one target, or of all that begin with it and have a name
+  bool named;
+  Job::Kind kind;
+  std::string_view methods;
+};
+constexpr std::string_view reading = "GET, HEAD, OPTIONS";
+constexpr OwnTarget own_targets[] = {
+    {"/call", true, Job::Kind::call, "POST, OPTIONS"},
+    {"/send", true, Job::Kind::send, "POST, OPTIONS"},
+    {"/events", true, Job::Kind::listen, reading},
+    {"/api", true, Job::Kind::look, reading},
+    {"/openapi.json", false, Job::Kind::describe, reading},
+    {"/health", false, Job::Kind::describe, reading},
+    {"/metrics", false, Job::Kind::metrics, reading},
+    {"/mcp", false, Job::Kind::mcp, mcp::HttpEndpoint::methods},
+};
+
+const OwnTarget* own_target(const Target& target) {
+  for (const auto& one : own_targets) {
+    if ((one.named ? target.prefix : target.path) == one.path) return &one;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 struct Routes::Asked {
@@ -102,8 +130,16 @@ struct Routes::Asked {
   Job::Kind kind = Job::Kind::call;
   std::string name;
   std::string_view methods;  ///< that the target takes
+  converge::RouteTable::Found found;
   std::shared_ptr<Principal> principal;
 };
+
+Routes::Routes(EventLoop& loop, const program::Log& log)
+    : loop_(loop),
+      log_(log),
+      mcp_(std::make_unique<mcp::HttpEndpoint>(mcp::Around{config_, under_way_, log})),
+      table_(std::make_unique<converge::RouteTable>(loop)) {}
+Routes::~Routes() = default;
 
 void Routes::configure(const Config& config) {
   if (watch_ == nullptr || config_.bus != config.bus) {
@@ -112,6 +148,7 @@ void Routes::configure(const Config& config) {
   config_ = config;
   limits_ = config.limits;
   principals_.update(config, loop_);
+  table_->configure(config.routes);
   if (hub_ == nullptr || !hub_->leads_to(config.bus, config.trust)) {
     // Streams of the former bus keep their topics until they end.
     hub_ = std::make_unique<EventHub>(loop_,
@@ -119,11 +156,16 @@ void Routes::configure(const Config& config) {
   }
 }
 
-void Routes::tick() { principals_.tick(); }
+void Routes::tick() {
+  principals_.tick();
+  table_->tick(now());
+}
 
 void Routes::check() {
   principals_.check();
   hub_->check();
+  mcp_->check();
+  table_->tick(now());
 }
 
 void Routes::note_refusal(const RequestHead& head, const Peer& peer, int status,
@@ -157,7 +199,7 @@ Response Routes::health() {
 }
 
 std::variant<Response, Job> Routes::judge(const RequestHead& head, const Peer& peer) {
-  Asked asked{head, peer, {}, Job::Kind::call, {}, {}, nullptr};
+  Asked asked{head, peer, {}, Job::Kind::call, {}, {}, {}, nullptr};
   auto target = parse_target(head.target == "*" ? "/" : std::string_view(head.target));
   if (!target) {
     return refuse(asked, problem(400, "target", "the target of the request is no path"));
@@ -165,21 +207,13 @@ std::variant<Response, Job> Routes::judge(const RequestHead& head, const Peer& p
   asked.target = std::move(*target);
   const auto& t = asked.target;
   const auto command = head.field("x-command");
-  if (t.prefix == "/call" || t.prefix == "/send") {
-    asked.kind = t.prefix == "/call" ? Job::Kind::call : Job::Kind::send;
+  if (const auto* own = own_target(t)) {
+    asked.kind = own->kind;
     asked.name = t.name;
-    asked.methods = "POST, OPTIONS";
-  } else if (t.prefix == "/events") {
-    asked.kind = Job::Kind::listen;
-    asked.name = t.name;
-    asked.methods = "GET, HEAD, OPTIONS";
-  } else if (t.path == "/openapi.json" || t.path == "/health") {
-    asked.kind = Job::Kind::describe;
-    asked.methods = "GET, HEAD, OPTIONS";
-  } else if (t.prefix == "/api") {
-    asked.kind = Job::Kind::look;
-    asked.name = t.name;
-    asked.methods = "GET, HEAD, OPTIONS";
+    asked.methods = own->methods;
+  } else if (!command && (asked.found = table_->find(head.method, t.path), asked.found.known())) {
+    asked.methods = asked.found.methods;
+    if (asked.found.route != nullptr) asked.name = asked.found.route->config.command;
   } else if (const auto* file = command ? nullptr : page_file(t.path);
              file != nullptr && (head.method == "GET" || head.method == "HEAD")) {
     return page_response(*file, head);
@@ -194,9 +228,15 @@ std::variant<Response, Job> Routes::judge(const RequestHead& head, const Peer& p
 
 std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
   const auto& head = asked.head;
-  if (head.method == "OPTIONS") return allowing(asked.methods, 204);
+  if (head.method == "OPTIONS" && asked.found.route == nullptr) {
+    return allowing(asked.methods, 204);
+  }
   const bool reads = head.method == "GET" || head.method == "HEAD";
-  if (asked.methods.starts_with("GET") ? !reads : head.method != "POST") {
+  const bool ends = asked.kind == Job::Kind::mcp && head.method == "DELETE";
+  const bool routed = asked.found.route != nullptr;
+  if (asked.found.known()                ? !routed
+      : asked.methods.starts_with("GET") ? !reads
+                                         : head.method != "POST" && !ends) {
     return refuse(asked, allowing(asked.methods, 405));
   }
   if (const auto expect = head.field("expect"); expect && !head.expects_continue) {
@@ -212,8 +252,9 @@ std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
     auto refusal = problem(429, "concurrency", "too many requests of this client are under way");
     return refuse(asked, std::move(refusal.add("Retry-After", "1")));
   }
-  Job job{asked.kind, std::move(*slot), asked.name, nullptr, false, false, {}, {}, {}};
-  if (asked.kind == Job::Kind::describe) return job;
+  Job job(asked.kind, std::move(*slot), asked.name);
+  if (asked.kind == Job::Kind::describe || asked.kind == Job::Kind::metrics) return job;
+  if (asked.kind == Job::Kind::mcp) return judge_mcp(asked, std::move(job));
   if (asked.kind == Job::Kind::look) {
     if (auto refusal = refuse_view(*asked.principal, asked.name)) {
       return refuse(asked, std::move(*refusal));
@@ -223,25 +264,41 @@ std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
     return Response{}.add("Content-Type", live ? "text/event-stream" : "application/json");
   }
   if (auto refusal = refuse_name(asked)) return refuse(asked, std::move(*refusal));
+  if (routed) return judge_route(asked, std::move(job));
   if (asked.kind == Job::Kind::listen) {
     if (const auto last = head.field("last-event-id")) job.last = Positions::parse(*last);
     if (head.method == "GET") return job;
     return Response{}.add("Content-Type", "text/event-stream");
   }
+  return judge_command(asked, std::move(job));
+}
+
+std::variant<Response, Job> Routes::judge_command(Asked& asked, Job job) {
+  const auto& head = asked.head;
   const auto known = asked.principal->link().look_up(asked.name);
   if (!known) {
     const bool unknown = known.error().kind == ErrorKind::not_registered;
     return problem(known.error(), During::request, unknown ? 404 : 0);
   }
   job.known = *known;
-  if (job.known->streams) {
-    return problem(501, "streams",
-                   "this command sends records, which HTTP clients cannot read yet");
-  }
   const auto type = head.field("content-type");
   const auto media = media_type(type.value_or(json_type));
+  const auto timeout = timeout_of(head);
+  if (!timeout.sound) {
+    return refuse(
+        asked, problem(400, "timeout", "Request-Timeout takes seconds, or a duration like 500ms"));
+  }
+  job.timeout = std::min(timeout.limit.value_or(limits_.call_time), limits_.call_time_max);
+  const auto trace = TraceContext::parse(head.field("traceparent").value_or(""));
+  if (trace) job.trace = *trace;
+  if (job.known->streams()) {
+    if (auto refusal = judge_records(head, media, job)) return refuse(asked, std::move(*refusal));
+    // What the handler sends may go on for ever.
+    if (job.known->reply_stream) job.timeout = timeout.limit.value_or(forever);
+    if (job.known->request_stream) return job;
+  }
   job.bytes_in = media == bytes_type;
-  job.bytes_out = wants_bytes(head, job.bytes_in);
+  job.bytes_out = !job.known->streams() && wants_bytes(head, job.bytes_in);
   if (!job.bytes_in && !is_json(media)) {
     return refuse(asked, problem(415, "media-type",
                                  "a body is application/json or application/octet-stream"));
@@ -251,14 +308,34 @@ std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
                    "the types of this name are not known: send application/octet-stream, and "
                    "accept it");
   }
-  const auto timeout = timeout_of(head);
+  return job;
+}
+
+std::variant<Response, Job> Routes::judge_mcp(Asked& asked, Job job) {
+  job.session = asked.head.field("mcp-session-id").value_or("");
+  if (asked.head.method == "DELETE") return mcp_->end(*asked.principal, job.session);
+  if (auto refusal = mcp::HttpEndpoint::refuse(asked.head)) {
+    return refuse(asked, std::move(*refusal));
+  }
+  return job;
+}
+
+std::variant<Response, Job> Routes::judge_route(Asked& asked, Job job) {
+  const auto timeout = timeout_of(asked.head);
   if (!timeout.sound) {
     return refuse(
         asked, problem(400, "timeout", "Request-Timeout takes seconds, or a duration like 500ms"));
   }
   job.timeout = std::min(timeout.limit.value_or(limits_.call_time), limits_.call_time_max);
-  const auto trace = TraceContext::parse(head.field("traceparent").value_or(""));
+  const auto trace = TraceContext::parse(asked.head.field("traceparent").value_or(""));
   if (trace) job.trace = *trace;
+  job.route = asked.found.route;
+  job.parameters = std::move(asked.found.parameters);
+  for (auto& one : converge::query_parameters(asked.target.query)) {
+    job.parameters.push_back(std::move(one));
+  }
+  job.head = asked.head;
+  job.peer = asked.peer;
   return job;
 }
 
@@ -277,7 +354,8 @@ std::optional<Response> Routes::admit(Asked& asked) {
     auto refusal = problem(429, "rate", "more requests than this client may make");
     return std::move(refusal.add("Retry-After", std::to_string(wait)));
   }
-  const bool describes = asked.kind == Job::Kind::describe || asked.kind == Job::Kind::look;
+  const bool describes = asked.kind == Job::Kind::describe || asked.kind == Job::Kind::look ||
+                         asked.kind == Job::Kind::metrics;
   if (describes && !asked.principal->config().describe) {
     return problem(403, "permission", "this client may not read descriptions");
   }
@@ -302,7 +380,18 @@ std::unique_ptr<Work> Routes::run(Job job, std::string body, Exchange& to) {
       return nullptr;
     case Job::Kind::look:
       return run_look(std::move(job), to);
+    case Job::Kind::mcp:
+      return mcp_->post(std::move(job.slot), job.session, body, to);
+    case Job::Kind::metrics: {
+      Response text;
+      text.add("Content-Type", "text/plain; version=0.0.4").add("Cache-Control", "no-store");
+      text.body = table_->metrics();
+      to.answer(std::move(text));
+      return nullptr;
+    }
     default:
+      if (job.route != nullptr) return run_routed(std::move(job), std::move(body), to);
+      if (job.known->streams()) return run_records(std::move(job), body, to);
       return run_call(std::move(job), body, to);
   }
 }

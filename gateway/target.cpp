@@ -16,7 +16,9 @@ int digit(char c) noexcept {
   return -1;
 }
 
-std::optional<std::string> decoded(std::string_view text) {
+}  // namespace
+
+std::optional<std::string> undo_percent(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
@@ -34,8 +36,6 @@ std::optional<std::string> decoded(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
 std::optional<Target> parse_target(std::string_view target) {
   if (target.size() > target_bytes_max) return std::nullopt;
   for (const std::string_view scheme : {"http://", "https://"}) {
@@ -44,10 +44,12 @@ std::optional<Target> parse_target(std::string_view target) {
     target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
   }
   if (!target.starts_with('/')) return std::nullopt;
-  target = target.substr(0, target.find_first_of("?#"));
-  auto path = decoded(target);
+  target = target.substr(0, target.find('#'));
+  const auto mark = std::min(target.find('?'), target.size());
+  auto path = undo_percent(target.substr(0, mark));
   if (!path) return std::nullopt;
   Target out;
+  out.query = target.substr(std::min(mark + 1, target.size()));
   const auto slash = path->find('/', 1);
   out.prefix = path->substr(0, slash);
   if (slash != std::string::npos) out.name = path->substr(slash + 1);

@@ -11,7 +11,11 @@ struct Target {
   std::string path;    ///< percent-encoding undone
   std::string prefix;  ///< "/call" of "/call/user.create"; the path where there is no more
   std::string name;    ///< "user.create" of it; may hold slashes
+  std::string query;   ///< behind '?', as it was sent
 };
+
+/// Nothing for a broken percent-encoding, control characters, and what is no UTF-8.
+std::optional<std::string> undo_percent(std::string_view text);
 
 /// "/path?query" or "http://host/path?query"; nothing for what is neither, has a broken
 /// percent-encoding, or is too long.

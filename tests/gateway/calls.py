@@ -47,17 +47,18 @@ class Calls(GatewayCase):
 
     def test_problems(self):
         cases = [
-            ("nobody.has.it", {}, 404, "not_registered"),
-            ("math.add", {"a": 1}, 400, "invalid_argument"),
-            ("math.add", {"a": 1, "b": "x"}, 400, "invalid_argument"),
-            ("bad.refuse", {"ms": 409}, 422, "rejected"),
-            ("bad.die", None, 502, "handler_died_after_start"),
+            ("nobody.has.it", {}, 404, "not_registered", False),
+            ("math.add", {"a": 1}, 400, "invalid_argument", False),
+            ("math.add", {"a": 1, "b": "x"}, 400, "invalid_argument", False),
+            ("bad.refuse", {"ms": 409}, 422, "rejected", True),
+            ("bad.die", None, 502, "handler_died_after_start", True),
         ]
-        for name, value, status, kind in cases:
+        for name, value, status, kind, ran in cases:
             with self.subTest(name=name, value=value):
                 got, problem = self.call(name, value)
                 self.assertEqual((got, problem["status"], problem["kind"]), (status, status, kind))
                 self.assertEqual(problem["type"], "urn:shmbus:error:" + kind)
+                self.assertEqual(problem["may_have_run"], ran)
         self.assertTrue(self.gateway.process.poll() is None)
 
     def test_a_rejection_carries_code_and_words(self):

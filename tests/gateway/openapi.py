@@ -38,6 +38,11 @@ class OpenApi(GatewayCase):
         self.assertIn("application/octet-stream",
                       document["paths"]["/call/bytes.echo"]["post"]["requestBody"]["content"])
         self.assertNotIn("requestBody", document["paths"]["/call/slow.cancelled"]["post"])
+        self.assertNotIn("/call/rows.list", document["paths"])
+        rows = document["x-streams"]["rows.list"]
+        self.assertEqual(rows["path"], "/call/rows.list")
+        self.assertEqual((rows["request"]["stream"], rows["reply"]["stream"]), (False, True))
+        self.assertEqual(rows["reply"]["schema"]["required"], ["number", "text"])
         self.assertIn("number", document["x-events"]["price.changed"]["schema"]["properties"])
 
     @unittest.skipUnless(validate, "openapi-spec-validator is not there")

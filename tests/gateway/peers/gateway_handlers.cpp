@@ -65,6 +65,18 @@ using Price = shmbus::Event<"price.changed", Tick>;
 using Publish = shmbus::Command<"price.publish", Time, std::uint64_t>;
 using Noted = shmbus::Command<"note.add", Time, std::uint32_t>;
 
+struct Row {
+  std::uint32_t number;
+  String<24> text;
+};
+/// `ms` rows, and then the end; from 1000 on with a rejection behind them.
+using Rows = shmbus::Command<"rows.list", Time, shmbus::Stream<Row>>;
+using Sum = shmbus::Command<"rows.sum", shmbus::Stream<Pair>, std::int64_t>;
+using Echo = shmbus::Command<"rows.echo", shmbus::Stream<Row>, shmbus::Stream<Row>>;
+/// A row a millisecond until the caller wants no more.
+using Endless = shmbus::Command<"rows.endless", Nothing, shmbus::Stream<Row>>;
+using Square = shmbus::Command<"square/of", std::int32_t, std::int64_t>;
+
 std::atomic<std::uint32_t> started_calls{0};
 std::atomic<std::uint32_t> cancelled_calls{0};
 
@@ -116,6 +128,47 @@ void serve_users(shmbus::Server& server) {
   }));
 }
 
+shmbus::Result<void> list_rows(const Time& count, shmbus::Writer<Row>& out) {
+  for (std::uint32_t i = 1; i <= count.ms % 1000 + count.ms / 10'000 * 1000; ++i) {
+    Row row{i, {}};
+    (void)row.text.assign("row \"" + std::to_string(i) + "\"");
+    if (auto put = out.put(row); !put) return put;
+  }
+  if (count.ms >= 1000 && count.ms < 10'000) {
+    return shmbus::fail(shmbus::ErrorKind::rejected, "no more rows", 7);
+  }
+  return {};
+}
+
+void serve_rows(shmbus::Bus& bus) {
+  auto server = bus.serve({.label = "rows"});
+  require(server->on<Rows>(list_rows));
+  require(server->on<Sum>([](shmbus::Reader<Pair>& in) -> shmbus::Result<std::int64_t> {
+    std::int64_t sum = 0;
+    while (auto pair = in.next()) sum += std::int64_t{(*pair)->a} + (*pair)->b;
+    if (!in.complete()) return shmbus::fail(shmbus::ErrorKind::cancelled, "not all rows came");
+    return sum;
+  }));
+  require(server->on<Echo>(
+      [](shmbus::Reader<Row>& in, shmbus::Writer<Row>& out) -> shmbus::Result<void> {
+        while (auto row = in.next()) {
+          if (auto put = out.put(**row); !put) return put;
+        }
+        return {};
+      }));
+  require(server->on<Endless>([](const Nothing&, shmbus::Writer<Row>& out) -> shmbus::Result<void> {
+    for (std::uint32_t i = 1;; ++i) {
+      if (auto put = out.put({i, {}}); !put) {
+        ++cancelled_calls;
+        return put;
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+  }));
+  require(server->on<Square>([](const std::int32_t& n) { return std::int64_t{n} * n; }));
+  (void)server->run({});
+}
+
 void serve_slow(shmbus::Bus& bus) {
   auto server = bus.serve({.label = "slow"});
   require(server->on<Sleep>(sleep_for));
@@ -131,6 +184,7 @@ int main(int argc, char** argv) {
   auto publisher = bus->publisher<Price>({.keep = 16});
   if (!publisher) return 1;
   std::thread([&bus] { serve_slow(*bus); }).detach();
+  std::thread([&bus] { serve_rows(*bus); }).detach();
   auto server = bus->serve({.label = "users"});
   serve_users(*server);
   std::uint64_t number = 0;
@@ -154,7 +208,8 @@ int main(int argc, char** argv) {
     require(deadly->on<Die>([](const Nothing&) -> std::uint32_t { std::_Exit(3); }));
     (void)deadly->run({});
   }).detach();
-  if (!bus->wait_until_available("slow.sleep", 10s) || !bus->wait_until_available("bad.die", 10s)) {
+  if (!bus->wait_until_available("square/of", 10s) ||
+      !bus->wait_until_available("slow.sleep", 10s) || !bus->wait_until_available("bad.die", 10s)) {
     return 1;
   }
   std::puts("ready");
