@@ -131,6 +131,14 @@ if(TARGET shmbus_cli AND TARGET shmbusd AND NOT CMAKE_CROSSCOMPILING)
   endif()
 endif()
 
+# What `cmake --install` copies: the preset `programs` builds this and no more.
+add_custom_target(shmbus_installed)
+foreach(target shmbus shmbus_c shmbusd shmbus_cli shmbus_gateway shmbus_man)
+  if(TARGET ${target})
+    add_dependencies(shmbus_installed ${target})
+  endif()
+endforeach()
+
 # `cmake --build <build> --target uninstall` removes what the last `cmake --install` of this build
 # tree installed. Not where another project has a target of this name.
 if(PROJECT_IS_TOP_LEVEL)
