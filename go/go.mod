@@ -1,0 +1,3 @@
+module shmbus
+
+go 1.19
