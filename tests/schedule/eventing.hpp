@@ -27,6 +27,7 @@ class Publishing {
   void publish(int times = 1);
 
  private:
+  Result<std::uint64_t> put(std::span<const std::byte> event);
   std::size_t self_;
   bool elsewhere_;
   std::unique_ptr<detail::PublisherCore> core_;

@@ -23,7 +23,8 @@ Explorer::Explorer(World& world, Scheduler& scheduler, Stage& stage, const Scene
 Scheduler::Outcome Explorer::execute(const Plan& plan, const Scheduler::Random* random) {
   stage_->clear();
   auto outcome = scheduler_->run(scene_->parts, plan, shared_, random);
-  if (outcome.failure.empty()) outcome.failure = stage_->afterwards(*scene_);
+  if (!outcome.failure.empty()) return outcome;
+  outcome.failure = scene_->verdict ? scene_->verdict() : stage_->afterwards(*scene_);
   return outcome;
 }
 
@@ -33,7 +34,8 @@ Report Explorer::random(std::uint64_t seed, const Bounds& bounds) {
   Report report;
   report.complete = false;
   for (; Clock::now() < bounds.until && report.executions < bounds.executions; ++seed) {
-    const Scheduler::Random random{.seed = seed, .kills = bounds.kills, .stops = bounds.stops};
+    const Scheduler::Random random{
+        .seed = seed, .kills = bounds.kills, .stops = bounds.stops, .stale = bounds.stale};
     const auto outcome = execute({}, &random);
     ++report.executions;
     report.steps += outcome.steps;
@@ -50,8 +52,10 @@ Report Explorer::random(std::uint64_t seed, const Bounds& bounds) {
 Report Explorer::systematic(const Bounds& bounds) {
   Report report;
   for (std::uint64_t i = 0; i < warm_up; ++i) {
-    const Scheduler::Random random{
-        .seed = first_seed + i, .kills = bounds.kills, .stops = bounds.stops};
+    const Scheduler::Random random{.seed = first_seed + i,
+                                   .kills = bounds.kills,
+                                   .stops = bounds.stops,
+                                   .stale = bounds.stale};
     (void)execute({}, &random);
   }
   // What is learnt on the way adds places where somebody else could go on: once more, then.
@@ -76,6 +80,15 @@ void Explorer::branch(const Node& node, const Choice& choice, std::deque<Node>& 
       if ((choice.others >> to & 1U) != 0) go(kind, to, left);
     }
   };
+  if (choice.older != 0) {
+    if (node.left.stale == 0) return;
+    Bounds left = node.left;
+    --left.stale;
+    for (unsigned i = 1; i <= choice.older; ++i) {
+      go(Decision::Kind::older, static_cast<std::uint8_t>(i), left);
+    }
+    return;
+  }
   if (choice.free) return to_others(Decision::Kind::go_on, &Bounds::turns);
   to_others(Decision::Kind::go_on, &Bounds::preemptions);
   to_others(Decision::Kind::stop, &Bounds::stops);

@@ -16,6 +16,7 @@ struct Bounds {
   unsigned preemptions = 2;  ///< somebody else goes on though who ran could have
   unsigned kills = 0;
   unsigned stops = 0;  ///< the same, and who ran is stopped for a while
+  unsigned stale = 0;  ///< a load returns an older value, or a store goes before another's
   unsigned turns = 1;  ///< of those who could go on, not the next in turn does
   std::uint64_t executions = ~0ULL;
   std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();

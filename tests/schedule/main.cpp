@@ -9,6 +9,12 @@
 //   shmbus_schedule --mistake M            M is planted: 0 when a scene finds it, with its schedule
 //   shmbus_schedule --mistakes             each of them
 //   shmbus_schedule --list                 scenes and mistakes
+//
+// With the memory model of weak_memory.hpp instead of a sequentially consistent one:
+//   shmbus_schedule --litmus               what that is, by the published shapes
+//   shmbus_schedule --weak ...             each of the above; --stale N: older values loaded
+//   shmbus_schedule --weaken W ...         with a place that has lost its order: sites.hpp
+//   shmbus_schedule --weak --survey TEXT   each place with TEXT in its name weakened, in each scene
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +22,9 @@
 
 #include "base/testpoint.hpp"
 #include "schedule/explorer.hpp"
+#include "schedule/litmus.hpp"
 #include "schedule/mistakes.hpp"
+#include "schedule/weakened.hpp"
 
 using namespace shmbus::schedule;
 
@@ -26,20 +34,31 @@ struct Options {
   std::string scene;
   std::string mistake;
   std::optional<std::string> replay;
-  std::optional<unsigned> preemptions, kills, stops, turns;
+  std::optional<unsigned> preemptions, kills, stops, stale, turns;
+  std::optional<Weakening> weakening;
   double random_s = 0;
   std::uint64_t executions = ~0ULL;
   std::uint64_t seed = 1;
   bool all_mistakes = false;
   bool list = false;
+  bool weak = false;
+  bool litmus = false;
+  std::optional<std::string> survey;
 };
 
 [[noreturn]] void usage() {
   std::fprintf(stderr,
                "shmbus_schedule [--scene S] [--preemptions N] [--kills N] [--turns N] "
                "[--stops N] [--at-most EXECUTIONS] [--random SECONDS] [--seed N] [--replay PLAN] "
-               "[--mistake M] [--mistakes] [--list]\n");
+               "[--mistake M] [--mistakes] [--list] "
+               "[--litmus] [--weak] [--stale N] [--weaken SIDE:PLACE] [--survey TEXT]\n");
   std::exit(2);
+}
+
+Weakening weakening(std::string_view text) {
+  auto what = Weakening::parse(text);
+  if (!what) usage();
+  return *what;
 }
 
 Options parse(int argc, char** argv) {
@@ -68,6 +87,16 @@ Options parse(int argc, char** argv) {
       options.executions = std::strtoull(value(), nullptr, 10);
     else if (flag == "--seed")
       options.seed = std::strtoull(value(), nullptr, 10);
+    else if (flag == "--stale")
+      options.stale = number();
+    else if (flag == "--weak")
+      options.weak = true;
+    else if (flag == "--weaken")
+      options.weakening = weakening(value());
+    else if (flag == "--litmus")
+      options.litmus = true;
+    else if (flag == "--survey")
+      options.survey = value();
     else if (flag == "--mistakes")
       options.all_mistakes = true;
     else if (flag == "--list")
@@ -94,6 +123,7 @@ struct Machine {
     Bounds bounds{.preemptions = options.preemptions.value_or(scene.depth.preemptions),
                   .kills = options.kills.value_or(scene.depth.kills),
                   .stops = options.stops.value_or(scene.depth.stops),
+                  .stale = options.stale.value_or(options.weak ? 1 : 0),
                   .turns = options.turns.value_or(1),
                   .executions = options.executions};
     if (options.random_s > 0) {
@@ -203,6 +233,17 @@ int main(int argc, char** argv) {
     return 0;
   }
   Machine machine;
+  if (options.litmus) return litmus::run(machine.world, machine.scheduler, machine.stage);
+  machine.scheduler.weak(options.weak);
+  if (options.survey) {
+    const Explore explore = [&](const Scene& scene, std::uint64_t executions) {
+      Options bounded = options;
+      bounded.executions = executions;
+      return machine.explore(scene, bounded);
+    };
+    return survey_weakened(machine.scheduler, explore, options.executions, *options.survey);
+  }
+  machine.scheduler.sites().weaken(options.weakening);
   if (options.replay) return replay(machine, options);
   if (options.all_mistakes || !options.mistake.empty()) return run_mistakes(machine, options);
   return run_scenes(machine, options);

@@ -311,6 +311,8 @@ void lessee() {
     stage.must(holder == 0 || here().killed(holder - 1U), "memory has two owners");
     holder = self;
     here().effect();
+    const auto& extents = peer.attachment().view.geometry().extents;
+    here().touch(peer.attachment().view.extents() + *first * extents.stride, 8, true);
     // Others look here now.
     (void)peer.attachment().view.extent_word(*first).load(std::memory_order_relaxed);
     holder = 0;

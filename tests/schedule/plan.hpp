@@ -3,6 +3,8 @@
 //   117>2   before step 117 participant 2 goes on, and who ran waits for its turn
 //   117/2   the same, but who ran is stopped, as by SIGSTOP, for 200 ms
 //   305!    who runs is killed before step 305
+//   118~2   at step 118 a load returns not the newest value but the second one before it, of those
+//           that the memory model allows; a store goes before two that are newer
 #pragma once
 
 #include <cstdint>
@@ -14,11 +16,11 @@
 namespace shmbus::schedule {
 
 struct Decision {
-  enum class Kind : char { go_on = '>', stop = '/', kill = '!' };
+  enum class Kind : char { go_on = '>', stop = '/', kill = '!', older = '~' };
 
   std::uint32_t step = 0;
   Kind kind = Kind::go_on;
-  std::uint8_t to = 0;  ///< who goes on
+  std::uint8_t to = 0;  ///< who goes on; for `older`, how many
 };
 
 using Plan = std::vector<Decision>;
@@ -54,9 +56,9 @@ inline std::optional<Plan> parse_plan(std::string_view text) {
     const auto step = number();
     if (!step || at == text.size()) return std::nullopt;
     const char kind = text[at++];
-    if (kind != '>' && kind != '/' && kind != '!') return std::nullopt;
+    if (kind != '>' && kind != '/' && kind != '!' && kind != '~') return std::nullopt;
     const auto to = kind == '!' ? std::optional(0U) : number();
-    if (!to || *to > 7) return std::nullopt;
+    if (!to || *to > (kind == '~' ? 255 : 7)) return std::nullopt;
     plan.push_back({*step, static_cast<Decision::Kind>(kind), static_cast<std::uint8_t>(*to)});
   }
   return plan;

@@ -18,7 +18,7 @@ Scheduler* only = nullptr;
 
 }  // namespace
 
-Scheduler::Scheduler(World& world) : world_(&world) {
+Scheduler::Scheduler(World& world) : world_(&world), memory_(world.words()) {
   only = this;
   for (auto& fiber : fibers_) fiber.stack = std::make_unique<std::byte[]>(stack_bytes);  // NOLINT
 }
@@ -37,6 +37,7 @@ void Scheduler::enter() {
     const arena::Use participant;
     fiber.part->body();
   }
+  self.switched();
   fiber.state = State::over;
   if (self.trace_) self.say("has ended");
   self.give_way();
@@ -91,6 +92,8 @@ Scheduler::Outcome Scheduler::run(std::span<const Part> parts, const Plan& plan,
                                   SharedWords& shared, const Random* random) {
   world_->reset();
   arena::reset();
+  memory_.reset();
+  over_ = false;
   shared_ = &shared;
   outcome_ = {};
   outcome_.choices.reserve(1024);
@@ -102,6 +105,7 @@ Scheduler::Outcome Scheduler::run(std::span<const Part> parts, const Plan& plan,
     dice_.seed(random->seed);
     kills_left_ = random->kills;
     stops_left_ = random->stops;
+    stale_left_ = random->stale;
   }
   now_ = 1'000'000'000;
   exploring_ = false;
@@ -115,6 +119,7 @@ Scheduler::Outcome Scheduler::run(std::span<const Part> parts, const Plan& plan,
     switch_to(static_cast<std::size_t>(next));
   }
   exploring_ = false;
+  over_ = true;
   return std::move(outcome_);
 }
 

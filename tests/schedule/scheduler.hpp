@@ -19,6 +19,8 @@
 #include "base/scheduled.hpp"
 #include "os/futex.hpp"
 #include "schedule/plan.hpp"
+#include "schedule/sites.hpp"
+#include "schedule/weak_memory.hpp"
 #include "schedule/world.hpp"
 #include "trace/current_command.hpp"
 
@@ -38,6 +40,7 @@ struct Part {
   Kind kind = Kind::client;
   bool mortal = false;  ///< may be killed
   std::function<void()> body;
+  bool bare = false;  ///< the kernel refuses it membarrier
 };
 
 /// A place where a plan may go on otherwise.
@@ -47,6 +50,8 @@ struct Choice {
   std::uint8_t others = 0;  ///< bit i: fiber i can run
   bool free = false;        ///< who ran cannot go on: one of the others must
   bool kill = false;
+  std::uint8_t older =
+      0;  ///< so many older values could be loaded, or places be stored at, instead
 };
 
 /// Which words decide anything: those that one participant writes and another one accesses. It is
@@ -78,6 +83,8 @@ class Scheduler {
     double kill_share = 0.01;
     unsigned kills = 1;
     unsigned stops = 0;
+    unsigned stale = 0;
+    double stale_share = 0.2;
   };
   struct Outcome {
     std::string failure;  ///< empty: all is well
@@ -112,11 +119,36 @@ class Scheduler {
   /// What must not be. The execution ends.
   void fail(const std::string& what);
 
+  // --- memory: weak_steps.cpp ---------------------------------------------------------------
+  /// From here on loads may return what the memory model allows; without it, the newest.
+  void weak(bool on) noexcept { weak_ = on; }
+  [[nodiscard]] bool weak() const noexcept { return weak_; }
+  [[nodiscard]] Sites& sites() noexcept { return sites_; }
+  std::uint64_t load(const void* word, std::uint64_t newest, std::memory_order order,
+                     scheduled::Site site);
+  std::uint64_t store(const void* word, std::uint64_t newest, std::uint64_t value,
+                      std::memory_order order, scheduled::Site site);
+  std::uint64_t modify_load(const void* word, std::uint64_t newest, const std::uint64_t* expected,
+                            std::memory_order order, std::memory_order failure,
+                            scheduled::Site site);
+  std::uint64_t modify_store(const void* word, std::uint64_t value, std::memory_order order,
+                             scheduled::Site site);
+  void fence(std::memory_order order);
+  void full_fence(scheduled::Site site);
+  void publisher_fence(scheduled::Site site);
+  bool sleeper_fence(scheduled::Site site);
+  [[nodiscard]] bool bare() const noexcept { return fibers_[running_].part->bare; }
+  /// Bytes of the segment that no word of the format covers, read or written by the scene itself.
+  void touch(const void* begin, std::size_t bytes, bool writes);
+  void lock_changed_hands(std::int64_t offset, bool released);
+
   // --- for the stand-ins --------------------------------------------------------------------
   void access(const void* word, scheduled::Access access, std::uint64_t value);
   void lock_access(std::int64_t offset, scheduled::Access access);
   [[nodiscard]] std::uint32_t peek(const layout::Word32* word) const noexcept;
-  void sleep(std::span<const wait::FutexWaiter> on, std::uint64_t limit_ns);
+  enum class Sleep : std::uint8_t { in_the_kernel, spinning };
+  void sleep(std::span<const wait::FutexWaiter> on, std::uint64_t limit_ns,
+             Sleep how = Sleep::in_the_kernel);
   void wake(const layout::Word32* word);
 
   void on_kill(std::function<void(std::size_t)> tell) { on_kill_ = std::move(tell); }
@@ -161,6 +193,12 @@ class Scheduler {
   void step(std::uint32_t offset, scheduled::Access access, std::uint64_t value);
   [[nodiscard]] bool seen_before(Fiber& fiber, std::uint32_t offset, std::uint64_t value) noexcept;
   void offer(const Choice& choice);
+  /// Where in the segment this word lies, when the memory model has to do with it.
+  [[nodiscard]] std::optional<weak::Place> modelled(const void* word) const noexcept;
+  unsigned choose_older(unsigned most, weak::Place place);
+  void check_race(weak::Place place, bool writes);
+  void settle_doubts(std::optional<weak::Place> copied);
+  void switched();
   void follow(const Decision& decision);
   [[nodiscard]] std::uint8_t runnable_but(std::size_t index) const noexcept;
   [[nodiscard]] std::uint8_t able_but(std::size_t index) const noexcept;
@@ -186,6 +224,11 @@ class Scheduler {
   const Random* random_ = nullptr;
   unsigned kills_left_ = 0;
   unsigned stops_left_ = 0;
+  unsigned stale_left_ = 0;
+  bool weak_ = false;
+  bool over_ = true;  ///< the execution is: memory is no longer modelled
+  weak::Memory memory_;
+  Sites sites_;
   std::mt19937_64 dice_;
   Outcome outcome_;
   std::function<void(std::size_t)> on_kill_;

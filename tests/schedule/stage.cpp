@@ -22,14 +22,17 @@ std::span<std::byte> room_of(std::uint64_t& value) noexcept {
   return std::as_writable_bytes(std::span(&value, 1));
 }
 
-/// Large payloads are the number again and again: torn ones show.
+/// Large payloads are the number again and again: torn ones show. Where they lie in the segment,
+/// the memory model is told that they are read or written.
 void spread(std::span<std::byte> bytes, std::uint64_t value) noexcept {
+  Stage::the().scheduler().touch(bytes.data(), bytes.size(), true);
   for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
     std::memcpy(bytes.data() + at, &value, 8);
   }
 }
 bool gather(std::span<const std::byte> bytes, std::uint64_t& value) noexcept {
   if (bytes.size() < 8) return false;
+  Stage::the().scheduler().touch(bytes.data(), bytes.size(), false);
   std::memcpy(&value, bytes.data(), 8);
   for (std::size_t at = 8; at + 8 <= bytes.size(); at += 8) {
     if (std::memcmp(bytes.data() + at, &value, 8) != 0) return false;

@@ -94,6 +94,7 @@ void Mapping::leave() noexcept {
   guard_->release();
   if (const auto held = World::the().lock_of(region_->description)) {
     Scheduler::the().lock_access(*held, scheduled::Access::modify);
+    Scheduler::the().lock_changed_hands(*held, true);
   }
   World::the().close_description(region_->description);
 }
@@ -125,15 +126,20 @@ namespace liveness {
 
 bool try_lock(int fd, std::int64_t offset, std::int64_t /*bytes*/) noexcept {
   Scheduler::the().lock_access(offset, scheduled::Access::modify);
-  return World::the().try_lock(fd, offset);
+  if (!World::the().try_lock(fd, offset)) return false;
+  Scheduler::the().lock_changed_hands(offset, false);
+  return true;
 }
 void unlock(int fd, std::int64_t offset, std::int64_t /*bytes*/) noexcept {
   Scheduler::the().lock_access(offset, scheduled::Access::modify);
+  Scheduler::the().lock_changed_hands(offset, true);
   World::the().unlock(fd, offset);
 }
 LockState query_lock(int /*fd*/, std::int64_t offset, std::int64_t /*bytes*/) noexcept {
   Scheduler::the().lock_access(offset, scheduled::Access::load);
-  return World::the().locked(offset) ? LockState::held : LockState::free;
+  if (World::the().locked(offset)) return LockState::held;
+  Scheduler::the().lock_changed_hands(offset, false);
+  return LockState::free;
 }
 
 Prober::Prober(int fd, std::string path, segment::FileId id, std::uint32_t endpoints)

@@ -15,9 +15,36 @@ namespace scheduled {
 void before(const void* word, Access access, std::uint64_t value) noexcept {
   if (auto* scheduler = schedule::Scheduler::at_work()) scheduler->access(word, access, value);
 }
+
+std::uint64_t load(const void* word, std::uint64_t newest, std::memory_order order,
+                   Site site) noexcept {
+  auto* scheduler = schedule::Scheduler::at_work();
+  return scheduler == nullptr ? newest : scheduler->load(word, newest, order, site);
+}
+std::uint64_t store(const void* word, std::uint64_t newest, std::uint64_t value,
+                    std::memory_order order, Site site) noexcept {
+  auto* scheduler = schedule::Scheduler::at_work();
+  return scheduler == nullptr ? value : scheduler->store(word, newest, value, order, site);
+}
+std::uint64_t modify_load(const void* word, std::uint64_t newest, const std::uint64_t* expected,
+                          std::memory_order order, std::memory_order failure, Site site) noexcept {
+  auto* scheduler = schedule::Scheduler::at_work();
+  if (scheduler == nullptr) return newest;
+  return scheduler->modify_load(word, newest, expected, order, failure, site);
+}
+std::uint64_t modify_store(const void* word, std::uint64_t value, std::memory_order order,
+                           Site site) noexcept {
+  auto* scheduler = schedule::Scheduler::at_work();
+  return scheduler == nullptr ? value : scheduler->modify_store(word, value, order, site);
+}
+
 std::uint64_t ticks() noexcept { return schedule::Scheduler::the().now(); }
 /// Spinning takes time, which passes when nobody has anything better to do.
-void relax() noexcept { wait::pause_for(10'000); }
+void relax() noexcept {
+  constexpr std::uint64_t moment_ns = 10'000;
+  auto* scheduler = schedule::Scheduler::at_work();
+  if (scheduler != nullptr) scheduler->sleep({}, moment_ns, schedule::Scheduler::Sleep::spinning);
+}
 bool planted(const char* mistake) noexcept { return schedule::Scheduler::the().planted(mistake); }
 
 }  // namespace scheduled
@@ -26,14 +53,26 @@ namespace wait {
 
 namespace detail {
 const bool counter_is_usable = true;
-std::atomic<bool> publisher_must_fence{false};
-void full_fence() noexcept {}
+void full_fence(scheduled::Site site) noexcept {
+  if (auto* scheduler = schedule::Scheduler::at_work()) scheduler->full_fence(site);
+}
 }  // namespace detail
 
 std::uint64_t monotonic_ns() noexcept { return scheduled::ticks(); }
 std::uint64_t ticks_per_second() noexcept { return 1'000'000'000; }
 void prepare_fences() noexcept {}
-bool sleeper_fence() noexcept { return true; }
+bool publishers_fence() noexcept {
+  auto* scheduler = schedule::Scheduler::at_work();
+  return scheduler != nullptr && scheduler->bare();
+}
+void light_publisher_fence(scheduled::Site site) noexcept { publisher_fence(site); }
+void publisher_fence(scheduled::Site site) noexcept {
+  if (auto* scheduler = schedule::Scheduler::at_work()) scheduler->publisher_fence(site);
+}
+bool sleeper_fence(scheduled::Site site) noexcept {
+  auto* scheduler = schedule::Scheduler::at_work();
+  return scheduler == nullptr || scheduler->sleeper_fence(site);
+}
 
 void pause_for(std::uint64_t ns) noexcept {
   if (auto* scheduler = schedule::Scheduler::at_work()) scheduler->sleep({}, ns);

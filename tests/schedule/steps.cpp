@@ -73,7 +73,11 @@ void Scheduler::step(std::uint32_t offset, Access access, std::uint64_t value) {
   const std::uint8_t others = shared && !again ? able_but(running_) : std::uint8_t{0};
   const bool kill = fiber.part->mortal && std::exchange(fiber.wrote, writes);
   offer({at, static_cast<std::uint8_t>(running_), others, false, kill});
-  if (successor_ >= 0 || fiber.state == State::killed) give_way();
+  if (successor_ < 0 && fiber.state != State::killed) return;
+  const bool stopped = fiber.state == State::asleep;
+  if (stopped) switched();
+  give_way();
+  if (stopped) switched();
 }
 
 /// Takes the plan's decision for this step, or chance's, or notes what could be decided.
@@ -113,6 +117,9 @@ void Scheduler::offer(const Choice& choice) {
 
 void Scheduler::follow(const Decision& decision) {
   if (decision.kind == Decision::Kind::kill) return kill_running();
+  if (decision.kind == Decision::Kind::older) {
+    return fail("the plan is not one of this scene: nothing older can be loaded there");
+  }
   const std::size_t to = decision.to;
   Fiber& running = fibers_[running_];
   running.was_held_up = true;  // time may pass before it goes on
@@ -136,7 +143,8 @@ void Scheduler::follow(const Decision& decision) {
 void Scheduler::kill_running() {
   if (trace_) say("is killed");
   fibers_[running_].state = State::killed;
-  world_->kill_owner(running_);
+  switched();
+  world_->kill_owner(running_, [this](std::int64_t lock) { lock_changed_hands(lock, true); });
   if (on_kill_) on_kill_(running_);
 }
 
@@ -145,6 +153,7 @@ void Scheduler::kill_running() {
 void Scheduler::ready(bool wait_for_others) {
   Fiber& self = fibers_[running_];
   self.ready = true;
+  switched();
   const auto all =
       std::all_of(fibers_.begin(), fibers_.begin() + static_cast<std::ptrdiff_t>(count_),
                   [](const Fiber& fiber) { return fiber.ready; });
@@ -152,7 +161,9 @@ void Scheduler::ready(bool wait_for_others) {
     exploring_ = true;
     began_ = now_;
     for (std::size_t i = 0; i < count_; ++i) {
-      if (fibers_[i].state == State::at_start) fibers_[i].state = State::runnable;
+      if (fibers_[i].state != State::at_start) continue;
+      fibers_[i].state = State::runnable;  // awake from here on, whenever it goes on
+      if (weak_) memory_.switched(i);
     }
     return;
   }
@@ -192,7 +203,7 @@ std::uint32_t Scheduler::peek(const layout::Word32* word) const noexcept {
   return *reinterpret_cast<const std::uint32_t*>(word);
 }
 
-void Scheduler::sleep(std::span<const wait::FutexWaiter> on, std::uint64_t limit_ns) {
+void Scheduler::sleep(std::span<const wait::FutexWaiter> on, std::uint64_t limit_ns, Sleep how) {
   Fiber& self = fibers_[running_];
   self.state = State::asleep;
   self.until = limit_ns > ~0ULL - now_ ? ~0ULL : now_ + limit_ns;
@@ -203,7 +214,9 @@ void Scheduler::sleep(std::span<const wait::FutexWaiter> on, std::uint64_t limit
     if (const auto at = world_->offset_of(waiter.word)) self.on[self.on_count++] = *at;
   }
   if (trace_) say("sleeps");
+  if (how == Sleep::in_the_kernel) switched();
   give_way();
+  if (how == Sleep::in_the_kernel) switched();
 }
 
 void Scheduler::wake(const layout::Word32* word) {

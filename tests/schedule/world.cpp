@@ -104,9 +104,14 @@ void World::close_description(int description) noexcept {
   std::erase_if(locks_, [&](const Lock& lock) { return lock.description == description; });
 }
 
-void World::kill_owner(std::size_t owner) noexcept {
+void World::kill_owner(std::size_t owner,
+                       const std::function<void(std::int64_t)>& released) noexcept {
   for (int i = 0; i < descriptions_; ++i) {
-    if (owner_[static_cast<std::size_t>(i)] == owner) close_description(i);
+    if (owner_[static_cast<std::size_t>(i)] != owner) continue;
+    for (const Lock& lock : locks_) {
+      if (lock.description == i) released(lock.offset);
+    }
+    close_description(i);
   }
 }
 
@@ -145,8 +150,32 @@ bool World::statistics(std::uint32_t offset) const noexcept {
          inside(geometry_.published_bus, offset) || inside(geometry_.published_names, offset);
 }
 
+bool World::data(std::uint32_t offset) const noexcept {
+  if (inside(geometry_.name_records, offset)) {
+    const auto at = (offset - geometry_.name_records.offset) % geometry_.name_records.stride;
+    using layout::NameRecord;
+    return at == offsetof(NameRecord, hash) || at == offsetof(NameRecord, length) ||
+           (at >= offsetof(NameRecord, text) && at < offsetof(NameRecord, members));
+  }
+  if (const auto cell = cell_of(offset)) return *cell != offset;
+  if (!inside(geometry_.lanes, offset)) return false;
+  const auto at = (offset - geometry_.lanes.offset) % geometry_.lanes.stride;
+  return at >= layout::lane_stamps_offset(tiny.cells_per_lane);
+}
+
+std::optional<std::uint32_t> World::cell_of(std::uint32_t offset) const noexcept {
+  if (!inside(geometry_.lanes, offset)) return std::nullopt;
+  const auto at = (offset - geometry_.lanes.offset) % geometry_.lanes.stride;
+  if (at < layout::lane_cells_offset || at >= layout::lane_stamps_offset(tiny.cells_per_lane)) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint32_t>(offset -
+                                    (at - layout::lane_cells_offset) % sizeof(layout::Cell));
+}
+
 std::string World::name_of(std::uint32_t offset) const {
   const auto& g = geometry_;
+  if (offset == barrier_word()) return "membarrier";
   if (offset >= stride_) return "lock " + std::to_string((offset - stride_) / 8);
   if (inside(g.lanes, offset)) {
     const auto lane = (offset - g.lanes.offset) / g.lanes.stride;

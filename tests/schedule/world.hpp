@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,17 +47,26 @@ class World {
   [[nodiscard]] std::string name_of(std::uint32_t offset) const;
   /// Counters and histograms: no decision of the protocol rests on them.
   [[nodiscard]] bool statistics(std::uint32_t offset) const noexcept;
+  /// Contents, which other words publish: two accesses of which one writes must be ordered.
+  [[nodiscard]] bool data(std::uint32_t offset) const noexcept;
+  /// The word that publishes the contents of this cell; nothing when it is none of a cell.
+  [[nodiscard]] std::optional<std::uint32_t> cell_of(std::uint32_t offset) const noexcept;
 
   // Locks of byte ranges belong to a description, which belongs to whoever opened it.
   int open_description(std::size_t owner) noexcept;
   void close_description(int description) noexcept;
-  void kill_owner(std::size_t owner) noexcept;
+  /// `released`: is told of each lock that this frees.
+  void kill_owner(std::size_t owner, const std::function<void(std::int64_t)>& released) noexcept;
   bool try_lock(int description, std::int64_t offset) noexcept;
   void unlock(int description, std::int64_t offset) noexcept;
   [[nodiscard]] std::optional<std::int64_t> lock_of(int description) const noexcept;
   [[nodiscard]] bool locked(std::int64_t offset) const noexcept;
   /// A word that stands for a lock where words are compared; behind the segment.
   [[nodiscard]] std::uint32_t lock_word(std::int64_t offset) const noexcept;
+  /// The same for the barriers that membarrier puts into others.
+  [[nodiscard]] std::uint32_t barrier_word() const noexcept {
+    return static_cast<std::uint32_t>(stride_ + 2048);
+  }
   [[nodiscard]] std::size_t words() const noexcept { return (stride_ + 4096) / 4; }
 
   /// Whether the name leads somewhere at this moment. Nobody runs meanwhile.

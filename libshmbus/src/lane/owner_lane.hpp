@@ -76,6 +76,7 @@ class OwnerLane {
     const layout::Cell& cell = cells_[next_cell_];
     // SYNC lane.publish: take_plain() loads it again before it believes.
     const layout::CellWord word{cell.word[0].load(std::memory_order_acquire)};
+    // HINT: of a cell that the caller may be writing
     const std::uint64_t flags = cell.word[1].load(std::memory_order_relaxed) & flag_bits;
     if (flags == 0) return {word.phase(), false};
     return {flags == paired_alone ? word.phase() : layout::Phase::free, true};

@@ -15,7 +15,21 @@
 
 #include <atomic>
 
+#include "base/scheduled.hpp"
+
 namespace shmbus::wait {
+
+#if defined(SHMBUS_SCHEDULED)
+// tests/schedule answers for the kernel, the processor and the compiler, and can leave out a fence.
+namespace detail {
+void full_fence(scheduled::Site site = scheduled::Site::here()) noexcept;
+}
+void prepare_fences() noexcept;
+[[nodiscard]] bool publishers_fence() noexcept;
+void light_publisher_fence(scheduled::Site site = scheduled::Site::here()) noexcept;
+void publisher_fence(scheduled::Site site = scheduled::Site::here()) noexcept;
+bool sleeper_fence(scheduled::Site site = scheduled::Site::here()) noexcept;
+#else
 
 namespace detail {
 extern std::atomic<bool> publisher_must_fence;
@@ -45,5 +59,6 @@ inline void publisher_fence() noexcept {
 
 /// True when no publisher can have been missed.
 bool sleeper_fence() noexcept;
+#endif
 
 }  // namespace shmbus::wait

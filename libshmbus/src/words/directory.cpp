@@ -142,6 +142,7 @@ std::uint64_t for_each_queued(const segment::View& view, std::uint32_t lane, F f
     const CellWord word{cell.word[0].load(std::memory_order_acquire)};  // SYNC lane.publish
     const bool queued = word.seq() == at.seq() && (word.phase() == layout::Phase::request ||
                                                    word.phase() == layout::Phase::send);
+    // HINT: of a lane that somebody adopts meanwhile, who moves its word: then ours does not move
     const auto head = RequestHead::unpack(cell.word[1].load(std::memory_order_relaxed));
     if (!queued || !f(at.cell(), cell, head)) break;
     at = layout::CursorWord::make(at.seq() + 1, head.next);
@@ -165,7 +166,7 @@ bool anything_wanted(const segment::View& view, std::uint32_t lane) noexcept {
         const std::uint64_t bits = withdrawn[index / 64].load(std::memory_order_acquire);
         const bool cancelled = ((bits >> (index % 64)) & 1U) != 0;
         const bool expired =
-            head.has(layout::cell_flags::deadline) &&
+            head.has(layout::cell_flags::deadline) &&  // HINT: the same
             wait::ticks() >= cell.word[deadline_word].load(std::memory_order_relaxed);
         wanted = !cancelled && !expired && !head.has(layout::cell_flags::with_caller);
         return !wanted;
