@@ -18,6 +18,7 @@
 #include "common/options.hpp"
 #include "common/standard_output.hpp"
 #include "gen/emit.hpp"
+#include "gen/emit_rust.hpp"
 #include "gen/names.hpp"
 #include "gen/openapi.hpp"
 #include "gen/parse.hpp"
@@ -36,6 +37,7 @@ struct GenOptions {
   std::vector<std::string> includes;
   std::string suggestion;
   bool list = false;
+  bool rust = false;
   gen::Options made;
 };
 
@@ -111,6 +113,7 @@ bool is_same_file(const std::string& a, const std::string& b) {
 std::string made_text(gen::Document& document, const GenOptions& options) {
   auto made = options.made;
   const auto held = held_structs(options.checks);
+  if (options.rust) return gen::emit_rust(document.read(made));
   if (held.empty()) return gen::emit_commands(document.read(made));
   made.name_space = gen::check_namespace;
   for (const auto& one : held) made.schemas.push_back(one.schema);
@@ -132,6 +135,7 @@ int run_gen(const GenOptions& options) {
   if (const auto why = gen::why_no_namespace(options.made.name_space); !why.empty()) {
     throw UsageError("--namespace: " + why);
   }
+  if (options.rust && !options.checks.empty()) throw UsageError("--check is for C++, not --rust");
   if (options.output != "-" && is_same_file(options.output, options.document)) {
     throw UsageError("-o names the document itself");
   }
@@ -198,19 +202,20 @@ void add_bounds(CLI::App& command, GenOptions& options) {
 
 void add_gen(CLI::App& app, Context& context) {
   const auto options = std::make_shared<GenOptions>();
-  auto& command =
-      add_command(app, context, "gen", "Make C++ types and commands from an OpenAPI document",
-                  [options] { return run_gen(*options); });
+  auto& command = add_command(app, context, "gen",
+                              "Make C++ or Rust types and commands from an OpenAPI document",
+                              [options] { return run_gen(*options); });
   command
       .add_option("DOCUMENT", options->document,
                   "OpenAPI 3.0, 3.1 or Swagger 2.0, YAML or JSON; - reads it from standard input")
       ->required();
-  command.add_option("-o,--output", options->output, "Header to write; - prints it")
-      ->type_name("HEADER")
+  command.add_option("-o,--output", options->output, "File to write; - prints it")
+      ->type_name("FILE")
       ->capture_default_str();
   command
       .add_option("--namespace", options->made.name_space, "Namespace of what is made, like a::b")
       ->capture_default_str();
+  command.add_flag("--rust", options->rust, "Make a module of Rust instead, for the crate shmbus");
   add_selection(command, *options);
   add_bounds(command, *options);
   command

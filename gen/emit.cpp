@@ -22,7 +22,9 @@ std::string_view shortened(std::string_view text) {
   return space == std::string_view::npos ? std::string_view{} : part.substr(0, space);
 }
 
-/// The lines of a comment; a line never ends in a backslash, which would take in the next one.
+}  // namespace
+
+/// A line never ends in a backslash, which would take in the next one.
 std::string comment_above(std::string_view text, std::string_view indent) {
   text = shortened(text);
   std::string out;
@@ -42,6 +44,8 @@ std::string comment_above(std::string_view text, std::string_view indent) {
   flush();
   return out;
 }
+
+namespace {
 
 std::string emit(const Enum& type) {
   auto out = comment_above(type.comment, "");

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gen/model.hpp"
 
 namespace shmbus::gen {
+
+/// The lines of a comment, each `indent` and "/// ...": shortened, and never ending in a backslash.
+std::string comment_above(std::string_view text, std::string_view indent);
 
 /// A header with the types and commands of the model.
 std::string emit_commands(const Model& model);

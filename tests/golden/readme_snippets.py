@@ -17,7 +17,8 @@ import textwrap
 
 MARK = "// [readme]"
 GUIDES = ("docs/commands.md", "docs/async.md", "docs/replacing.md", "docs/plugins.md",
-          "docs/policies.md", "docs/workers.md", "docs/c.md", "docs/python.md", "docs/go.md")
+          "docs/policies.md", "docs/workers.md", "docs/c.md", "docs/python.md", "docs/go.md",
+          "docs/rust.md")
 MAX_LINES = 120
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 FENCE = re.compile(r"^```(\w*)\s*$")
