@@ -106,7 +106,7 @@ std::string rust_literal(std::string_view text) {
   return out + '"';
 }
 
-std::string emit(const Enum& type) {
+std::string rust_type(const Enum& type) {
   auto out = comment_above(type.comment, part);
   out += fmt::format("{}#[allow(non_camel_case_types)]\n{}pub enum {}: u{} {{\n", part, part,
                      type_name(type.name), type.values.size() <= 256 ? 8 : 16);
@@ -118,7 +118,7 @@ std::string emit(const Enum& type) {
   return out + fmt::format("{}}}\n", part);
 }
 
-std::string emit(const Struct& type) {
+std::string rust_type(const Struct& type) {
   auto out = comment_above(type.comment, part);
   out += fmt::format("{}#[allow(non_snake_case)]\n{}pub struct {} {{\n", part, part,
                      type_name(type.name));
@@ -143,7 +143,7 @@ std::string emit_rust(const Model& model) {
       continue;
     }
     if (!types.empty()) types += '\n';
-    types += std::visit([](const auto& found) { return emit(found); }, type);
+    types += std::visit([](const auto& found) { return rust_type(found); }, type);
   }
   out += empty;
   if (!types.empty()) out += fmt::format("\n::shmbus::schema! {{\n{}}}\n", types);
