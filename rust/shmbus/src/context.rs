@@ -20,12 +20,14 @@ pub struct Reject {
     code: i32,
     text: String,
     because: Option<(Error, String)>,
+    /// Of a reply that failed: the caller has the error.
+    answered: bool,
 }
 
 impl Reject {
     /// A refusal.
     pub fn new(code: i32, text: impl Into<String>) -> Reject {
-        Reject { code, text: text.into(), because: None }
+        Reject { code, text: text.into(), because: None, answered: false }
     }
     /// Because a call to the command `name` failed: the caller finds it among the causes.
     pub fn because(code: i32, text: impl Into<String>, error: Error, name: &str) -> Reject {
@@ -41,6 +43,9 @@ impl Reject {
         f(self.code, text.as_ptr(), error.map_or(null(), |one| one as _), name.as_ptr())
     }
     pub(crate) fn answer(&self, command: *mut sys::shmbus_context_t) {
+        if self.answered {
+            return;
+        }
         self.with_c(|code, text, error, name| unsafe {
             sys::shmbus_context_reject_because(command, code, text, error, name);
         });
@@ -52,9 +57,11 @@ fn clean(text: &str) -> CString {
     CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
 }
 
-impl<E: std::error::Error> From<E> for Reject {
+impl<E: std::error::Error + 'static> From<E> for Reject {
     fn from(error: E) -> Reject {
-        Reject::new(-1, error.to_string())
+        let of_bus = (&error as &dyn std::any::Any).downcast_ref::<Error>();
+        let answered = of_bus.map_or(false, Error::is_answer);
+        Reject { answered, ..Reject::new(-1, error.to_string()) }
     }
 }
 
@@ -164,12 +171,14 @@ impl<'h> RawCommand<'h> {
     pub fn reply_room(&self) -> usize {
         self.0.room()
     }
-    /// Answers with a copy of these bytes. `TooLarge`: the caller gets that, too.
+    /// Answers with a copy of these bytes. `TooLarge`: the caller made less room, and gets that
+    /// error too, also when the handler returns it by `?`.
     pub fn reply(&self, bytes: &[u8]) -> Result<()> {
-        attempt(|error| unsafe {
+        let done = attempt(|error| unsafe {
             let (from, size) = (bytes.as_ptr().cast(), bytes.len());
             sys::shmbus_context_reply(self.0.raw, from, size, error)
-        })
+        });
+        done.map_err(Error::as_answer)
     }
     /// Memory for a reply of `size` bytes, sent when the handler returns. None when the caller made
     /// less room: it gets `TooLarge`.

@@ -127,6 +127,8 @@ struct Inner {
     text: String,
     cause: Option<Box<Cause>>,
     raw: sys::shmbus_error_t,
+    /// The caller of the command that runs has it as its answer.
+    answered: bool,
 }
 
 /// An error of the bus. `source()` leads to the causes, the nearest first.
@@ -171,13 +173,21 @@ impl Error {
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Error {
         let mut raw = zeroed_error();
         raw.kind = kind.number();
-        Error(Box::new(Inner { kind, text: text.into(), cause: None, raw }))
+        Error(Box::new(Inner { kind, text: text.into(), cause: None, raw, answered: false }))
     }
     #[cold]
     pub(crate) fn too_large(needed: usize, text: impl Into<String>) -> Error {
         let mut made = Error::new(ErrorKind::TooLarge, text);
         made.0.raw.needed = needed as u64;
         made
+    }
+    /// For an error that the caller of the command that runs has already.
+    pub(crate) fn as_answer(mut self) -> Error {
+        self.0.answered = true;
+        self
+    }
+    pub(crate) fn is_answer(&self) -> bool {
+        self.0.answered
     }
     /// For an error found after the command has run.
     pub(crate) fn after_run(mut self) -> Error {
@@ -199,7 +209,7 @@ impl Error {
             }))
         });
         let kind = ErrorKind::from_number(raw.kind);
-        Error(Box::new(Inner { kind, text: text_of(&raw.text), cause, raw: *raw }))
+        Error(Box::new(Inner { kind, text: text_of(&raw.text), cause, raw: *raw, answered: false }))
     }
 }
 

@@ -128,6 +128,9 @@ fn bytes_and_loans() {
 
     let error = caller.call(b"too long", &mut [0; 2], SECONDS).unwrap_err();
     assert_eq!((error.kind(), error.needed()), (ErrorKind::TooLarge, 8));
+    // More than there is room for in the segment: the handler's `?` leaves the caller that error.
+    let error = caller.start(&[1; 500], 100, SECONDS).unwrap().wait().map(|_| ()).unwrap_err();
+    assert_eq!((error.kind(), error.needed()), (ErrorKind::TooLarge, 500), "{error}");
     let error = caller.call(b"", &mut room, SECONDS).unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Rejected, 3));
     assert!(error.may_have_run() && error.text().contains("nothing to reverse"), "{error}");
