@@ -14,6 +14,7 @@
 //   shmbus_schedule --litmus               what that is, by the published shapes
 //   shmbus_schedule --weak ...             each of the above; --stale N: older values loaded
 //   shmbus_schedule --weaken W ...         with a place that has lost its order: sites.hpp
+//   shmbus_schedule --weak --weakened      the table of weakened.cpp: each has to be found
 //   shmbus_schedule --weak --survey TEXT   each place with TEXT in its name weakened, in each scene
 #include <charconv>
 #include <cstdio>
@@ -43,6 +44,7 @@ struct Options {
   bool list = false;
   bool weak = false;
   bool litmus = false;
+  bool weakened = false;
   std::optional<std::string> survey;
 };
 
@@ -51,7 +53,8 @@ struct Options {
                "shmbus_schedule [--scene S] [--preemptions N] [--kills N] [--turns N] "
                "[--stops N] [--at-most EXECUTIONS] [--random SECONDS] [--seed N] [--replay PLAN] "
                "[--mistake M] [--mistakes] [--list] "
-               "[--litmus] [--weak] [--stale N] [--weaken SIDE:PLACE] [--survey TEXT]\n");
+               "[--litmus] [--weak] [--stale N] [--weaken SIDE:PLACE] [--weakened] "
+               "[--survey TEXT]\n");
   std::exit(2);
 }
 
@@ -95,6 +98,8 @@ Options parse(int argc, char** argv) {
       options.weakening = weakening(value());
     else if (flag == "--litmus")
       options.litmus = true;
+    else if (flag == "--weakened")
+      options.weakened = true;
     else if (flag == "--survey")
       options.survey = value();
     else if (flag == "--mistakes")
@@ -235,12 +240,15 @@ int main(int argc, char** argv) {
   Machine machine;
   if (options.litmus) return litmus::run(machine.world, machine.scheduler, machine.stage);
   machine.scheduler.weak(options.weak);
-  if (options.survey) {
+  if (options.survey || options.weakened) {
     const Explore explore = [&](const Scene& scene, std::uint64_t executions) {
       Options bounded = options;
       bounded.executions = executions;
       return machine.explore(scene, bounded);
     };
+    if (options.weakened) {
+      return run_weakened(machine.scheduler, explore, options.executions);
+    }
     return survey_weakened(machine.scheduler, explore, options.executions, *options.survey);
   }
   machine.scheduler.sites().weaken(options.weakening);

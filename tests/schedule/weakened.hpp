@@ -1,5 +1,4 @@
-// Each release, acquire and fence of the library given up, one at a time: some scene has to find
-// it, or it stands in a list with the reason why it need not.
+// Releases, acquires and fences of the library given up, one at a time: a scene has to find each.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +11,9 @@ namespace shmbus::schedule {
 
 using Explore = std::function<Report(const Scene&, std::uint64_t executions)>;
 
-/// The table of weakened.cpp: 0 when each is found in the scene that stands there, and every place
-/// that the scenes pass is in it, or argued.
-int run_weakened(Scheduler& scheduler, const Explore& explore);
+/// The table of weakened.cpp, which is that of docs/memory-model.md: 0 when each is found in the
+/// scene that stands there within so many executions.
+int run_weakened(Scheduler& scheduler, const Explore& explore, std::uint64_t executions);
 
 /// Prints for each place that the scenes pass in which scene giving it up is found first, with at
 /// most so many executions of each. `only`: those whose text contains it.
