@@ -190,6 +190,8 @@ static PyMethodDef bus_methods[] = {{"close", bus_close, METH_NOARGS, NULL},
                                     {"caller", bus_caller, METH_VARARGS, NULL},
                                     {"server", bus_server, METH_VARARGS, NULL},
                                     {"watch", bus_watch, METH_VARARGS, NULL},
+                                    {"publisher", bus_publisher, METH_VARARGS, NULL},
+                                    {"subscriber", bus_subscriber, METH_VARARGS, NULL},
                                     {NULL, NULL, 0, NULL}};
 static PyMethodDef watch_methods[] = {{"poll", watch_poll, METH_NOARGS, NULL},
                                       {"wait", watch_wait, METH_VARARGS, NULL},

@@ -150,14 +150,6 @@ static int pause_for(const Caller* caller, int for_handler, int64_t slice) {
   return PyErr_CheckSignals();
 }
 
-#define DEFAULT_NS INT64_C(5000000000) /* of buses that were created without another */
-
-static int64_t now_ns(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* One attempt; SHMBUS_TIMED_OUT without having sent when the caller waits for a handler and there
  * is none: a call that waits inside the library would see no signal. */
 static int attempt(const Caller* caller, Job* job, int64_t timeout, shmbus_error_t* error,
@@ -188,7 +180,7 @@ int send_until(const Caller* caller, Job* job, int64_t timeout) {
     const int full = kind == SHMBUS_OVERLOADED && error.code == ENOBUFS && !caller->fails;
     if (kind <= 0) return kind;
     if (until == 0) {
-      if (timeout == SHMBUS_DEFAULT_TIMEOUT) timeout = DEFAULT_NS;
+      timeout = patience_of(timeout).left;
       until = timeout == SHMBUS_FOREVER ? SHMBUS_FOREVER : now_ns() + timeout;
     }
     left = until == SHMBUS_FOREVER ? SHMBUS_FOREVER : until - now_ns();

@@ -3,7 +3,7 @@
  *
  * Waits release the interpreter's lock (GIL) and look for signals every 50 ms. While the lock is
  * released, other threads run Python code: each handle is kept from being ended or used by them for
- * that time (see Bus.users, Server.busy, Watch.busy, and loans, which are taken out of their
+ * that time (see Bus.users, `busy` of the others, and loans, which are taken out of their
  * object).
  *
  * A caller, and what was made with it, belongs to its thread. What the interpreter destroys on
@@ -21,6 +21,7 @@
 
 typedef struct {
   PyTypeObject *bus, *caller, *loan, *pending, *reply, *server, *command, *responder, *watch;
+  PyTypeObject *publisher, *subscriber;
   PyObject* make_error; /* (kind, code, may_have_run, needed, retry_after_ns, text, causes) */
 } State;
 
@@ -47,13 +48,27 @@ shmbus_bus_t* open_bus(PyObject* self);
 void begin_use(Bus* bus);
 void end_use(Bus* bus);
 
-/* bus.c, caller.c, server.c: functions and methods for the table in module.c. */
+/* wait.c: how long a wait may go on, in slices of at most SLICE_NS. */
+typedef struct {
+  int64_t left;  /* nanoseconds, or SHMBUS_FOREVER */
+  int64_t until; /* 0: no slice has been waited yet */
+} Patience;
+Patience patience_of(int64_t timeout); /* SHMBUS_DEFAULT_TIMEOUT: 5 s */
+int64_t slice_of(const Patience* patience);
+/* After a slice: 1: wait on; 0: the time is over; -1 and an exception: a signal's. */
+int waited(Patience* patience);
+int64_t now_ns(void); /* CLOCK_MONOTONIC */
+
+/* bus.c, caller.c, event.c, server.c: functions and methods for the table in module.c. */
 PyObject* bus_open(PyObject* ignored, PyObject* args);
 PyObject* bus_caller(PyObject* self, PyObject* args);
 PyObject* bus_server(PyObject* self, PyObject* args);
+PyObject* bus_publisher(PyObject* self, PyObject* args);
+PyObject* bus_subscriber(PyObject* self, PyObject* args);
 int add_bus_types(PyObject* module, State* s);
 int add_caller_types(PyObject* module, State* s);
 int add_command_types(PyObject* module, State* s);
+int add_event_types(PyObject* module, State* s);
 int add_server_types(PyObject* module, State* s);
 int add_type(PyObject* module, PyTypeObject** out, const char* name, int size, unsigned int flags,
              PyType_Slot* slots);

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple, TypeVar
 
 from . import _native
+from ._events import Event, From, Publisher, Subscriber, WhenSlow
 from ._loop import Replies
 from ._server import Server
 from ._time import DEFAULT, FOREVER, nanoseconds
@@ -21,6 +22,7 @@ _BYTES = object()  # stands for "no types": bytes go as they are
 _ROOM = 65536
 _SPINNING = 1
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
+_T = TypeVar("_T")
 
 
 class NameChange(NamedTuple):
@@ -152,7 +154,7 @@ class Caller:
         if mine.at_once is None:
             mine.at_once = self._make(False, True)
         if mine.replies is None or mine.replies.loop is not asyncio.get_running_loop():
-            mine.replies = Replies(mine.at_once)
+            mine.replies = Replies(mine.at_once, mine.at_once.poll)
         pending = await self._start_soon(mine.at_once, self._message(request), timeout)
         try:
             if not pending.ready():
@@ -206,6 +208,19 @@ class Bus:
         handler until their deadline. `room`: bytes for replies whose size is not known. `spin`: waits
         never sleep, for the lowest latency."""
         return Caller(self, name, request, reply, wait, room, spin)
+
+    def publisher(self, event: Event[_T], *, keep: int = 1, event_bytes: int = 0) -> Publisher[_T]:
+        """Publishes `event`. `keep`: so many of its last events are left to subscribers that come late.
+        `event_bytes`: room for one, where its type does not say that: Text, Seq, bytes (48)."""
+        return Publisher(self._native.publisher(event.name, event.schema, keep, event_bytes), event)
+
+    def subscribe(self, event: Event[_T], *, start: From = From.now, when_slow: WhenSlow = WhenSlow.skip,
+                  timeout: float | None = None, spin: bool = False) -> Subscriber[_T]:
+        """Reads `event`, of all publishers; there need not be any yet. `timeout`: `for` ends when none
+        comes for so long."""
+        mode = _SPINNING if spin else 0
+        native = self._native.subscriber(event.name, event.schema, int(start), int(when_slow), mode)
+        return Subscriber(native, event, timeout)
 
     def server(self, *, label: str | None = None, spin: bool = False) -> Server:
         return Server(self._native.server(label, _SPINNING if spin else 0))

@@ -11,7 +11,6 @@ PERIOD = 0.01  #: seconds: deadlines pass and handlers die without making a desc
 
 class _Source(Protocol):
     def fd(self) -> int: ...
-    def poll(self) -> object: ...
 
 
 #: Of each loop: who waits on a descriptor. Callers of one server may share theirs.
@@ -26,11 +25,11 @@ def _fan_out(waiting: list[Replies]) -> None:
 
 class Replies:
     """Looks again for all that wait on one source when its descriptor is readable, and each PERIOD.
-    One loop, one thread."""
+    One loop, one thread. `clear`: clears the descriptor, where looking does not."""
 
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: _Source, clear: Callable[[], object] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
-        self._source = source
+        self._source, self._clear = source, clear
         self._waiting: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._fd = -1
@@ -66,8 +65,8 @@ class Replies:
             self.loop.remove_reader(self._fd)
 
     def readable(self) -> None:
-        if hasattr(self._source, "start"):  # a caller: poll() clears the descriptor
-            self._source.poll()
+        if self._clear is not None:
+            self._clear()
         self._look()
 
     def _tick(self) -> None:

@@ -27,6 +27,16 @@ def program(bus: shmbus.Bus) -> str:
         return f"{command.name} {person.name} {age} {command.remaining + 1.0}"
 
     greet("nobody")  # refused: call-arg
+    born = shmbus.Event("born", Person)
+    bus.publisher(born).publish(person="nobody")  # refused: call-arg
+    bus.publisher(born).publish("nobody")  # refused: arg-type
+    with bus.subscribe(born, start=shmbus.From.latest, when_slow=shmbus.WhenSlow.hold) as born_now:
+        for one in born_now:
+            years: str = one.age  # refused: assignment
+            print(years, one.name, born_now.missed)
+    frame: bytes = bus.subscribe(shmbus.Event("frame")).next(timeout=1)
+    name: str = bus.subscribe(shmbus.Event("name", Annotated[str, Max(8)])).next()
+    print(frame, name)
     call = bus.caller("greet", Person, Annotated[str, Max(64)], wait=True)
     loan = call.loan("much")  # refused: arg-type
     loan.view()[:1] = b"x"
