@@ -1,4 +1,5 @@
-//! The peer of Rust for tests/conformance: both sides, driven by words and bytes. See the page there.
+//! The peer of Rust for tests/conformance: both sides, driven by words and bytes. See the page
+//! there.
 #[path = "conformance/call.rs"]
 mod call;
 #[path = "conformance/handle.rs"]

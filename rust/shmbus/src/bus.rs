@@ -110,13 +110,14 @@ impl OpenOptions {
         self
     }
 
-    /// Opens the bus of that name (/dev/shm/shmbus.NAME), or of that path if it holds a '/'. Creates
-    /// it when there is none. `BusUnusable`: it cannot be opened or has another layout.
+    /// Opens the bus of that name (/dev/shm/shmbus.NAME), or of that path if it holds a '/'.
+    /// Creates it when there is none. `BusUnusable`: it cannot be opened or has another layout.
     pub fn open(&self, name: &str) -> Result<Bus> {
         let name = c_text(name)?;
         let label = self.label.as_deref().map(c_text).transpose()?;
         // Numbers and pointers: 0 is the default of all.
-        let mut options: sys::shmbus_open_options_t = unsafe { MaybeUninit::zeroed().assume_init() };
+        let mut options: sys::shmbus_open_options_t =
+            unsafe { MaybeUninit::zeroed().assume_init() };
         options.size = std::mem::size_of_val(&options);
         options.label = label.as_ref().map_or(null(), |one| one.as_ptr());
         options.flags = self.raw.flags;

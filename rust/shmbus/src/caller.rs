@@ -79,7 +79,11 @@ impl<C: Command> Caller<C> {
     }
 
     /// Sends without waiting for the reply.
-    pub fn start(&self, request: &C::Request, timeout: impl Into<Timeout>) -> Result<Pending<'_, C>> {
+    pub fn start(
+        &self,
+        request: &C::Request,
+        timeout: impl Into<Timeout>,
+    ) -> Result<Pending<'_, C>> {
         let () = Plain::<C>::BOTH;
         let ((from, size), room) = (bytes_of(request), value::room_for::<C::Reply>());
         let raw = unsafe { self.raw.start_at(from, size, room, timeout.into()) }?;

@@ -142,7 +142,8 @@ unsafe fn slice<'a>(data: *const u8, size: usize) -> &'a [u8] {
     }
 }
 
-/// A command as bytes. One that is neither answered, refused nor deferred is answered with no bytes.
+/// A command as bytes. One that is neither answered, refused nor deferred is answered with no
+/// bytes.
 pub struct RawCommand<'h>(Context<'h>);
 
 impl<'h> RawCommand<'h> {
@@ -154,8 +155,8 @@ impl<'h> RawCommand<'h> {
     pub(crate) fn raw(&self) -> *mut sys::shmbus_context_t {
         self.0.raw
     }
-    /// Refuses as one of the kinds that checks before a handler have: `NotPermitted`, `Overloaded` or
-    /// `InvalidArgument`; any other becomes `Rejected`.
+    /// Refuses as one of the kinds that checks before a handler have: `NotPermitted`, `Overloaded`
+    /// or `InvalidArgument`; any other becomes `Rejected`.
     pub fn refuse(&self, kind: crate::ErrorKind, code: i32, text: &str) {
         let text = clean(text);
         unsafe { sys::shmbus_context_refuse(self.0.raw, kind.number(), code, text.as_ptr()) };
@@ -311,4 +312,3 @@ pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("no text"))
 }
-

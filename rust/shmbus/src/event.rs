@@ -99,8 +99,8 @@ impl RawPublisher {
         })?;
         Ok(RawPublisher { handle })
     }
-    /// Publishes an event; returns its number, counted from 1. Waits only for living subscribers that
-    /// hold: `Overloaded` names the one that did not read on in time.
+    /// Publishes an event; returns its number, counted from 1. Waits only for living subscribers
+    /// that hold: `Overloaded` names the one that did not read on in time.
     pub fn publish(&mut self, event: &[u8], timeout: impl Into<Timeout>) -> Result<u64> {
         unsafe { self.publish_at(event.as_ptr(), event.len(), timeout.into()) }
     }
@@ -120,7 +120,8 @@ impl RawPublisher {
         attempt(|error| unsafe {
             sys::shmbus_publisher_loan(self.handle, size, ns, &mut data, error)
         })?;
-        let data = if data.is_null() { std::ptr::NonNull::dangling().as_ptr() } else { data.cast() };
+        let data =
+            if data.is_null() { std::ptr::NonNull::dangling().as_ptr() } else { data.cast() };
         Ok(RawEventLoan { publisher: self, data, size })
     }
 }

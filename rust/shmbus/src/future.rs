@@ -23,8 +23,8 @@ const DEFAULT: Duration = Duration::from_secs(5);
 /// A wait without a limit looks again so often.
 const FAR: Duration = Duration::from_secs(60);
 
-/// A call to be awaited: of `Caller::call_async`. It belongs to the thread of its caller. Dropping it
-/// cancels the command.
+/// A call to be awaited: of `Caller::call_async`. It belongs to the thread of its caller. Dropping
+/// it cancels the command.
 #[must_use = "a call begins when it is awaited"]
 pub struct Calling<'c, C: Command> {
     caller: &'c RawCaller,
@@ -50,7 +50,17 @@ impl<'c, C: Command> Calling<'c, C> {
         timeout: Timeout,
     ) -> Calling<'c, C> {
         let (until, pending, started, watcher) = (None, None, false, Watcher::new());
-        Calling { caller, request, room, timeout, until, pending, started, watcher, of: PhantomData }
+        Calling {
+            caller,
+            request,
+            room,
+            timeout,
+            until,
+            pending,
+            started,
+            watcher,
+            of: PhantomData,
+        }
     }
 
     /// The time until it is to be tried again.
@@ -153,7 +163,8 @@ impl Future for Serving<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let shared = this.server.shared.clone();
-        *shared.serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.waker().clone());
+        *shared.serving.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(context.waker().clone());
         let _ = this.watcher.take_fired(); // polling clears the descriptor
         if this.server.poll(0)? != 0 {
             context.waker().wake_by_ref(); // others have their turn before the next commands
@@ -212,8 +223,8 @@ impl<E: Event> Future for NextEvent<'_, E> {
     }
 }
 
-/// Runs one future on this thread, which sleeps while there is nothing to do: for programs that have
-/// no executor.
+/// Runs one future on this thread, which sleeps while there is nothing to do: for programs that
+/// have no executor.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     struct Bell(Mutex<bool>, Condvar);
     impl Wake for Bell {

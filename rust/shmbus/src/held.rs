@@ -138,8 +138,8 @@ impl Drop for RawPending<'_> {
     }
 }
 
-/// The bytes of a reply, where they lie: `&[u8]`. In the segment a faulty handler can still write to
-/// them: copy what you check.
+/// The bytes of a reply, where they lie: `&[u8]`. In the segment a faulty handler can still write
+/// to them: copy what you check.
 pub struct RawReply<'c> {
     handle: *mut sys::shmbus_reply_t,
     caller: PhantomData<&'c RawCaller>,

@@ -55,7 +55,7 @@ pub use future::{block_on, Calling, NextEvent, Serving};
 pub use held::{RawLoan, RawPending, RawReply, Unsent};
 pub use raw_caller::{CallerOptions, Lost, OnCallerExit, RawCaller};
 pub use schema::{Command, Event};
-pub use server::{Sharing, Remote, ServeOptions, Server, IfUnresponsive};
+pub use server::{IfUnresponsive, Remote, ServeOptions, Server, Sharing};
 pub use stream::{RawReader, RawStream, RawWriter, Records, StreamOptions};
 pub use tail::{Finished, Message, Received, Seq, Text};
 pub use timeout::Timeout;

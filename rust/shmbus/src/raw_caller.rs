@@ -138,7 +138,8 @@ thread_local! {
 
 fn fetch_left_behind(thread: u64) {
     let mut list = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mine, others) = std::mem::take(&mut *list).into_iter().partition(|one| one.thread == thread);
+    let (mine, others) =
+        std::mem::take(&mut *list).into_iter().partition(|one| one.thread == thread);
     *list = others;
     drop(list);
     let mine: Vec<Handle> = mine;
@@ -179,7 +180,12 @@ impl RawCaller {
         Ok(made)
     }
 
-    fn lazy(bus: &Bus, name: CString, schema: Option<CString>, options: CallerOptions) -> RawCaller {
+    fn lazy(
+        bus: &Bus,
+        name: CString,
+        schema: Option<CString>,
+        options: CallerOptions,
+    ) -> RawCaller {
         RawCaller {
             bus: bus.clone(),
             name,

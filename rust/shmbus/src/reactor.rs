@@ -1,13 +1,13 @@
-//! One thread that waits for descriptors and moments on behalf of futures, and wakes them. It starts
-//! with the first future that has to wait, and sleeps while there are none.
+//! One thread that waits for descriptors and moments on behalf of futures, and wakes them. It
+//! starts with the first future that has to wait, and sleeps while there are none.
 //!
 //! A descriptor that became readable, or whose moment came, has `fired`: it is not watched until a
 //! future has taken that, and has cleared the descriptor. All futures that wait on it are woken.
 use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::os::raw::{c_int, c_short, c_ulong};
 use std::os::unix::io::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::io::{Read, Write};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;

@@ -44,7 +44,8 @@ macro_rules! schema {
                     out.push_str(&$crate::__offset!($name, $member).to_string());
                 )+
                 let _ = before;
-                let (size, align) = (::std::mem::size_of::<$name>(), ::std::mem::align_of::<$name>());
+                let size = ::std::mem::size_of::<$name>();
+                let align = ::std::mem::align_of::<$name>();
                 $crate::put(out, ::std::format_args!("}}{size}/{align}"));
             }
             unsafe fn init(at: *mut Self) {
@@ -53,7 +54,8 @@ macro_rules! schema {
             }
             unsafe fn bad(at: *const Self) -> ::std::option::Option<&'static str> {
                 $(
-                    if <$type as $crate::Value>::bad(::std::ptr::addr_of!((*at).$member)).is_some() {
+                    let member = ::std::ptr::addr_of!((*at).$member);
+                    if <$type as $crate::Value>::bad(member).is_some() {
                         return ::std::option::Option::Some($crate::__name!($member $(as $text)?));
                     }
                 )+
@@ -126,7 +128,8 @@ macro_rules! schema {
 ///     }
 #[macro_export]
 macro_rules! command {
-    ($($(#[$meta:meta])* $vis:vis $name:ident = $text:literal : $request:ty => $reply:ty);+ $(;)?) => {
+    ($($(#[$meta:meta])* $vis:vis $name:ident = $text:literal :
+        $request:ty => $reply:ty);+ $(;)?) => {
         $($(#[$meta])*
         #[derive(Clone, Copy, Debug)]
         $vis enum $name {}

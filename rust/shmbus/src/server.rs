@@ -153,9 +153,12 @@ impl Server {
 
     /// Registers a handler that answers at once. It gets a checked copy of the request. A panic of
     /// it is a rejection with code -1.
+    #[rustfmt::skip] // it would make a line of more than 100 columns
     pub fn on<C: Command>(
         &mut self,
-        mut handler: impl FnMut(&C::Request, &Context<'_>) -> Result<C::Reply, Reject> + Send + 'static,
+        mut handler: impl FnMut(&C::Request, &Context<'_>) -> Result<C::Reply, Reject>
+            + Send
+            + 'static,
     ) -> Result<()> {
         let () = Fixed::<C>::BOTH;
         self.on_raw(C::NAME, Some(&schema_text::<C>()), move |mut command| {
@@ -181,9 +184,13 @@ impl Server {
     }
 
     /// Registers a handler of types that have `Text` or `Seq` in them.
+    #[rustfmt::skip] // it would make a line of more than 100 columns
     pub fn on_message<C: Command>(
         &mut self,
-        mut handler: impl FnMut(&Received<C::Request>, &Context<'_>) -> Result<Finished<C::Reply>, Reject>
+        mut handler: impl FnMut(
+                &Received<C::Request>,
+                &Context<'_>,
+            ) -> Result<Finished<C::Reply>, Reject>
             + Send
             + 'static,
     ) -> Result<()> {
@@ -242,7 +249,8 @@ impl Server {
         attempt(|error| unsafe { sys::shmbus_server_poll(self.handle, budget, &mut ran, error) })?;
         Ok(ran)
     }
-    /// Readable when `poll` has something to do: poll until it runs nothing. It stays the library's.
+    /// Readable when `poll` has something to do: poll until it runs nothing. It stays the
+    /// library's.
     pub fn fd(&mut self) -> Result<RawFd> {
         let mut fd = -1;
         attempt(|error| unsafe { sys::shmbus_server_fd(self.handle, &mut fd, error) })?;
@@ -262,14 +270,18 @@ impl Server {
     }
 
     /// For a server that stands by: takes its names from the server that has them, while that runs.
-    pub fn take_over(&mut self, timeout: impl Into<Timeout>, if_unresponsive: IfUnresponsive) -> Result<()> {
+    pub fn take_over(
+        &mut self,
+        timeout: impl Into<Timeout>,
+        if_unresponsive: IfUnresponsive,
+    ) -> Result<()> {
         let ns = timeout.into().ns();
         attempt(|error| unsafe {
             sys::shmbus_server_take_over(self.handle, ns, if_unresponsive as i32, error)
         })
     }
-    /// For a server that stands by: waits until nobody serves its names, then takes them. False when
-    /// the time is over first.
+    /// For a server that stands by: waits until nobody serves its names, then takes them. False
+    /// when the time is over first.
     pub fn stand_by(&mut self, timeout: impl Into<Timeout>) -> Result<bool> {
         let (ns, mut taken) = (timeout.into().ns(), 0);
         attempt(|error| unsafe {

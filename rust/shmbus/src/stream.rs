@@ -117,8 +117,8 @@ impl<'c> RawStream<'c> {
     pub fn is_ready(&mut self) -> bool {
         unsafe { sys::shmbus_stream_ready(self.handle) != 0 }
     }
-    /// Sends a record to the handler. False when it takes none any more: `end` says why. `TimedOut`:
-    /// there was no room in time, and it was not sent.
+    /// Sends a record to the handler. False when it takes none any more: `end` says why.
+    /// `TimedOut`: there was no room in time, and it was not sent.
     pub fn put(&mut self, record: &[u8], timeout: impl Into<Timeout>) -> Result<bool> {
         let ns = timeout.into().ns();
         let put = attempt(|error| unsafe {
@@ -131,8 +131,8 @@ impl<'c> RawStream<'c> {
     pub fn close(&mut self) -> Result<()> {
         attempt(|error| unsafe { sys::shmbus_stream_close(self.handle, error) })
     }
-    /// Closes, passes over the records that were not read, waits until the handler has answered: its
-    /// error, or that of the stream.
+    /// Closes, passes over the records that were not read, waits until the handler has answered:
+    /// its error, or that of the stream.
     pub fn end(&mut self) -> Result<()> {
         attempt(|error| unsafe { sys::shmbus_stream_end(self.handle, error) })
     }
@@ -214,8 +214,8 @@ impl Drop for RawWriter<'_> {
 }
 
 impl RawReader<'_> {
-    /// The next record, in place; none after the caller has closed its side. `Cancelled`: the caller
-    /// has given the call up, or has gone.
+    /// The next record, in place; none after the caller has closed its side. `Cancelled`: the
+    /// caller has given the call up, or has gone.
     pub fn next(&mut self, timeout: impl Into<Timeout>) -> Result<Option<&[u8]>> {
         let (mut data, mut size, ns) = (std::ptr::null(), 0, timeout.into().ns());
         let found = attempt(|error| unsafe {

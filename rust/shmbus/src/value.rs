@@ -66,8 +66,8 @@ pub fn schema_of<T: Value>() -> String {
     out
 }
 
-/// Can a `T` be had from a message of so many bytes? Optional members at the end may be missing, and
-/// a later version may have more of them.
+/// Can a `T` be had from a message of so many bytes? Optional members at the end may be missing,
+/// and a later version may have more of them.
 pub(crate) fn fits<T: Value>(bytes: usize) -> bool {
     if bytes == size_of::<T>() || T::TAIL {
         return bytes >= size_of::<T>();

@@ -3,8 +3,8 @@ mod common;
 
 use common::{Running, TestBus, SECONDS};
 use shmbus::{
-    command, schema, Bus, CallerOptions, ErrorKind, Message, Opt, OpenOptions, Reject, Seq, Str, Text,
-    Timeout, Vector,
+    command, schema, Bus, CallerOptions, ErrorKind, Message, OpenOptions, Opt, Reject, Seq, Str,
+    Text, Timeout, Vector,
 };
 use std::sync::mpsc::{channel, sync_channel};
 use std::time::Duration;

@@ -51,7 +51,8 @@ fn events_come_in_order() {
 #[test]
 fn events_as_bytes() {
     let bus = TestBus::new();
-    let mut out = bus.raw_publisher("lines", None, PublisherOptions::new().event_bytes(100)).unwrap();
+    let mut out =
+        bus.raw_publisher("lines", None, PublisherOptions::new().event_bytes(100)).unwrap();
     let mut held = bus.raw_subscriber("lines", None, SubscriberOptions::new().hold()).unwrap();
     out.publish(b"one", SECONDS).unwrap();
     let mut loan = out.loan(10, SECONDS).unwrap();

@@ -1,5 +1,5 @@
-//! What must not compile: each file of tests/misuse/ says in its first line which error it gets. All
-//! of them without the lines that end in `// wrong` compile.
+//! What must not compile: each file of tests/misuse/ says in its first line which error it gets.
+//! All of them without the lines that end in `// wrong` compile.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

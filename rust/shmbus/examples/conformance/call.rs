@@ -1,8 +1,8 @@
 //! The caller's side: a command a line.
 use crate::words::{answer, data, error_line, pattern, say, text, Crc};
 use shmbus::{
-    Bus, CallerOptions, Error, OnCallerExit, OpenOptions, PublisherOptions, RawCaller, RawPending, RawPublisher,
-    RawSubscriber, Records, Result, StreamOptions, SubscriberOptions,
+    Bus, CallerOptions, Error, OnCallerExit, OpenOptions, PublisherOptions, RawCaller, RawPending,
+    RawPublisher, RawSubscriber, Records, Result, StreamOptions, SubscriberOptions,
 };
 use std::collections::{HashMap, VecDeque};
 use std::io::BufRead;
@@ -95,7 +95,8 @@ fn failed(error: impl Into<Error>) -> String {
 
 impl Session {
     fn caller(&mut self, line: &Line<'_>) -> Result<&'static RawCaller> {
-        let key = ["schema", "vacant", "full", "goes"].map(|one| line.given.get(one).copied().unwrap_or_default());
+        let key = ["schema", "vacant", "full", "goes"]
+            .map(|one| line.given.get(one).copied().unwrap_or_default());
         let key = format!("{} {}", line.word(1), key.join(" "));
         if let Some(found) = self.callers.get(&key) {
             return Ok(found);

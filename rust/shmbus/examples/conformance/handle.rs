@@ -1,8 +1,8 @@
 //! The handler's side.
 use crate::words::{pattern, say};
 use shmbus::{
-    Bus, CallerOptions, ErrorKind, Sharing, RawCommand, Reject, Result, ServeOptions, Server, Timeout,
-    IfUnresponsive,
+    Bus, CallerOptions, ErrorKind, IfUnresponsive, RawCommand, Reject, Result, ServeOptions,
+    Server, Sharing, Timeout,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
