@@ -22,6 +22,12 @@ Sleeper handler_of(const stream::Window& window) noexcept {
   return {&head.handler.park, &head.handler.parked_at, &head.events.count};
 }
 
+/// Memory for a StreamCall, taken before its command is sent: afterwards nothing may fail.
+struct FreeRoom {
+  void operator()(void* room) const noexcept { ::operator delete(room); }
+};
+static_assert(alignof(StreamCall) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+
 tl::unexpected<Error> has_ended() noexcept {
   return fail(ErrorKind::stream_ended, "the stream has ended: end() says how");
 }
@@ -80,6 +86,8 @@ Result<std::unique_ptr<StreamCall, CloseStream>> CallerCore::open_stream(
     return fail(ErrorKind::invalid_argument, "StreamOptions::window is 256 bytes to 2 GiB");
   }
   if (!enclosing_wanted()) return cancelled_error();
+  std::unique_ptr<void, FreeRoom> room(::operator new(sizeof(StreamCall), std::nothrow));
+  if (!room) return fail(ErrorKind::overloaded, "out of memory");
   const Duration timeout = options.timeout == default_timeout ? forever : options.timeout;
   trace::CallSpan span = begin_span();
   Deadline deadline = deadline_for(timeout);
@@ -111,10 +119,8 @@ Result<std::unique_ptr<StreamCall, CloseStream>> CallerCore::open_stream(
   stats::add((*lane)->lane.head().counters.bytes_out, request.size());
   Pending pending = make_pending(**lane, *ticket, out, deadline, span);
   pending.windows_ = out.windows;
-  std::unique_ptr<StreamCall, CloseStream> call(new (std::nothrow) StreamCall(
+  return std::unique_ptr<StreamCall, CloseStream>(new (room.release()) StreamCall(
       self(), std::move(pending), windows, out.deadline_ticks, options.gap));
-  if (!call) return fail(ErrorKind::overloaded, "out of memory");
-  return call;
 }
 
 Result<ReplyView> CallerCore::wait_for_change(Pending& pending, StreamWait& stream) noexcept {

@@ -14,8 +14,6 @@ namespace detail {
 
 namespace {
 
-constexpr std::uint64_t stream_spin_ns = 20'000;
-constexpr int stream_spins = 32;
 constexpr std::uint64_t stream_slice_ns = 10'000'000;  // nobody may say that the caller has died
 constexpr std::uint64_t inexact_stream_slice_ns = 1'000'000;  // without membarrier
 
@@ -66,10 +64,14 @@ Result<void> HandlerEnd::wait(stream::Change change, Deadline& deadline) noexcep
       wait::usable_cpus() == 1 ? began : began + bus().rate.from_ns(stream_spin_ns);
   for (std::uint64_t now = began; !change.there(); now = wait::ticks()) {
     if (now < spin_until) {
-      for (int i = 0; i < stream_spins && !change.there(); ++i) wait::cpu_relax();
+      for (int i = 0; i < stream_looks && !change.there(); ++i) wait::cpu_relax();
       continue;
     }
-    if (auto wanted = enclosing_wanted(); !wanted) return wanted;
+    if (auto wanted = enclosing_wanted(); !wanted) {
+      // What was put before the caller died, or before the deadline, comes first: look again.
+      if (change.there()) return {};
+      return wanted;
+    }
     if (deadline.over(now)) {
       return fail(ErrorKind::timed_out, "the caller made no room, or sent no record, in time");
     }

@@ -12,8 +12,6 @@ using stream::WindowWriter;
 
 namespace {
 
-constexpr int first_looks = 32;
-
 tl::unexpected<Error> spoiled() noexcept {
   return fail(ErrorKind::corrupted,
               "the other side of the stream wrote into its window what no correct process writes: "
@@ -125,7 +123,7 @@ Result<std::span<const std::byte>> RecordReader::next(Duration timeout) noexcept
   if (came == WindowReader::Next::record) [[likely]]
     return record;
   // Each look takes the line from the writer: pauses between them let it get ahead.
-  for (int i = 0; came == WindowReader::Next::none && i < first_looks; ++i) {
+  for (int i = 0; came == WindowReader::Next::none && i < stream_looks; ++i) {
     wait::cpu_relax();
     came = ring_.next(record);
     if (came == WindowReader::Next::record) return record;

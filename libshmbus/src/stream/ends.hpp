@@ -15,6 +15,15 @@
 
 namespace shmbus::detail {
 
+// How often a side looks before it asks for the time, and for how long before it sleeps.
+#if defined(SHMBUS_SCHEDULED)
+inline constexpr int stream_looks = 1;  // each look is a step, and more of them try nothing else
+inline constexpr std::uint64_t stream_spin_ns = 0;
+#else
+inline constexpr int stream_looks = 32;
+inline constexpr std::uint64_t stream_spin_ns = 20'000;
+#endif
+
 class StreamEnd {
  public:
   StreamEnd() noexcept = default;

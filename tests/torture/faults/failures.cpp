@@ -169,6 +169,18 @@ class Stage {
 };
 
 /// What is held on the bus once the dead have been reclaimed.
+/// The last events of a name keep their memory until a publisher of another name needs it.
+int give_up_events(const std::string& path) {
+  auto bus = Bus::open(path, options());
+  if (!bus) return 1;
+  std::vector<RawPublisher> all;
+  for (;;) {
+    auto out = bus->publisher("last", {.keep = 1});
+    if (!out) return out.error().kind == ErrorKind::limit_reached ? 0 : 2;
+    all.push_back(std::move(*out));
+  }
+}
+
 test::Census census_of(const std::string& path) {
   test::Shared<test::Census> out;
   test::Child([&] {
@@ -185,6 +197,22 @@ test::Census census_of(const std::string& path) {
   return *out;
 }
 
+/// Puts back what it reads; three records when it is given none.
+Status echo_stream(Context& context) {
+  RawReader in(context);
+  RawWriter out(context);
+  static const std::array<std::byte, 100> record{};
+  for (int i = 0; !in.valid() && i < 3; ++i) {
+    if (!out.put(record)) return Status::reject(1);
+  }
+  while (in.valid()) {
+    const auto next = in.next();
+    if (!next) break;
+    if (out.valid() && !out.put(*next)) return Status::reject(1);
+  }
+  return Status::ok();
+}
+
 test::Child start_handler(const std::string& path) {
   test::Child handler([&] {
     auto bus = Bus::open(path, options());
@@ -194,17 +222,20 @@ test::Child start_handler(const std::string& path) {
       std::copy_n(context.request().begin(), to.size(), to.begin());
       return Status::ok();
     };
-    if (!server || !server->on("echo", answer) || !server->on("slow", [&](Context& context) {
-          test::nap(3ms);
-          return answer(context);
-        })) {
+    if (!server || !server->on("echo", answer) ||
+        !server->on("slow",
+                    [&](Context& context) {
+                      test::nap(3ms);
+                      return answer(context);
+                    }) ||
+        !server->on("stream", echo_stream)) {
       return 1;
     }
     return server->run({}) ? 0 : 2;
   });
   test::Child([&] {
     auto bus = Bus::open(path, options());
-    return bus && bus->wait_until_available("slow", 10s) ? 0 : 1;
+    return bus && bus->wait_until_available("stream", 10s) ? 0 : 1;
   }).wait();
   return handler;
 }
@@ -244,6 +275,8 @@ int main(int argc, char** argv) {
     for (std::uint64_t n = 0; stage.fail_allocation(operation, n); ++n) {
     }
   }
+  tally.point(test::Child([&] { return give_up_events(place.path()); }).wait() == 0,
+              "lanes of events are not given up");
   const auto after = census_of(place.path());
   if (!(before == after)) {
     ++tally.leaked;

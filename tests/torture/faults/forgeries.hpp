@@ -1,6 +1,6 @@
 // What a scribbler aims at beside the words of calls: policies, the flight recorder and the tap,
-// members and routes of a name, slots that change hands, publishers and subscribers of events.
-// Values that look right and are wrong.
+// members and routes of a name, slots that change hands, publishers and subscribers of events,
+// windows of streams. Values that look right and are wrong.
 #pragma once
 
 #include <random>
@@ -20,7 +20,10 @@ class Forger {
   Forger(const segment::View& view, std::mt19937_64& random) : view_(view), random_(random) {}
 
   void forge() {
-    switch (below(8)) {
+    switch (below(9)) {
+      case 8:
+        window();
+        break;
       case 5:
         broadcast();
         break;
@@ -103,6 +106,18 @@ class Forger {
     const std::uint64_t values[] = {
         layout::EventWord::make(seen.seq() + below(3) - 1, seen.slot()).bits,
         layout::EventWord::make(seen.seq(), index(70)).bits, number(), seen.bits ^ (1ULL << 40U)};
+    word.store(values[below(4)]);
+  }
+
+  /// Counts, park flags and records' words of windows: a little ahead or behind, or out of reach.
+  void window() {
+    auto* extents = reinterpret_cast<Word*>(view_.extents());
+    const auto& all = view_.capacities();
+    const std::uint64_t words = std::uint64_t{all.extents} * all.extent_bytes / sizeof(Word);
+    auto& word = extents[below(words / 8) * 8];
+    const std::uint64_t seen = word.load();
+    const std::uint64_t values[] = {seen + 8 * below(9), seen - 8 * below(9), number(),
+                                    below(4) << 32U | below(300)};
     word.store(values[below(4)]);
   }
 

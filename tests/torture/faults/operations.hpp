@@ -81,6 +81,54 @@ inline Body echo(std::size_t bytes) {
   };
 }
 
+/// A stream from its opening to its end; three records of 100 bytes each way that it has, which
+/// take more than the window.
+inline Body stream(Records way) {
+  return [=](Env& env) -> Result<void> {
+    static const std::array<std::byte, 100> record{};
+    auto stream = env.caller->open({}, {.window = 256, .timeout = 2s}, way);
+    if (!stream) return drop(stream);
+    const bool puts = way != Records::from_handler;
+    const bool reads = way != Records::to_handler;
+    for (int i = 0; i < 3; ++i) {
+      if (auto put = puts ? stream->put(record) : Result<void>{}; !put) return stream->end();
+      if (!reads) continue;
+      const auto got = stream->next();
+      if (!got && got.error().kind == ErrorKind::stream_ended) return stream->end();
+      if (!got) return drop(got);
+      if (got->size() != record.size()) return fail(ErrorKind::none, "a wrong record");
+    }
+    return stream->end();
+  };
+}
+
+inline void add_streams(std::vector<Operation>& all) {
+  const Body caller = [](Env& env) -> Result<void> {
+    if (auto done = open_bus(env); !done) return done;
+    if (auto done = keep(env.bus->caller("stream", {.wait = WaitMode::blocking}), env.caller);
+        !done) {
+      return done;
+    }
+    return stream(Records::from_handler)(env);
+  };
+  all.push_back({"stream from a handler", caller, stream(Records::from_handler)});
+  all.push_back({"stream to a handler", caller, stream(Records::to_handler)});
+  all.push_back({"stream both ways", caller, stream(Records::both)});
+}
+
+inline Result<void> subscribe_and_publish(Env& env) {
+  auto in = env.bus->subscribe("event", {.from = From::now});
+  if (!in) return drop(in);
+  auto out = env.bus->publisher("event", {.keep = 1});
+  if (!out) return drop(out);
+  static const std::array<std::byte, 40> event{};
+  if (auto sent = out->publish(event); !sent) return drop(sent);
+  const auto got = in->next(1s);
+  if (!got) return drop(got);
+  return got->bytes().size() == event.size() ? Result<void>{}
+                                             : fail(ErrorKind::none, "a wrong event");
+}
+
 /// One round of the daemon: it finds the dead, takes its census, and a signal to stop.
 inline Result<void> daemon_round(Env& env) {
   const daemon::Log log(daemon::Level::error, false);
@@ -130,6 +178,8 @@ inline std::vector<Operation> operations() {
                    if (second) second->cancel();
                    return drop(first->wait());
                  }});
+  add_streams(all);
+  all.push_back({"subscribe, publish", open_bus, subscribe_and_publish});
   all.push_back({"caller's fd", with_caller("echo"), [](Env& env) -> Result<void> {
                    if (auto fd = env.caller->fd(); !fd) return drop(fd);
                    return env.caller->poll();

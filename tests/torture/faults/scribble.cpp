@@ -1,8 +1,9 @@
-// Callers, handlers, publishers, subscribers, the daemon and the tool at work on a bus that a
-// scribbler spoils at full speed. They may be told anything: it can spoil this bus. But nobody
-// crashes, nobody touches memory outside the mapping (fenced by pages that cannot be touched; built
-// with sanitizers by scripts/torture --full), no call outlasts its deadline by more than a slice,
-// and what they are told is an error by name. Afterwards a new bus at the same path works.
+// Callers, handlers, both ends of streams, publishers, subscribers, the daemon and the tool at work
+// on a bus that a scribbler spoils at full speed. They may be told anything: it can spoil this bus.
+// But nobody crashes, nobody touches memory outside the mapping (fenced by pages that cannot be
+// touched; built with sanitizers by scripts/torture --full), no call outlasts its deadline by more
+// than a slice, and what they are told is an error by name. Afterwards a new bus at the same path
+// works.
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -11,6 +12,7 @@
 #include "torture/faults/scribble_events.hpp"
 #include "torture/faults/scribble_role.hpp"
 #include "torture/faults/scribble_slots.hpp"
+#include "torture/faults/scribble_streams.hpp"
 #include "torture/faults/scribbler.hpp"
 
 using namespace shmbus;
@@ -121,7 +123,8 @@ std::vector<Player> players(const std::string& path, World& world, std::uint64_t
       return 0;
     };
     const bool may_end = name == "handler" || name == "member" || name == "relay" ||
-                         name == "publisher" || name == "subscriber";
+                         name == "publisher" || name == "subscriber" || name == "stream handler" ||
+                         name == "stream caller";
     all.push_back({name, body, test::Child(body), may_end});
   };
   for (std::uint64_t i = 0; i < 2; ++i) {
@@ -133,6 +136,8 @@ std::vector<Player> players(const std::string& path, World& world, std::uint64_t
   }
   add("publisher", [=](Role& role) { publish_all(path, role, seed + 60); });
   add("shared caller", [=](Role& role) { call_shared(path, role, seed + 40); });
+  add("stream handler", [=](Role& role) { handle_streams(path, role, seed + 70); });
+  add("stream caller", [=](Role& role) { call_streams(path, role, seed + 80); });
   add("daemon", [=](Role& role) { watch_over(path, role); });
   add("tool", [=](Role& role) {
     repeat(role, {{"shmbus", "--bus", path, "ls"},

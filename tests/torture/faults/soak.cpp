@@ -52,6 +52,21 @@ std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
+/// One stream of seven records; each third one is given up in the middle.
+int stream(Bus& bus, std::uint64_t number) {
+  auto caller = bus.caller("stream", {.when_vacant = WhenVacant::wait});
+  if (!caller) return code_of(caller.error());
+  auto stream = caller->open(std::as_bytes(std::span(&number, 1)), {.window = 256});
+  if (!stream) return code_of(stream.error());
+  int records = 0;
+  while (records < (number % 3 == 0 ? 2 : 100) && stream->next()) ++records;
+  if (number % 3 == 0) return 0;
+  const auto end = stream->end();
+  if (!end)
+    return end.error().kind == ErrorKind::handler_died_after_start ? 0 : code_of(end.error());
+  return records == 7 ? 0 : 90;
+}
+
 /// Says with the exit code what went wrong. `end`: 0 closes all, 1 leaves it to the kernel.
 int live(const std::string& path, Lives& lives, std::uint64_t number, bool tidy) {
   const std::uint64_t began = now_ns();
@@ -69,6 +84,9 @@ int live(const std::string& path, Lives& lives, std::uint64_t number, bool tidy)
     const std::vector<std::byte> large(3000);
     (void)caller->send(large);
   }
+  if (number % 4 == 1) {
+    if (const int wrong = stream(*bus, number); wrong != 0) return wrong;
+  }
   lives.add(now_ns() - began);
   if (!tidy) ::_exit(0);
   return 0;
@@ -83,9 +101,18 @@ test::Child start_handler(const std::string& path) {
       if (!to.empty()) std::copy_n(context.request().begin(), to.size(), to.begin());
       return Status::ok();
     };
+    const auto put_seven = [](Context& context) {
+      RawWriter out(context);
+      for (int i = 0; i < 7; ++i) {
+        if (auto put = out.put(context.request()); !put) return rejected_as(put.error());
+      }
+      return Status::ok();
+    };
     // The predecessor may be dying still.
-    while (server) {
-      const auto done = server->on("echo", answer);
+    for (bool has_first = false; server;) {
+      auto done = has_first ? Result<void>{} : server->on("stream", put_seven);
+      has_first = has_first || done.has_value();
+      if (done) done = server->on("echo", answer);
       if (done) return server->run({}) ? 0 : 2;
       if (done.error().kind != ErrorKind::already_registered) return code_of(done.error());
       test::nap(1ms);

@@ -33,6 +33,7 @@ class Sweep {
   explicit Sweep(const Options& options) : options_(options), random_(options.seed()) {
     for (const auto& operation : operations()) add(operation);
     for (const auto& operation : event_operations()) add(operation);
+    for (const auto& operation : stream_operations()) add(operation);
   }
 
   int run() {

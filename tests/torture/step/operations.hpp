@@ -20,6 +20,13 @@ struct EventScene {
   bool no_free_lane = false;     ///< dead publishers have all of them
 };
 
+/// Who is there beside an operation on streams.
+struct StreamScene {
+  bool handler = false;      ///< one that works all the time
+  bool callers = false;      ///< one that reads and one that puts, when the subject serves them
+  bool dead_caller = false;  ///< one was killed in a stream
+};
+
 struct Operation {
   const char* name;
   bool handler_beside = false;  ///< a handler of "run" works all the time
@@ -29,12 +36,14 @@ struct Operation {
   bool no_bus = false;          ///< there is no file yet
   bool takes_over = false;  ///< the handler beside gives its slot to the subject, or is asked to
   bool gives_up = false;    ///< the subject's own calls may end by their time limit
-  std::optional<EventScene> events = std::nullopt;  ///< an operation on events, and its peers
+  std::optional<EventScene> events = std::nullopt;    ///< an operation on events, and its peers
+  std::optional<StreamScene> streams = std::nullopt;  ///< the same on streams
   /// Run in the subject before it stops; what it returns is what is cut off. Empty: it failed.
   std::function<Act(World&)> prepare;
 };
 
 std::span<const Operation> operations();
 std::span<const Operation> event_operations();
+std::span<const Operation> stream_operations();
 
 }  // namespace shmbus::torture

@@ -249,6 +249,7 @@ class Point {
 
 PointResult try_point(const Operation& operation, Peers peers, const Target& target) {
   if (operation.events) return try_event_point(operation, peers, target);
+  if (operation.streams) return try_stream_point(operation, peers, target);
   return Point(operation, peers).play(target);
 }
 

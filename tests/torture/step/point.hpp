@@ -17,5 +17,7 @@ struct PointResult {
 PointResult try_point(const Operation& operation, Peers peers, const Target& target);
 /// The same for an operation on events.
 PointResult try_event_point(const Operation& operation, Peers peers, const Target& target);
+/// The same for an operation on streams.
+PointResult try_stream_point(const Operation& operation, Peers peers, const Target& target);
 
 }  // namespace shmbus::torture

@@ -11,6 +11,7 @@
 #include "shmbus/shmbus.hpp"
 #include "support/child.hpp"
 #include "torture/step/event_book.hpp"
+#include "torture/step/stream_book.hpp"
 
 namespace shmbus::torture {
 
@@ -50,6 +51,7 @@ struct Ledger {
   std::atomic<std::uint32_t> runs[command_id::count]{};
   std::atomic<Heard> heard[command_id::count]{};
   EventBook events;
+  StreamBook streams;
 };
 
 struct World {

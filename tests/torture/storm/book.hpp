@@ -32,8 +32,8 @@ inline constexpr std::uint64_t ids_max = 4U << 20U;
 inline constexpr std::uint64_t block_ids = 64;
 inline constexpr std::uint64_t lives_max = 1U << 16U;
 inline constexpr std::uint32_t posts_max = 16;      ///< handler processes at one time
-inline constexpr std::uint32_t lanes_max = 64;      ///< of the bus
-inline constexpr std::uint32_t endpoints_max = 16;  ///< of the bus
+inline constexpr std::uint32_t lanes_max = 80;      ///< of the bus
+inline constexpr std::uint32_t endpoints_max = 20;  ///< of the bus
 
 /// One life of a caller process.
 struct Life {

@@ -15,6 +15,7 @@
 #include "torture/storm/judge.hpp"
 #include "torture/storm/newsroom.hpp"
 #include "torture/storm/roles.hpp"
+#include "torture/storm/streamers.hpp"
 #include "torture/support/bus_state.hpp"
 
 namespace shmbus::torture {
@@ -44,6 +45,10 @@ class Round {
       newsroom_.emplace(path_, random_());
       if (!newsroom_->open()) problem(result_.summary.hung, "nobody can subscribe");
     }
+    if (weather_.streams) {
+      streamers_.emplace(path_, random_());
+      streamers_->open();
+    }
     for (unsigned i = 0; i < weather_.handlers; ++i) {
       crews_.emplace_back(weather_, i, [this](const Post& post) { return start_handler(post); });
     }
@@ -69,10 +74,11 @@ class Round {
       options.default_timeout = long_timeout;
       // One alone gets tables that are small enough to be exhausted.
       const bool small = weather_.owners == Owners::one && !weather_.canary;
-      options.capacities = {.participants = (small ? 16U : 32U) + (weather_.events ? 12U : 0U),
-                            .names = 8,
-                            .endpoints = small ? 4U : endpoints_max,
-                            .lanes = small ? 24U : lanes_max,
+      options.capacities = {.participants = (small ? 16U : 32U) + (weather_.events ? 12U : 0U) +
+                                            (weather_.streams ? 12U : 0U),
+                            .names = 12,
+                            .endpoints = small ? (weather_.streams ? 8U : 4U) : endpoints_max,
+                            .lanes = small ? (weather_.streams ? 36U : 24U) : lanes_max,
                             .cells_per_lane = weather_.cells,
                             .inbox_slots = 64,
                             .extents = 64,
@@ -134,7 +140,8 @@ class Round {
 
   void strike(std::uint64_t now) {
     const auto lot = random_() % 8;
-    if (newsroom_ && random_() % 3 == 0) return kill_in_newsroom();
+    if (newsroom_ && random_() % 3 == 0) return kill_one_of(*newsroom_);
+    if (streamers_ && random_() % 3 == 0) return kill_one_of(*streamers_);
     if (weather_.stops && lot < 2) {
       stop_somebody(now);
     } else if (weather_.kill_daemon && lot == 2) {
@@ -157,13 +164,14 @@ class Round {
     }
   }
 
-  void kill_in_newsroom() {
-    auto& members = newsroom_->members();
+  template <class Group>
+  void kill_one_of(Group& group) {
+    auto& members = group.members();
     if (members.empty()) return;
     auto& victim = members[random_() % members.size()];
     if (victim.process.pid() <= 0) return;
     kill(victim.process);
-    newsroom_->replace(victim);
+    group.replace(victim);
   }
 
   Crew& any_crew() { return crews_[random_() % crews_.size()]; }
@@ -248,6 +256,9 @@ class Round {
     if (newsroom_) {
       for (const auto& member : newsroom_->members()) all.push_back(member.process.pid());
     }
+    if (streamers_) {
+      for (const auto& member : streamers_->members()) all.push_back(member.process.pid());
+    }
     const pid_t victim = all[random_() % all.size()];
     if (victim <= 0) return;
     ::kill(victim, SIGSTOP);
@@ -276,6 +287,7 @@ class Round {
     }
     callers_.clear();
     if (newsroom_) newsroom_->close(result_.summary);
+    if (streamers_) streamers_->close(result_.summary);
     expect([this] { return census_of_crews(); }, "after the callers");
     for (auto& crew : crews_) {
       for (std::size_t i = 0; i < crew.size(); ++i) end(crew.at(i).process);
@@ -306,7 +318,7 @@ class Round {
         " one-way=" + std::to_string(tally.one_way) + " not-run=" + std::to_string(tally.not_run) +
         " died=" + std::to_string(tally.died) + " dropped=" + std::to_string(tally.dropped) +
         " gave-up=" + std::to_string(tally.gave_up) + " untold=" + std::to_string(tally.untold) +
-        (newsroom_ ? newsroom_->counts() : "");
+        (newsroom_ ? newsroom_->counts() : "") + (streamers_ ? streamers_->counts() : "");
   }
 
   /// Each of a group has a slot; of a relay one has it, and others wait.
@@ -362,6 +374,7 @@ class Round {
   Child daemon_;
   Child router_;
   std::optional<Newsroom> newsroom_;
+  std::optional<Streamers> streamers_;
   std::deque<Crew> crews_;
   std::vector<Caller> callers_;
   std::vector<Stopped> stopped_;

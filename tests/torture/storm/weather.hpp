@@ -30,8 +30,9 @@ struct Weather {
   bool stops = false;             ///< SIGSTOP, some time, SIGCONT
   bool daemon = false;
   bool kill_daemon = false;
-  bool parked = false;  ///< everybody sleeps between commands
-  bool events = false;  ///< publishers and subscribers are at work, too
+  bool parked = false;   ///< everybody sleeps between commands
+  bool events = false;   ///< publishers and subscribers are at work, too
+  bool streams = false;  ///< the same of handlers and callers of streams
   unsigned callers = 2;
   unsigned handlers = 1;  ///< each with a name of its own
   WaitMode handler_wait = WaitMode::adaptive;
@@ -78,6 +79,7 @@ inline Weather weather_of(std::mt19937_64& random, const Owners* wanted = nullpt
   w.pause_us = pauses[random() % 4];
   choose_owners(w, random, wanted);
   w.events = one_in(2);
+  w.streams = one_in(2);
   return w;
 }
 
@@ -94,6 +96,7 @@ inline std::string describe(const Weather& w) {
   add(w.canary, "canary");
   add(w.by_force, "by-force");
   add(w.events, "events");
+  add(w.streams, "streams");
   add(w.handler_wait == WaitMode::blocking, "blocking-handlers");
   if (w.owners != Owners::one) text += std::string(" ") + to_string(w.owners);
   return text + " callers=" + std::to_string(w.callers) +
