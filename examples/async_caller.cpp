@@ -8,7 +8,7 @@
 
 #include <shmbus/async.hpp>
 
-/// Greets, and then greets the process that bears the greeting for a name.
+/// Greets, and then greets again, the greeting as the name.
 shmbus::Detached greet_twice(shmbus::Reactor& reactor, shmbus::Caller<Greet>& greet,
                              std::string name, std::string& line) {
   for (int i = 0; i < 2; ++i) {

@@ -165,7 +165,7 @@ TEST_CASE("one member is killed, one leaves, under load: each command runs once,
   for (auto& caller : callers) CHECK(caller.wait() == 0);
   CHECK(oracle->wrong == 0);
   CHECK(oracle->next > 200);
-  // Seats that were taken over are given back, and no word of the dead is left.
+  // Endpoints that were taken over are given back, and no word of the dead is left.
   CHECK(test::eventually([&] { return endpoints_of(path.path()) == 3; }, 10s));
 }
 

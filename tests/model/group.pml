@@ -11,16 +11,16 @@
  *           A recoverer, as late as it likes, that may stop for ever.
  * Property  A command is started once, and answered or told once. One that was sent while its member
  *           took commands is not withdrawn: that member or a fellow runs it (not with -DJOIN: a
- *           newcomer may take the very seat, and say so a moment later). There is always a
+ *           newcomer may take the very endpoint, and say so a moment later). There is always a
  *           member that takes commands. In the end everything is answered, the binding leads to a
  *           living member, and no place to anybody else.
- * Not here  canaries and routes, founding, takeover of a seat between the living, order in a lane.
+ * Not here  canaries and routes, founding, takeover of an endpoint between the living, order in a lane.
  * Mutants   M_FORGET     who leaves clears its word without a look at what is queued there
  *           M_DROPBOUND  the binding is moved from a dead one though commands wait there
  *           M_CLEARFIRST a word is cleared before it stands in the binding
- *           M_NOTELL     a seat of the dead is taken over without telling what it had begun
+ *           M_NOTELL     an endpoint of the dead is taken over without telling what it had begun
  *           M_LOADONCE   a caller looks at the places once, while a word moves from one to another
- *           M_STALEWORD  who takes a seat over gives up when the one that left had just said so
+ *           M_STALEWORD  who takes an endpoint over gives up when the one that left had just said so
  */
 #ifndef K
 #define K 1
@@ -73,7 +73,7 @@ byte deaths, stops = 1;
 #define DIE :: me != 2 && deaths < DEATHS && !dead[me] -> dead[me] = 1; deaths++; goto L_dead
 #define STEP(x) atomic { if :: x DIE fi }
 
-/* Of one that is dead: what it had begun is told, then its seat is vacant. */
+/* Of one that is dead: what it had begun is told, then its endpoint is vacant. */
 inline recover(e) {
   atomic { c = control[e] };
   if
@@ -103,7 +103,7 @@ inline recover(e) {
 #define FIND(word, from, none) \
   p = (place[from] == (word) -> from : (place[1] == (word) -> 1 : (place[2] == (word) -> 2 : none)))
 
-/* A seat that is ours no more. Its word goes, unless something waits there for a fellow. */
+/* A endpoint that is ours no more. Its word goes, unless something waits there for a fellow. */
 inline vacate(e, g) {
   STEP(assert(control[e] == CONTROL(me, g)); control[e] = CONTROL(0, g));
   STEP(FIND(WORD(g, e, 1), 1, 0); w = WORD(g, e, 1));
@@ -118,7 +118,7 @@ inline vacate(e, g) {
   atomic { p = 0; w = 0; q = 0 }
 }
 
-/* Says of our own seat that it takes no more. */
+/* Says of our own endpoint that it takes no more. */
 inline mark_leaving(e, g) {
   STEP(FIND(WORD(g, e, 0), 0, NONE);
        if :: p != NONE -> place[p] = WORD(g, e, 1) :: else fi; p = 0)
@@ -217,7 +217,7 @@ L_tend:
           fi);
         retires = 1;
         if
-        :: q == 2 && p == 0 ->                                 /* the binding's seat is kept */
+        :: q == 2 && p == 0 ->                                 /* the binding's endpoint is kept */
           mark_leaving(own, own_gen);
           atomic { c = own; own = more; more = c; c = own_gen; own_gen = more_gen; more_gen = c }
         :: else

@@ -1,21 +1,21 @@
-/* A seat that its owner gives away: exactly once, or told, through any deaths on the way.
+/* A endpoint that its owner gives away: exactly once, or told, through any deaths on the way.
  *
  * Code      serve/hand_over.cpp give_to_standby, settle_debts; serve/take_over.cpp take_from, ask_for,
  *           withdraw; serve/owned_endpoint.cpp acquire, adopt, drop_if_drained; recovery/endpoint.cpp
  *           recover_endpoint, see_to_vacant, tell_started; words/draining.cpp; words/directory.cpp
  *           owed_by_replaced, free_unserved_orphan
  * Bounds    K commands (2) in one lane, whose caller may leave when all are published. Party 1 owns
- *           the endpoint; 2 and 3 each ask its owner for the seat, or take a vacant one. Every answer
+ *           the endpoint; 2 and 3 each ask its owner for the endpoint, or take a vacant one. Every answer
  *           may be deferred, in any order. Parties 1 and 2 are killed at any step; DEATHS (2) of them.
  *           R (1) recoverers, as late as they like; one may stop for ever at any step.
  * Property  A command is started once, and answered once: by whoever started it, or by a verdict that
  *           is given to the dead alone. A journal slot has one writer at a time. The lane is not freed
  *           while an answer is owed in it. In the end everything is answered, nobody drains.
- * Not here  names, tickets, waking, several lanes, one-way commands (finished when a seat changes).
+ * Not here  names, tickets, waking, several lanes, one-way commands (finished when an endpoint changes).
  * Mutants   M_NOREJUDGE   a recoverer does not look at the control word again after its verdict
- *           M_NODRAIN     a seat is given away without saying that answers are owed
+ *           M_NODRAIN     an endpoint is given away without saying that answers are owed
  *           M_NOFLOOR     an owner's recovery tells what a draining one owes
- *           M_SLOT        whoever takes a vacant seat takes the other slot, draining or not
+ *           M_SLOT        whoever takes a vacant endpoint takes the other slot, draining or not
  *           M_FREEOWED    a lane is freed while a replaced owner owes an answer there
  */
 #ifndef K
