@@ -38,6 +38,16 @@ constexpr std::array table{
     Row{"release:names.lease", "names-death"},
     Row{"acquire:names.lease", "names-death"},
     Row{"acquire:names.binding", "names-death"},
+    Row{"fence:lane.cancel@lane/owner_lane.hpp", "limit-kept"},
+    Row{"release:event.slot", "events"},
+    Row{"acquire:event.slot", "events"},
+    Row{"fence:topic.parked@events/subscriber_core.cpp", "events"},
+    Row{"release:event.position", "events-pin"},
+    Row{"acquire:event.position", "events-pin"},
+    Row{"fence:broadcast.oldest", "events-pin"},
+    Row{"fence:topic.join@events/writer.cpp", "events-join"},
+    Row{"fence:topic.join@words/subscribers.cpp", "events-join"},
+    Row{"release:topic.subscriber", "events-evict"},
 };
 
 /// "release:lane.publish@lane/caller_lane.hpp", or with the line where no SYNC stands.
@@ -81,7 +91,7 @@ int run_weakened(Scheduler& scheduler, const Explore& explore, std::uint64_t exe
       if (scene.name == row.scene) report = explore(scene, executions);
     }
     if (!report.found) ++missed;
-    std::printf("%-26s %-14s %6llu executions  %s\n", row.what, row.scene,
+    std::printf("%-46s %-14s %6llu executions  %s\n", row.what, row.scene,
                 static_cast<unsigned long long>(report.executions),
                 report.found ? report.failure.c_str() : "NOT FOUND");
     std::fflush(stdout);
