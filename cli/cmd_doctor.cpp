@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/present.hpp"
+#include "cli/spool_client.hpp"
 #include "inspect/doctor.hpp"
 #include "inspect/snapshot.hpp"
 #include "segment/create.hpp"
@@ -37,6 +38,10 @@ std::vector<Finding> examine(const std::string& bus) {
   const auto host =
       inspect::examine_host(inspect::gather_host_facts(report.path, owner_uid, bytes, ticks_per_s));
   findings.insert(findings.end(), host.begin(), host.end());
+  if (report.usable()) {
+    const auto spool = spool_findings(bus);
+    findings.insert(findings.end(), spool.begin(), spool.end());
+  }
   inspect::sort_by_severity(findings);
   return findings;
 }

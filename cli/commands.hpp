@@ -23,6 +23,7 @@ void add_gc(CLI::App& app, Context& context);
 void add_rm(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
 void add_route(CLI::App& app, Context& context);
+void add_spool(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_trace(CLI::App& app, Context& context);
 void add_watch(CLI::App& app, Context& context);

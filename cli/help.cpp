@@ -63,6 +63,9 @@ const std::vector<Group>& groups() {
          "shmbus policy set user.create --rate 100/s --burst 20\nshmbus policy show\n"
          "shmbus policy clear user.create"},
         {"route", "shmbus route user.create --canary 10%\nshmbus route user.create --promote"},
+        {"spool",
+         "shmbus spool send user.create '{\"id\": 7}' --key user-7\nshmbus spool ls --dead\n"
+         "shmbus spool retry --all"},
         {"gc", "shmbus gc --dry-run"},
         {"rm", "shmbus --bus hello rm"}}},
       {"Serve commands by programs and plug-ins",

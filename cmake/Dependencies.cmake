@@ -24,11 +24,11 @@ if(NOT TARGET Boost::headers)
   find_package(Boost 1.74 CONFIG REQUIRED)
 endif()
 
-if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_GATEWAY OR SHMBUS_BUILD_BENCH)
+if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_GATEWAY OR SHMBUS_BUILD_SPOOL OR SHMBUS_BUILD_BENCH)
   find_package(CLI11 CONFIG REQUIRED)
 endif()
-if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_GATEWAY OR SHMBUS_BUILD_BENCH
-   OR SHMBUS_BUILD_TESTS)
+if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_GATEWAY OR SHMBUS_BUILD_SPOOL
+   OR SHMBUS_BUILD_BENCH OR SHMBUS_BUILD_TESTS)
   find_package(fmt CONFIG REQUIRED)
 endif()
 if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI)
@@ -74,6 +74,19 @@ if(SHMBUS_BUILD_GATEWAY)
   if(NOT TARGET PkgConfig::GNUTLS OR NOT TARGET yaml-cpp)
     message(STATUS "no gateway: it needs libgnutls28-dev, libyaml-cpp-dev and pkgconf")
     set(SHMBUS_BUILD_GATEWAY OFF)
+  endif()
+endif()
+
+# The spool: SQLite, YAML, and the HTTP server of the daemon's metrics. It is left out where one of
+# them is missing. STRICT tables need SQLite 3.37.
+if(SHMBUS_BUILD_SPOOL)
+  find_package(SQLite3 3.37)
+  if(NOT TARGET yaml-cpp)
+    find_package(yaml-cpp CONFIG)
+  endif()
+  if(NOT TARGET SQLite::SQLite3 OR NOT TARGET yaml-cpp OR NOT TARGET shmbus_microhttpd)
+    message(STATUS "no spool: it needs libsqlite3-dev, libyaml-cpp-dev and the daemon's dependencies")
+    set(SHMBUS_BUILD_SPOOL OFF)
   endif()
 endif()
 

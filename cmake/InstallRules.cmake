@@ -9,6 +9,8 @@ install(TARGETS shmbus EXPORT shmbusTargets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY libshmbus/include/ "${PROJECT_BINARY_DIR}/generated/include/"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
+# Durable commands: headers alone; once.hpp and outbox.hpp need sqlite3.h.
+install(DIRECTORY spool/include/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/shmbus")
 if(PROJECT_IS_TOP_LEVEL)  # the documents of another project are its own
   install(FILES README.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
@@ -93,6 +95,16 @@ if(TARGET shmbus_gateway)
       \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-gateway@.service\")")
 endif()
 
+if(TARGET shmbus_spool_program)
+  install(TARGETS shmbus_spool_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(CODE "
+    set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+    configure_file(\"${PROJECT_SOURCE_DIR}/packaging/shmbus-spool.service.in\"
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-spool@.service\" @ONLY)
+    list(APPEND CMAKE_INSTALL_MANIFEST_FILES
+      \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-spool@.service\")")
+endif()
+
 if(TARGET shmbus_cli)
   install(TARGETS shmbus_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   # Shell completions, each under the name its shell looks for.
@@ -115,6 +127,9 @@ if(TARGET shmbus_cli AND TARGET shmbusd AND NOT CMAKE_CROSSCOMPILING)
     if(TARGET shmbus_gateway)
       list(APPEND pages "shmbus-gateway|shmbus_gateway")
     endif()
+    if(TARGET shmbus_spool_program)
+      list(APPEND pages "shmbus-spool|shmbus_spool_program")
+    endif()
     foreach(page IN LISTS pages)
       string(REPLACE "|" ";" page "${page}")
       list(POP_FRONT page name target)
@@ -133,7 +148,8 @@ endif()
 
 # What `cmake --install` copies: the preset `programs` builds this and no more.
 add_custom_target(shmbus_installed)
-foreach(target shmbus shmbus_c shmbusd shmbus_cli shmbus_gateway shmbus_man)
+foreach(target shmbus shmbus_c shmbusd shmbus_cli shmbus_gateway shmbus_spool_program
+    shmbus_man)
   if(TARGET ${target})
     add_dependencies(shmbus_installed ${target})
   endif()
