@@ -23,7 +23,7 @@ const (
 
 // CallerOptions; the zero value is the default.
 type CallerOptions struct {
-	Wait           bool // calls wait for a handler until their deadline, instead of NotRegistered
+	Wait           bool // calls wait for a handler until their deadline, instead of NotRegistered at once
 	FailWhenFull   bool // Overloaded, instead of a wait for room until the deadline
 	Spin           bool // waits never sleep: lowest latency, one core busy
 	InheritNothing bool // calls inside a handler inherit neither its deadline nor its cancellation
@@ -200,7 +200,7 @@ type starter func(room C.size_t, pending **C.shmbus_pending_t, ready *C.int, e *
 func (c *Caller) callUntilDone(ctx context.Context, timeout C.int64_t, start starter) ([]byte, error) {
 	if c.options.Wait {
 		if err := c.bus.await(ctx, c.name, timeout); err != nil {
-			return nil, err
+			return nil, c.nobodyCame(err)
 		}
 	}
 	runtime.LockOSThread() // a pending call belongs to its thread
@@ -221,6 +221,17 @@ func (c *Caller) callUntilDone(ctx context.Context, timeout C.int64_t, start sta
 		return nil, ofContext(ctx.Err(), true)
 	}
 	return waitReply(pending)
+}
+
+// nobodyCame is the error of a wait for a handler, as the library has it: NotRegistered at the
+// deadline. It is a context.DeadlineExceeded too.
+func (c *Caller) nobodyCame(err error) error {
+	e, ok := err.(*Error)
+	if !ok || e.Kind != TimedOut {
+		return err
+	}
+	return &Error{Kind: NotRegistered, inTime: true, Text: "no handler came for '" + C.GoString(c.name) +
+		"' on " + c.bus.path + " in time: it was not run; start one, or wait longer"}
 }
 
 // waitReply takes pending. On its thread.

@@ -52,7 +52,8 @@ type Cause struct {
 }
 
 // Error is what functions of this package return. errors.Is compares it with a Kind; a TimedOut is
-// also a context.DeadlineExceeded, a Cancelled a context.Canceled.
+// also a context.DeadlineExceeded, a Cancelled a context.Canceled; a NotRegistered after a wait for a
+// handler until the deadline is a context.DeadlineExceeded too.
 type Error struct {
 	Kind       Kind
 	Code       int           // the handler's own when Kind is Rejected, else errno or 0
@@ -61,6 +62,8 @@ type Error struct {
 	RetryAfter time.Duration // of Overloaded: sooner is of no use; 0: not known
 	Text       string        // what happened and what to do; may hold what a peer wrote
 	Causes     []Cause       // the nearest first
+
+	inTime bool // of NotRegistered: none came before the deadline
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Text) }
@@ -69,7 +72,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Kind, e.Text) }
 func (e *Error) Is(target error) bool {
 	switch target {
 	case context.DeadlineExceeded:
-		return e.Kind == TimedOut
+		return e.Kind == TimedOut || e.inTime
 	case context.Canceled:
 		return e.Kind == Cancelled
 	}

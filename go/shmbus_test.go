@@ -229,6 +229,12 @@ func TestWaitForHandler(t *testing.T) {
 	check(t, p.bus.WaitUntilAvailable(p.ctx, "echo"))
 	ctx, cancel = context.WithTimeout(p.ctx, 20*time.Millisecond)
 	defer cancel()
+	_, err = caller.Call(ctx, nil)
+	if e := want(t, err, NotRegistered); e.MayHaveRun || !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("%+v", e)
+	}
+	ctx, cancelSecond := context.WithTimeout(p.ctx, 20*time.Millisecond)
+	defer cancelSecond()
 	want(t, p.bus.WaitUntilAvailable(ctx, "later"), TimedOut)
 }
 

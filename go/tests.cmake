@@ -9,6 +9,9 @@ shmbus_add_go_test(vet vet ./...)
 shmbus_add_go_test(package test -count=1 -timeout=200s .)
 shmbus_add_go_test(race test -race -count=1 -timeout=200s .)
 
+file(GLOB files CONFIGURE_DEPENDS internal/conformance/*.go)
+shmbus_go_program(conformance_go ./internal/conformance ${files})
+
 if(TARGET example_greet_handler)
   foreach(name greet_handler greet_caller)
     file(GLOB files CONFIGURE_DEPENDS examples/${name}/*.go)
