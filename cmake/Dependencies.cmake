@@ -61,8 +61,8 @@ if(SHMBUS_BUILD_DAEMON)
   target_link_libraries(shmbus_microhttpd INTERFACE "${SHMBUS_MICROHTTPD_LIBRARY}")
 endif()
 
-# The gateway: TLS and hashes by GnuTLS, Beast's parser of HTTP out of Boost's headers, YAML. It is
-# left out where one of them is missing.
+# The gateway: TLS and hashes by GnuTLS, Beast's parser of HTTP out of Boost's headers, YAML, gzip by
+# zlib. It is left out where one of them is missing.
 if(SHMBUS_BUILD_GATEWAY)
   find_package(PkgConfig)
   if(PkgConfig_FOUND)
@@ -71,8 +71,9 @@ if(SHMBUS_BUILD_GATEWAY)
   if(NOT TARGET yaml-cpp)
     find_package(yaml-cpp CONFIG)
   endif()
-  if(NOT TARGET PkgConfig::GNUTLS OR NOT TARGET yaml-cpp)
-    message(STATUS "no gateway: it needs libgnutls28-dev, libyaml-cpp-dev and pkgconf")
+  find_package(ZLIB)
+  if(NOT TARGET PkgConfig::GNUTLS OR NOT TARGET yaml-cpp OR NOT TARGET ZLIB::ZLIB)
+    message(STATUS "no gateway: it needs libgnutls28-dev, libyaml-cpp-dev, zlib1g-dev and pkgconf")
     set(SHMBUS_BUILD_GATEWAY OFF)
   endif()
 endif()

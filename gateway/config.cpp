@@ -26,11 +26,10 @@ void read_listener(YamlSection& in, Config& out) {
   std::string tcp;
   std::string path;
   std::string systemd;
-  bool plain = false;
   in.text("tcp", tcp);
   in.text("unix", path);
   in.text("systemd", systemd);
-  in.flag("plain", plain);
+  in.flag("plain", listener.plain);
   if ((!tcp.empty() ? 1 : 0) + (!path.empty() ? 1 : 0) + (!systemd.empty() ? 1 : 0) != 1) {
     in.refuse_here("a listener has one of tcp, unix and systemd");
   }
@@ -38,7 +37,12 @@ void read_listener(YamlSection& in, Config& out) {
     YamlSection tls(node, in.source(), in.problems());
     tls.text("certificate", listener.certificate);
     tls.text("key", listener.key);
+    tls.text("clients", listener.clients);
+    tls.flag("need_certificate", listener.need_certificate);
     tls.finish();
+    if (listener.need_certificate && listener.clients.empty()) {
+      in.refuse(node, "need_certificate takes clients, a file in PEM with their authorities");
+    }
     if (listener.certificate.empty() || listener.key.empty()) {
       in.refuse(node, "tls takes a certificate and a key, files in PEM");
     }
@@ -48,7 +52,7 @@ void read_listener(YamlSection& in, Config& out) {
                   : !path.empty() ? ListenerConfig::Kind::unix_socket
                                   : ListenerConfig::Kind::systemd;
   listener.address = tcp + path + systemd;
-  if (!tcp.empty() && !listener.tls() && !plain) {
+  if (!tcp.empty() && !listener.tls() && !listener.plain) {
     if (const auto why = why_not_plain(tcp); !why.empty()) in.refuse_here(why);
   }
   out.listeners.push_back(std::move(listener));
@@ -62,12 +66,22 @@ std::optional<uid_t> uid_of(const std::string& text) {
   return entry->pw_uid;
 }
 
+bool is_hash(std::string_view text) noexcept {
+  return text.starts_with(hash_prefix) && text.size() == hash_prefix.size() + hash_digits &&
+         text.find_first_not_of("0123456789abcdef", hash_prefix.size()) == std::string_view::npos;
+}
+
+bool is_certificate_name(std::string_view text) noexcept {
+  if (text.starts_with(hash_prefix)) return is_hash(text);
+  for (const std::string_view prefix : {"cn:", "dns:", "uri:", "email:"}) {
+    if (text.starts_with(prefix)) return text.size() > prefix.size();
+  }
+  return false;
+}
+
 void read_credentials(YamlSection& in, PrincipalConfig& out) {
   for (const auto& [text, node] : in.list("tokens")) {
-    const bool sound =
-        text.starts_with(hash_prefix) && text.size() == hash_prefix.size() + hash_digits &&
-        text.find_first_not_of("0123456789abcdef", hash_prefix.size()) == std::string::npos;
-    if (sound) {
+    if (is_hash(text)) {
       out.token_hashes.insert(text.substr(hash_prefix.size()));
     } else {
       in.refuse(node,
@@ -83,9 +97,19 @@ void read_credentials(YamlSection& in, PrincipalConfig& out) {
       in.refuse(node, fmt::format("there is no user '{}'", escape::terminal(text)));
     }
   }
+  for (const auto& [text, node] : in.list("certificates")) {
+    if (is_certificate_name(text)) {
+      out.certificates.insert(text);
+    } else {
+      in.refuse(node,
+                "a certificate is given as sha256: and the 64 hexadecimal digits of its digest, or "
+                "by what stands in it: cn:, dns:, uri: or email: and a name");
+    }
+  }
   in.flag("anonymous", out.anonymous);
-  if (out.token_hashes.empty() && out.uids.empty() && !out.anonymous) {
-    in.refuse_here("nobody can be this principal: give it tokens, uids, or anonymous: true");
+  if (out.token_hashes.empty() && out.uids.empty() && out.certificates.empty() && !out.anonymous) {
+    in.refuse_here(
+        "nobody can be this principal: give it tokens, uids, certificates, or anonymous: true");
   }
 }
 
@@ -126,6 +150,7 @@ void read_limits(YamlSection& in, Limits& out) {
   in.number("fields", 1, 10'000, out.read.fields);
   in.bytes("body", body_most, out.read.body_bytes);
   in.bytes("reply", body_most, out.reply_bytes);
+  in.flag("compress", out.compress);
   in.number("connections", 1, 1'000'000, out.connections);
   in.number("calls", 1, 100'000, out.calls);
   in.number("streams", 1, 100'000, out.streams);
@@ -165,11 +190,18 @@ void read_tools(YamlSection& in, ToolTexts& out) {
 void check_principals(const Config& config, YamlSection& in) {
   std::set<std::string> hashes;
   std::set<uid_t> uids;
+  std::set<std::string> certificates;
   int anonymous = 0;
   for (const auto& one : config.principals) {
     anonymous += one.anonymous ? 1 : 0;
     for (const auto& hash : one.token_hashes) {
       if (!hashes.insert(hash).second) in.refuse_here("a token belongs to two principals");
+    }
+    for (const auto& name : one.certificates) {
+      if (!certificates.insert(name).second) {
+        in.refuse_here(
+            fmt::format("two principals have the certificate {}", escape::terminal(name)));
+      }
     }
     for (const auto uid : one.uids) {
       if (!uids.insert(uid).second) in.refuse_here(fmt::format("two principals have uid {}", uid));

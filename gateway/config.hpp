@@ -25,6 +25,9 @@ struct ListenerConfig {
   std::string address;  ///< "127.0.0.1:8080", a path, or the name of a descriptor of systemd
   std::string certificate;
   std::string key;
+  std::string clients;  ///< authorities of clients' certificates; empty: none is asked for
+  bool need_certificate = false;  ///< without one there is no connection
+  bool plain = false;             ///< other machines may reach it without TLS
   [[nodiscard]] bool tls() const noexcept { return !certificate.empty(); }
   friend bool operator==(const ListenerConfig&, const ListenerConfig&) = default;
 };
@@ -34,6 +37,7 @@ struct PrincipalConfig {
   std::string name;
   std::set<std::string> token_hashes;  ///< SHA-256 in hexadecimal digits
   std::set<uid_t> uids;                ///< of processes at a Unix socket
+  std::set<std::string> certificates;  ///< PeerCertificate::names
   bool anonymous = false;              ///< clients without credentials
   std::vector<std::string> call;       ///< patterns of names; '*' stands for any characters
   std::vector<std::string> send;
@@ -47,6 +51,7 @@ struct PrincipalConfig {
 
 struct Limits {
   ReadLimits read;
+  bool compress = true;              ///< answers, for clients that accept it
   std::size_t reply_bytes = 16'384;  ///< room for replies whose size is not known beforehand
   std::uint32_t connections = 1024;
   std::uint32_t calls = 256;                         ///< under way, of all principals

@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include "gateway/negotiate.hpp"
+
 namespace shmbus::gateway {
 namespace {
 
@@ -92,6 +94,7 @@ void Connection::shake_hands() {
   bool wants_write = false;
   switch (stream_.handshake(wants_write)) {
     case Io::done:
+      peer_.certificate = stream_.peer_certificate();
       return enter(State::reading);
     case Io::would_block:
       return want(wants_write ? EPOLLOUT : EPOLLIN | EPOLLRDHUP);
@@ -231,6 +234,7 @@ void Connection::answer(Response response) {
   try {
     const auto as = form();
     ends_ = ends_ || response.close || !as.keep_alive;
+    negotiate(response, head_, around_.limits.compress);
     queue(serialize(response, as));
     finish_request();
   } catch (const std::exception&) {

@@ -1,6 +1,7 @@
 // /openapi.json: what a client may call and read, as it is registered now.
 #include "codec/openapi.hpp"
 #include "common/escape.hpp"
+#include "gateway/negotiate.hpp"
 #include "gateway/routes.hpp"
 #include "inspect/described.hpp"
 
@@ -19,7 +20,12 @@ Response Routes::describe(const Principal& principal) {
   if (reader->lost()) {
     return problem(Error{ErrorKind::bus_unusable, 0, 0, "the file of the bus was cut short"});
   }
-  return json_response(200, escape::json_document(codec::openapi_document("shmbus", names)));
+  Response out;
+  out.body = escape::json_document(codec::openapi_document("shmbus", names));
+  // What one principal sees is for no other: a cache may keep it for its own client alone.
+  out.add("Content-Type", "application/json").add("Cache-Control", "private, no-cache");
+  out.add("ETag", weak_tag(out.body));
+  return out;
 }
 
 }  // namespace shmbus::gateway

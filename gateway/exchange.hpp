@@ -3,11 +3,13 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "gateway/event_loop.hpp"
+#include "gateway/peer_certificate.hpp"
 #include "gateway/response.hpp"
 
 namespace shmbus::gateway {
@@ -15,7 +17,8 @@ namespace shmbus::gateway {
 /// The other side of a connection.
 struct Peer {
   std::string address;
-  std::optional<uid_t> uid;  ///< at a Unix socket
+  std::optional<uid_t> uid;                            ///< at a Unix socket
+  std::shared_ptr<const PeerCertificate> certificate;  ///< under TLS, if it has shown one
 };
 
 /// Where the answer to one request goes. It outlives the Work that uses it, and is never destroyed

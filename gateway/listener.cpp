@@ -57,20 +57,36 @@ Result<program::ListenSocket> from_systemd(const std::string& name) {
                           escape::terminal(name), escape::terminal(name)));
 }
 
-Peer peer_of(int fd, const sockaddr_storage& at, socklen_t bytes) {
-  if (at.ss_family == AF_UNIX) {
-    ucred who{};
-    socklen_t size = sizeof who;
-    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return {"unix", std::nullopt};
-    return {fmt::format("uid={} pid={}", who.uid, who.pid), who.uid};
-  }
+/// "127.0.0.1:8080", "::1:8080".
+std::string address_text(const sockaddr_storage& at, socklen_t bytes) {
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};
   if (::getnameinfo(reinterpret_cast<const sockaddr*>(&at), bytes, host.data(), host.size(),
                     port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return {"?", std::nullopt};
+    return "?";
   }
-  return {fmt::format("{}:{}", host.data(), port.data()), std::nullopt};
+  return fmt::format("{}:{}", host.data(), port.data());
+}
+
+/// why_not_plain() of the address that a socket has.
+std::string why_not_plain_socket(int fd) {
+  sockaddr_storage at{};
+  socklen_t bytes = sizeof at;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &bytes) != 0) return {};
+  if (at.ss_family == AF_UNIX) return {};
+  const auto text = address_text(at, bytes);
+  return why_not_plain(text.starts_with("::1:") ? "[::1]:0" : std::string_view(text));
+}
+
+Peer peer_of(int fd, const sockaddr_storage& at, socklen_t bytes) {
+  if (at.ss_family == AF_UNIX) {
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+      return {"unix", std::nullopt, nullptr};
+    return {fmt::format("uid={} pid={}", who.uid, who.pid), who.uid, nullptr};
+  }
+  return {address_text(at, bytes), std::nullopt, nullptr};
 }
 
 }  // namespace
@@ -102,9 +118,26 @@ Result<std::unique_ptr<Listener>> Listener::open(EventLoop& loop, const Listener
   return out;
 }
 
+Result<std::shared_ptr<const TlsCredentials>> Listener::prepare(
+    const ListenerConfig& config) const {
+  if (!config.tls()) {
+    // Where it leads is known of an address in the configuration, not of a socket of systemd.
+    const auto why = config.plain ? std::string() : why_not_plain_socket(socket_.fd.get());
+    if (why.empty()) return std::shared_ptr<const TlsCredentials>();
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("the listener {}: {}", escape::terminal(config.address), why));
+  }
+  return TlsCredentials::load(
+      {config.certificate, config.key, config.clients, config.need_certificate});
+}
+
+void Listener::adopt(ListenerConfig config, std::shared_ptr<const TlsCredentials> tls) noexcept {
+  config_ = std::move(config);
+  tls_ = std::move(tls);
+}
+
 Result<void> Listener::reload_tls() {
-  if (!config_.tls()) return {};
-  auto loaded = TlsCredentials::load(config_.certificate, config_.key);
+  auto loaded = prepare(config_);
   if (!loaded) return tl::unexpected<Error>(loaded.error());
   tls_ = std::move(*loaded);
   return {};

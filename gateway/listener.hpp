@@ -31,6 +31,11 @@ class Listener final : public Watcher {
   [[nodiscard]] const std::string& address() const noexcept { return socket_.address; }
   /// Accepts again, after there was no descriptor for another connection.
   void go_on();
+  /// What another configuration of the same address needs; null without TLS.
+  [[nodiscard]] Result<std::shared_ptr<const TlsCredentials>> prepare(
+      const ListenerConfig& config) const;
+  /// Another configuration of the same address, for connections from now on.
+  void adopt(ListenerConfig config, std::shared_ptr<const TlsCredentials> tls) noexcept;
   /// Reads certificate and key anew, for connections from now on.
   Result<void> reload_tls();
 

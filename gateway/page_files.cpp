@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gateway/negotiate.hpp"
+
 namespace shmbus::gateway {
 namespace {
 
@@ -11,11 +13,6 @@ constexpr std::string_view content_security_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'";
-
-/// Of If-None-Match: "*", or a list of tags, weak ones too.
-bool names_tag(std::string_view field, std::string_view etag) noexcept {
-  return field == "*" || field.find(etag) != std::string_view::npos;
-}
 
 }  // namespace
 
@@ -31,6 +28,7 @@ Response page_response(const PageFile& file, const RequestHead& head) {
   out.add("ETag", file.etag).add("Cache-Control", "no-cache");
   out.add("Content-Security-Policy", content_security_policy);
   out.add("Referrer-Policy", "no-referrer").add("Cross-Origin-Opener-Policy", "same-origin");
+  // The body is not copied for what negotiate() would make a 304 of.
   if (names_tag(head.field("if-none-match").value_or(""), file.etag)) {
     out.status = 304;
     return out;

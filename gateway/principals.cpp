@@ -1,6 +1,7 @@
 #include "gateway/principals.hpp"
 
 #include <algorithm>
+#include <ctime>
 
 #include "gateway/http_reader.hpp"
 #include "gateway/stream.hpp"
@@ -57,6 +58,7 @@ void Principals::update(const Config& config, EventLoop& loop) {
   before.swap(all_);
   by_token_.clear();
   by_uid_.clear();
+  by_certificate_.clear();
   anonymous_.reset();
   for (const auto& wanted : config.principals) {
     const auto same = std::find_if(before.begin(), before.end(), [&](const auto& one) {
@@ -72,6 +74,7 @@ void Principals::update(const Config& config, EventLoop& loop) {
     }
     for (const auto& hash : wanted.token_hashes) by_token_[hash] = principal;
     for (const auto uid : wanted.uids) by_uid_[uid] = principal;
+    for (const auto& name : wanted.certificates) by_certificate_[name] = principal;
     if (wanted.anonymous) anonymous_ = principal;
     all_.push_back(std::move(principal));
   }
@@ -102,9 +105,17 @@ std::shared_ptr<Principal> Principals::find(const Credentials& shown) const {
     const auto found = by_token_.find(sha256_hex(text));
     return found == by_token_.end() ? nullptr : found->second;
   }
-  if (shown.uid) {
-    const auto found = by_uid_.find(*shown.uid);
+  if (shown.peer.uid) {
+    const auto found = by_uid_.find(*shown.peer.uid);
     if (found != by_uid_.end()) return found->second;
+  }
+  // Asked at each request: a certificate may expire while its connection is open.
+  const auto* certificate = shown.peer.certificate.get();
+  if (certificate != nullptr && std::time(nullptr) < certificate->until) {
+    for (const auto& name : certificate->names) {
+      const auto found = by_certificate_.find(name);
+      if (found != by_certificate_.end()) return found->second;
+    }
   }
   return anonymous_;
 }

@@ -11,6 +11,7 @@
 
 #include "gateway/bus_link.hpp"
 #include "gateway/config.hpp"
+#include "gateway/exchange.hpp"
 
 namespace shmbus::gateway {
 
@@ -62,7 +63,7 @@ class Slot {
 /// What a client shows of itself.
 struct Credentials {
   std::optional<std::string_view> authorization;  ///< the field, if there is one
-  std::optional<uid_t> uid;                       ///< of the process at a Unix socket
+  const Peer& peer;
 };
 
 class Principals {
@@ -82,6 +83,7 @@ class Principals {
   std::vector<std::shared_ptr<Principal>> former_;
   std::unordered_map<std::string, std::shared_ptr<Principal>> by_token_;
   std::unordered_map<uid_t, std::shared_ptr<Principal>> by_uid_;
+  std::unordered_map<std::string, std::shared_ptr<Principal>> by_certificate_;
   std::shared_ptr<Principal> anonymous_;
 };
 

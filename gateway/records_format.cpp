@@ -10,7 +10,7 @@ namespace {
 constexpr char record_separator = '\x1E';
 
 using Entry = std::pair<std::string_view, RecordsFormat>;
-constexpr std::array<Entry, 6> types{{
+constexpr std::array<Entry, 6> record_types{{
     {"application/x-ndjson", RecordsFormat::ndjson},
     {"application/ndjson", RecordsFormat::ndjson},
     {"application/jsonl", RecordsFormat::ndjson},
@@ -39,9 +39,9 @@ std::optional<RecordsFormat> format_of_accept(std::optional<std::string_view> ac
     const auto item = accept->substr(0, comma);
     accept->remove_prefix(std::min(comma + 1, accept->size()));
     const auto type = trimmed(item.substr(0, item.find(';')));
-    const auto found =
-        std::find_if(types.begin(), types.end(), [&](const auto& t) { return t.first == type; });
-    if (found != types.end()) return found->second;
+    const auto found = std::find_if(record_types.begin(), record_types.end(),
+                                    [&](const auto& t) { return t.first == type; });
+    if (found != record_types.end()) return found->second;
     any = any || type == "*/*" || type == "application/*";
   }
   if (!any) return std::nullopt;
@@ -49,12 +49,12 @@ std::optional<RecordsFormat> format_of_accept(std::optional<std::string_view> ac
 }
 
 bool is_records_type(std::string_view media) noexcept {
-  return std::any_of(types.begin(), types.begin() + 4,
+  return std::any_of(record_types.begin(), record_types.begin() + 4,
                      [&](const auto& type) { return type.first == media; });
 }
 
 std::string_view media_type_of(RecordsFormat format) noexcept {
-  return std::find_if(types.begin(), types.end(),
+  return std::find_if(record_types.begin(), record_types.end(),
                       [&](const auto& type) { return type.second == format; })
       ->first;
 }

@@ -344,7 +344,7 @@ std::optional<Response> Routes::admit(Asked& asked) {
   if (asked.head.count("authorization") > 1) {
     return problem(400, "credentials", "more than one Authorization");
   }
-  asked.principal = principals_.find({asked.head.field("authorization"), asked.peer.uid});
+  asked.principal = principals_.find({asked.head.field("authorization"), asked.peer});
   if (asked.principal == nullptr) {
     auto refusal = problem(401, "credentials", "no known credentials were shown");
     return std::move(refusal.add("WWW-Authenticate", "Bearer"));

@@ -71,12 +71,34 @@ Result<void> Server::start(Config config) {
 
 /// Listeners that are wanted as before stay; nothing changes when one cannot be made.
 Result<void> Server::listen(const std::vector<ListenerConfig>& wanted) {
+  struct Changed {
+    Listener* listener;
+    ListenerConfig config;
+    std::shared_ptr<const TlsCredentials> tls;
+  };
   std::vector<std::unique_ptr<Listener>> added;
-  const auto is = [](const ListenerConfig& config) {
-    return [&config](const auto& one) { return one != nullptr && one->config() == config; };
+  std::vector<Changed> changed;
+  // A listener goes on for one of the same address: its socket could not be bound a second time.
+  const auto fits = [&](const ListenerConfig& config) {
+    return std::find_if(listeners_.begin(), listeners_.end(), [&](const auto& one) {
+      const auto& had = one->config();
+      return had.kind == config.kind && had.address == config.address &&
+             std::find(wanted.begin(), wanted.end(), had) == wanted.end() &&
+             std::none_of(changed.begin(), changed.end(),
+                          [&](const auto& other) { return other.listener == one.get(); });
+    });
   };
   for (const auto& config : wanted) {
-    if (std::any_of(listeners_.begin(), listeners_.end(), is(config))) continue;
+    if (std::any_of(listeners_.begin(), listeners_.end(),
+                    [&](const auto& one) { return one->config() == config; })) {
+      continue;
+    }
+    if (const auto one = fits(config); one != listeners_.end()) {
+      auto tls = (*one)->prepare(config);
+      if (!tls) return tl::unexpected<Error>(tls.error());
+      changed.push_back({one->get(), config, std::move(*tls)});
+      continue;
+    }
     auto opened = Listener::open(
         loop_, config, [this](Stream stream, Peer peer, std::shared_ptr<const TlsCredentials> tls) {
           accept(std::move(stream), std::move(peer), std::move(tls));
@@ -84,6 +106,7 @@ Result<void> Server::listen(const std::vector<ListenerConfig>& wanted) {
     if (!opened) return tl::unexpected<Error>(opened.error());
     added.push_back(std::move(*opened));
   }
+  for (auto& one : changed) one.listener->adopt(std::move(one.config), std::move(one.tls));
   std::erase_if(listeners_, [&](const auto& one) {
     return std::find(wanted.begin(), wanted.end(), one->config()) == wanted.end();
   });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -19,6 +20,7 @@ constexpr const char* priorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
 struct TlsCredentials::State {
   gnutls_certificate_credentials_t certificate = nullptr;
   gnutls_priority_t priority = nullptr;
+  gnutls_certificate_request_t request = GNUTLS_CERT_IGNORE;
 
   State() = default;
   State(const State&) = delete;
@@ -32,23 +34,73 @@ struct TlsCredentials::State {
 TlsCredentials::TlsCredentials(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 TlsCredentials::~TlsCredentials() = default;
 
-Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const std::string& certificate,
-                                                                   const std::string& key) {
+Result<std::shared_ptr<const TlsCredentials>> TlsCredentials::load(const TlsFiles& files) {
   auto state = std::make_unique<State>();
   int why = gnutls_certificate_allocate_credentials(&state->certificate);
   if (why >= 0) why = gnutls_priority_init(&state->priority, priorities, nullptr);
   if (why >= 0) {
-    why = gnutls_certificate_set_x509_key_file(state->certificate, certificate.c_str(), key.c_str(),
-                                               GNUTLS_X509_FMT_PEM);
+    why = gnutls_certificate_set_x509_key_file(state->certificate, files.certificate.c_str(),
+                                               files.key.c_str(), GNUTLS_X509_FMT_PEM);
   }
   if (why < 0) {
-    return fail(
-        ErrorKind::invalid_argument,
-        fmt::format("cannot use the certificate {} with the key {}: {}",
-                    escape::terminal(certificate), escape::terminal(key), gnutls_strerror(why)));
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("cannot use the certificate {} with the key {}: {}",
+                            escape::terminal(files.certificate), escape::terminal(files.key),
+                            gnutls_strerror(why)));
+  }
+  if (!files.clients.empty()) {
+    state->request = files.need_certificate ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST;
+    const int found = gnutls_certificate_set_x509_trust_file(
+        state->certificate, files.clients.c_str(), GNUTLS_X509_FMT_PEM);
+    if (found <= 0) {
+      return fail(ErrorKind::invalid_argument,
+                  fmt::format("cannot use {} for clients' certificates: {}",
+                              escape::terminal(files.clients),
+                              found == 0 ? "no certificate is in it" : gnutls_strerror(found)));
+    }
   }
   return std::make_shared<const TlsCredentials>(std::move(state));
 }
+
+namespace {
+
+/// Within the handshake: a certificate that a client shows must be signed by one of the
+/// authorities, valid now, and for clients.
+int verify_client(gnutls_session_t session) {
+  unsigned count = 0;
+  if (gnutls_certificate_get_peers(session, &count) == nullptr || count == 0) return 0;
+  static char purpose_oid[] = GNUTLS_KP_TLS_WWW_CLIENT;
+  gnutls_typed_vdata_st purpose{GNUTLS_DT_KEY_PURPOSE_OID,
+                                reinterpret_cast<unsigned char*>(purpose_oid),
+                                sizeof purpose_oid - 1};
+  unsigned status = ~0U;
+  const int result = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
+  return result >= 0 && status == 0 ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/// The names that stand in a certificate, behind its digest.
+void add_names(gnutls_x509_crt_t of, std::vector<std::string>& names) {
+  constexpr std::size_t names_max = 64;
+  std::array<char, 512> text{};  // a longer name is nobody's
+  std::size_t bytes = text.size();
+  if (gnutls_x509_crt_get_dn_by_oid(of, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text.data(), &bytes) >=
+      0) {
+    names.push_back("cn:" + std::string(text.data(), bytes));
+  }
+  for (unsigned i = 0; names.size() < names_max; ++i) {
+    bytes = text.size();
+    const int kind = gnutls_x509_crt_get_subject_alt_name(of, i, text.data(), &bytes, nullptr);
+    if (kind == GNUTLS_E_SHORT_MEMORY_BUFFER) continue;
+    if (kind < 0) return;
+    const char* prefix = kind == GNUTLS_SAN_DNSNAME      ? "dns:"
+                         : kind == GNUTLS_SAN_URI        ? "uri:"
+                         : kind == GNUTLS_SAN_RFC822NAME ? "email:"
+                                                         : nullptr;
+    if (prefix != nullptr) names.push_back(prefix + std::string(text.data(), bytes));
+  }
+}
+
+}  // namespace
 
 /// One connection's TLS.
 class TlsSession {
@@ -62,6 +114,8 @@ class TlsSession {
     }
     good_ = gnutls_priority_set(session_, from.priority) >= 0 &&
             gnutls_credentials_set(session_, GNUTLS_CRD_CERTIFICATE, from.certificate) >= 0;
+    gnutls_certificate_server_set_request(session_, from.request);
+    gnutls_session_set_verify_function(session_, verify_client);
     gnutls_transport_set_int(session_, fd);
     gnutls_handshake_set_timeout(session_, 0);  // the connection has a limit of its own
     const gnutls_datum_t http{reinterpret_cast<unsigned char*>(const_cast<char*>("http/1.1")), 8};
@@ -118,6 +172,23 @@ Io Stream::handshake(bool& wants_write) noexcept {
   if (gnutls_error_is_fatal(result) != 0) return Io::broken;
   wants_write = gnutls_record_get_direction(tls_->get()) == 1;
   return Io::would_block;
+}
+
+std::shared_ptr<const PeerCertificate> Stream::peer_certificate() const {
+  unsigned count = 0;
+  const auto* shown = tls_ == nullptr ? nullptr : gnutls_certificate_get_peers(tls_->get(), &count);
+  if (shown == nullptr || count == 0) return nullptr;
+  gnutls_x509_crt_t crt = nullptr;
+  if (gnutls_x509_crt_init(&crt) < 0) return nullptr;
+  auto out = std::make_shared<PeerCertificate>();
+  out->names.push_back("sha256:" +
+                       sha256_hex({reinterpret_cast<const char*>(shown->data), shown->size}));
+  if (gnutls_x509_crt_import(crt, shown, GNUTLS_X509_FMT_DER) >= 0) {
+    out->until = gnutls_x509_crt_get_expiration_time(crt);
+    add_names(crt, out->names);
+  }
+  gnutls_x509_crt_deinit(crt);
+  return out;
 }
 
 bool Stream::pending() const noexcept {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/descriptor.hpp"
+#include "gateway/peer_certificate.hpp"
 #include "shmbus/error.hpp"
 
 namespace shmbus::gateway {
@@ -24,12 +25,19 @@ struct Moved {
   std::size_t bytes = 0;
 };
 
+/// Files in PEM.
+struct TlsFiles {
+  std::string certificate;
+  std::string key;
+  std::string clients;  ///< authorities of clients' certificates; empty: none is asked for
+  bool need_certificate = false;  ///< a client without one is refused
+};
+
 /// Certificate and key of a listener. Shared by its connections, also after a reload.
 class TlsCredentials {
  public:
-  /// Files in PEM. invalid_argument says what is wrong with them.
-  static Result<std::shared_ptr<const TlsCredentials>> load(const std::string& certificate,
-                                                            const std::string& key);
+  /// invalid_argument says what is wrong with the files.
+  static Result<std::shared_ptr<const TlsCredentials>> load(const TlsFiles& files);
   struct State;
   explicit TlsCredentials(std::unique_ptr<State> state) noexcept;
   TlsCredentials(const TlsCredentials&) = delete;
@@ -54,6 +62,9 @@ class Stream {
   bool begin_tls(std::shared_ptr<const TlsCredentials> credentials);
   /// Until `done`; without TLS it is at once. `wants_write` says what to wait for.
   Io handshake(bool& wants_write) noexcept;
+  /// Behind the handshake: the client's certificate, which one of the authorities has signed; null
+  /// when it has shown none.
+  [[nodiscard]] std::shared_ptr<const PeerCertificate> peer_certificate() const;
 
   /// Bytes have come that the socket does not tell of any more.
   [[nodiscard]] bool pending() const noexcept;

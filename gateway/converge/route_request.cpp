@@ -110,17 +110,18 @@ std::string request_json(const codec::Type& type, const Parameters& parameters,
   return "{" + members + "}";
 }
 
-UpstreamRequest upstream_request(const RequestHead& head, const Peer& peer, std::string_view host,
+UpstreamRequest upstream_request(const RequestHead& head, const Peer& peer, const UpstreamHop& hop,
                                  std::string_view body) {
   UpstreamRequest out;
   out.head_only = head.method == "HEAD";
   out.repeatable = out.head_only || head.method == "GET" || head.method == "PUT" ||
                    head.method == "DELETE" || head.method == "OPTIONS";
-  out.bytes = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", head.method, head.target, host);
+  out.bytes = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", head.method, head.target, hop.host);
   // Fields that the client's Connection names are between it and the gateway, too.
   const auto named = lowered(head.field("connection").value_or(""));
   for (const auto& [name, value] : head.fields) {
     if (!passes(name) || named.find(name) != std::string::npos) continue;
+    if (hop.plain && name == "accept-encoding") continue;
     out.bytes.append(name).append(": ").append(value).append("\r\n");
   }
   const auto before = head.field("x-forwarded-for");

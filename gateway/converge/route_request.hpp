@@ -20,8 +20,12 @@ Parameters query_parameters(std::string_view query);
 std::string request_json(const codec::Type& type, const Parameters& parameters,
                          std::string_view body);
 
+struct UpstreamHop {
+  std::string_view host;  ///< as the service is called
+  bool plain = false;     ///< its answer is read here, too: it must not be compressed
+};
 /// The request as it came, without what concerns the connection of the client.
-UpstreamRequest upstream_request(const RequestHead& head, const Peer& peer, std::string_view host,
+UpstreamRequest upstream_request(const RequestHead& head, const Peer& peer, const UpstreamHop& hop,
                                  std::string_view body);
 /// The answer of the service, likewise.
 Response upstream_response(UpstreamAnswer answer);

@@ -88,7 +88,8 @@ class RoutedWork final : public Work {
 
   void go_to_upstream() {
     auto& upstream = *route().upstream;
-    upstream_ = upstream.start(upstream_request(job_.head, job_.peer, upstream.host(), body_),
+    const UpstreamHop hop{upstream.host(), shadow_ != nullptr};
+    upstream_ = upstream.start(upstream_request(job_.head, job_.peer, hop, body_),
                                [this](UpstreamResult result) { upstream_answered(result); });
   }
   void upstream_answered(UpstreamResult& result) {

@@ -151,9 +151,9 @@ class Systemd(GatewayCase):
     listen = "  - systemd: web\n"
     config = "principals:\n  any: {anonymous: true, call: '*'}\n"
 
-    def start_gateway(self, *more):
+    def start_gateway(self, *more, host="127.0.0.1"):
         """As systemd does: a socket as descriptor 3, and variables that name it."""
-        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket = socket.create_server((host, 0))
         self.addCleanup(self.socket.close)
         self.address = self.socket.getsockname()
         command = ('exec 3<&%d; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$0" --config "$1"'
@@ -167,6 +167,14 @@ class Systemd(GatewayCase):
     def test_a_socket_of_systemd(self):
         self.assertEqual(self.call("math.add", {"a": 1, "b": 2}), (200, 3))
         self.assertIn("systemd:web", self.gateway.text())
+
+    def test_one_that_other_machines_reach_needs_tls(self):
+        open_one = self.start_gateway(host="0.0.0.0")
+        self.assertEqual(open_one.process.wait(30), 1)
+        self.assertIn("give it tls, or say plain: true", open_one.text())
+        self.listen = "  - {systemd: web, plain: true}\n"
+        self.start_gateway(host="0.0.0.0")
+        self.assertEqual(self.call("math.add", {"a": 1, "b": 2})[0], 200)
 
 
 class Configuration(GatewayCase):
