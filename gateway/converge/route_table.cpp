@@ -26,6 +26,7 @@ void append_times(std::string& out, const SideCounts& side, const std::string& l
     sum += side.times[i];
     const auto bound = i < SideCounts::bounds.size() ? fmt::format("{}", SideCounts::bounds[i])
                                                      : std::string("+Inf");
+    // patterns: bounds are numbers of ours, labels are escaped already
     out += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, bound, sum);
   }
   out += fmt::format("{0}_sum{{{1}}} {2}\n{0}_count{{{1}}} {3}\n", name, labels, side.seconds, sum);
@@ -170,6 +171,7 @@ std::string RouteTable::metrics() const {
       append_times(times, counts, labels);
       const auto state = static_cast<std::size_t>(route->breaker(side).state());
       for (std::size_t s = 0; s < state_words.size(); ++s) {
+        // patterns: state_words are ours, labels are escaped already
         breakers += fmt::format("shmbus_gateway_route_breaker{{{},state=\"{}\"}} {}\n", labels,
                                 state_words[s], s == state ? 1 : 0);
       }

@@ -87,6 +87,7 @@ bool any_matches(const std::vector<std::string>& patterns, std::string_view name
 std::string annotations(const KnownName& name, const ToolTexts& texts) {
   std::string out;
   const auto hint = [&](const char* key, bool value) {
+    // patterns: keys are those below
     out += fmt::format("{}\"{}\":{}", out.empty() ? "" : ",", key, value);
   };
   const bool reads = any_matches(texts.read_only, name.name);
