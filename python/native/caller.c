@@ -18,6 +18,7 @@ static void give_back(Thread* thread) {
     shmbus_loan_drop(one->loan);
     shmbus_pending_drop(one->pending);
     shmbus_reply_drop(one->reply);
+    shmbus_stream_free(one->stream);
     PyMem_Free(one);
   }
 }
@@ -52,7 +53,19 @@ void drop(Thread* thread, shmbus_loan_t* loan, shmbus_pending_t* pending, shmbus
   }
   one = PyMem_Malloc(sizeof *one);
   if (one == NULL) return; /* it stays with its caller */
-  *one = (Dead){thread->dead, loan, pending, reply};
+  *one = (Dead){thread->dead, loan, pending, reply, NULL};
+  thread->dead = one;
+}
+
+void drop_stream(Thread* thread, shmbus_stream_t* stream) {
+  Dead* one;
+  if (stream == NULL || here(thread)) {
+    shmbus_stream_free(stream);
+    return;
+  }
+  one = PyMem_Malloc(sizeof *one);
+  if (one == NULL) return;
+  *one = (Dead){thread->dead, NULL, NULL, NULL, stream};
   thread->dead = one;
 }
 
@@ -117,6 +130,18 @@ int wrong_thread(const Caller* caller) {
 
 /* ---- Sending: with signals looked for while there is no handler, or no room ---- */
 
+/* The time goes to the whole stream; records wait in slices: see Stream. */
+static int open_once(shmbus_caller_t* to, Job* job, int64_t timeout, shmbus_error_t* error) {
+  const int64_t whole = timeout == SHMBUS_FOREVER ? 0 : timeout < 1 ? 1 : timeout;
+  const shmbus_stream_options_t how = {.size = sizeof how,
+                                       .records = job->records,
+                                       .window = (size_t)job->window,
+                                       .reply_capacity = job->room,
+                                       .timeout_ns = whole,
+                                       .gap_ns = 1};
+  return shmbus_caller_open(to, job->data, job->size, &how, &job->stream, error);
+}
+
 static int do_once(const Caller* caller, Job* job, int64_t timeout, shmbus_error_t* error) {
   shmbus_caller_t* const to = caller->mine->caller;
   switch (job->what) {
@@ -127,6 +152,8 @@ static int do_once(const Caller* caller, Job* job, int64_t timeout, shmbus_error
       return shmbus_caller_send(to, job->data, job->size, timeout, &job->sequence, error);
     case LOAN:
       return shmbus_caller_loan(to, job->size, job->room, &job->loan, NULL, error);
+    case OPEN:
+      return open_once(to, job, timeout, error);
     case LOAN_START:
       return shmbus_loan_start(job->loan, timeout, &job->pending, error);
     default:
@@ -287,13 +314,11 @@ static PyObject* caller_poll(PyObject* self, PyObject* ignored) {
   Py_RETURN_NONE;
 }
 
-static PyMethodDef caller_methods[] = {{"call", caller_call, METH_VARARGS, NULL},
-                                       {"start", caller_start, METH_VARARGS, NULL},
-                                       {"send", caller_send, METH_VARARGS, NULL},
-                                       {"loan", caller_loan, METH_VARARGS, NULL},
-                                       {"fd", caller_fd, METH_NOARGS, NULL},
-                                       {"poll", caller_poll, METH_NOARGS, NULL},
-                                       {NULL, NULL, 0, NULL}};
+static PyMethodDef caller_methods[] = {
+    {"call", caller_call, METH_VARARGS, NULL}, {"start", caller_start, METH_VARARGS, NULL},
+    {"send", caller_send, METH_VARARGS, NULL}, {"loan", caller_loan, METH_VARARGS, NULL},
+    {"open", caller_open, METH_VARARGS, NULL}, {"fd", caller_fd, METH_NOARGS, NULL},
+    {"poll", caller_poll, METH_NOARGS, NULL},  {NULL, NULL, 0, NULL}};
 static PyType_Slot caller_slots[] = {
     {Py_tp_methods, caller_methods}, {Py_tp_dealloc, caller_dealloc}, {0, NULL}};
 int add_caller_types(PyObject* module, State* s) {

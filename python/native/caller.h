@@ -9,6 +9,7 @@ typedef struct Dead {
   shmbus_loan_t* loan;
   shmbus_pending_t* pending;
   shmbus_reply_t* reply;
+  shmbus_stream_t* stream;
 } Dead;
 
 /* What the objects of one caller share; it goes with the last of them. */
@@ -44,7 +45,7 @@ typedef struct {
 } Loan;
 
 /* Something to send: what, and where the result goes. */
-typedef enum { START, SEND, LOAN, LOAN_START, LOAN_SEND } What;
+typedef enum { START, SEND, LOAN, LOAN_START, LOAN_SEND, OPEN } What;
 
 typedef struct {
   What what;
@@ -53,15 +54,22 @@ typedef struct {
   shmbus_loan_t* loan;
   shmbus_pending_t* pending;
   uint64_t sequence;
+  int records; /* of OPEN, with `window` and `stream` */
+  Py_ssize_t window;
+  shmbus_stream_t* stream;
 } Job;
 
 /* 1 and an exception on another thread; the handle is not touched. */
 int wrong_thread(const Caller* caller);
 /* Ends a handle, or keeps it until its own thread comes back. */
 void drop(Thread* thread, shmbus_loan_t* loan, shmbus_pending_t* pending, shmbus_reply_t* reply);
+void drop_stream(Thread* thread, shmbus_stream_t* stream);
 /* Does the job. While there is no handler, or no room, it tries again until the deadline if the
  * caller is to wait. -1 and an exception. */
 int send_until(const Caller* caller, Job* job, int64_t timeout);
+
+/* stream.c */
+PyObject* caller_open(PyObject* self, PyObject* args);
 
 /* held.c */
 PyObject* hold_pending(Caller* caller, shmbus_pending_t* pending);

@@ -3,6 +3,7 @@
 
 typedef struct {
   PyObject_HEAD shmbus_responder_t* responder;
+  Ends ends;
 } Responder;
 
 static shmbus_context_t* command_of(PyObject* self) {
@@ -103,6 +104,27 @@ static PyObject* command_caller(PyObject* self, PyObject* ignored) {
   return Py_BuildValue("(IIN)", info.pid, info.uid, text_of(info.label));
 }
 
+/* When the command is too late; 0: never. */
+static int64_t deadline_of(const shmbus_context_t* command) {
+  const int64_t left = shmbus_context_remaining_ns(command);
+  return left == SHMBUS_FOREVER ? 0 : now_ns() + (left < 1 ? 1 : left);
+}
+
+static PyObject* open_of_command(PyObject* self, int writes) {
+  shmbus_context_t* command = command_of(self);
+  if (command == NULL) return NULL;
+  ((Command*)self)->ends.until = deadline_of(command);
+  return open_ends(&((Command*)self)->ends, NULL, command, NULL, writes);
+}
+static PyObject* command_writer(PyObject* self, PyObject* ignored) {
+  (void)ignored;
+  return open_of_command(self, 1);
+}
+static PyObject* command_reader(PyObject* self, PyObject* ignored) {
+  (void)ignored;
+  return open_of_command(self, 0);
+}
+
 static PyObject* command_defer(PyObject* self, PyObject* ignored) {
   shmbus_context_t* command = command_of(self);
   Responder* responder;
@@ -110,6 +132,7 @@ static PyObject* command_defer(PyObject* self, PyObject* ignored) {
   if (command == NULL) return NULL;
   responder = (Responder*)make(state()->responder);
   if (responder == NULL) return NULL;
+  responder->ends.until = deadline_of(command);
   responder->responder = shmbus_context_defer(command);
   if (responder->responder == NULL) {
     Py_DECREF((PyObject*)responder);
@@ -120,15 +143,32 @@ static PyObject* command_defer(PyObject* self, PyObject* ignored) {
 }
 
 static void responder_dealloc(PyObject* self) {
+  end_ends(&((Responder*)self)->ends);
   shmbus_responder_drop(((Responder*)self)->responder);
   finish(self);
 }
 
 static shmbus_responder_t* take_responder(PyObject* self) {
   shmbus_responder_t* taken = ((Responder*)self)->responder;
+  if (ends_busy(&((Responder*)self)->ends)) return NULL;
   ((Responder*)self)->responder = NULL;
   if (taken == NULL) closed();
+  end_ends(&((Responder*)self)->ends);
   return taken;
+}
+
+static PyObject* open_of_responder(PyObject* self, int writes) {
+  Responder* const responder = (Responder*)self;
+  if (responder->responder == NULL) return closed();
+  return open_ends(&responder->ends, self, NULL, responder->responder, writes);
+}
+static PyObject* responder_writer(PyObject* self, PyObject* ignored) {
+  (void)ignored;
+  return open_of_responder(self, 1);
+}
+static PyObject* responder_reader(PyObject* self, PyObject* ignored) {
+  (void)ignored;
+  return open_of_responder(self, 0);
 }
 
 static PyObject* responder_reply(PyObject* self, PyObject* bytes) {
@@ -177,10 +217,14 @@ static PyMethodDef command_methods[] = {{"request", command_request, METH_NOARGS
                                         {"traceparent", command_traceparent, METH_NOARGS, NULL},
                                         {"caller", command_caller, METH_NOARGS, NULL},
                                         {"defer", command_defer, METH_NOARGS, NULL},
+                                        {"writer", command_writer, METH_NOARGS, NULL},
+                                        {"reader", command_reader, METH_NOARGS, NULL},
                                         {NULL, NULL, 0, NULL}};
 static PyMethodDef responder_methods[] = {{"reply", responder_reply, METH_O, NULL},
                                           {"reject", responder_reject, METH_VARARGS, NULL},
                                           {"cancelled", responder_cancelled, METH_NOARGS, NULL},
+                                          {"writer", responder_writer, METH_NOARGS, NULL},
+                                          {"reader", responder_reader, METH_NOARGS, NULL},
                                           {NULL, NULL, 0, NULL}};
 
 static PyType_Slot command_slots[] = {

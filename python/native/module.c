@@ -97,7 +97,7 @@ PyMODINIT_FUNC PyInit__native(void) {
   s = PyModule_GetState(self);
   if (add_bus_types(self, s) != 0 || add_caller_types(self, s) != 0 ||
       add_command_types(self, s) != 0 || add_server_types(self, s) != 0 ||
-      add_event_types(self, s) != 0 ||
+      add_event_types(self, s) != 0 || add_stream_types(self, s) != 0 ||
       PyModule_AddStringConstant(self, "version", shmbus_version()) != 0) {
     Py_DECREF(self);
     return NULL;

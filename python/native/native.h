@@ -21,7 +21,7 @@
 
 typedef struct {
   PyTypeObject *bus, *caller, *loan, *pending, *reply, *server, *command, *responder, *watch;
-  PyTypeObject *publisher, *subscriber;
+  PyTypeObject *publisher, *subscriber, *stream, *end;
   PyObject* make_error; /* (kind, code, may_have_run, needed, retry_after_ns, text, causes) */
 } State;
 
@@ -69,13 +69,26 @@ int add_bus_types(PyObject* module, State* s);
 int add_caller_types(PyObject* module, State* s);
 int add_command_types(PyObject* module, State* s);
 int add_event_types(PyObject* module, State* s);
+int add_stream_types(PyObject* module, State* s);
 int add_server_types(PyObject* module, State* s);
 int add_type(PyObject* module, PyTypeObject** out, const char* name, int size, unsigned int flags,
              PyType_Slot* slots);
 
+typedef struct {
+  PyObject *writer, *reader; /* of its stream; NULL: not asked for */
+  int64_t until;             /* CLOCK_MONOTONIC: its deadline; 0: none */
+} Ends;
+
 /* A command while its handler runs; `command` is NULL once it has returned. */
 typedef struct {
   PyObject_HEAD shmbus_context_t* command;
+  Ends ends;
 } Command;
+
+/* stream.c: the writer or reader of a command, or of a responder, whose object is `owner`. */
+PyObject* open_ends(Ends* ends, PyObject* owner, shmbus_context_t* command,
+                    shmbus_responder_t* responder, int writes);
+int ends_busy(const Ends* ends); /* 1 and an exception: a thread uses one of them */
+void end_ends(Ends* ends);       /* before the handler returns, or the responder answers */
 
 #endif

@@ -45,6 +45,7 @@ static void run_handler(void* context, shmbus_context_t* command) {
   if (held != NULL) {
     held->command = command;
     answer = PyObject_CallFunctionObjArgs(function, (PyObject*)held, NULL);
+    end_ends(&held->ends);
     held->command = NULL;
   }
   if (answer == NULL) {

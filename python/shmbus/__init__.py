@@ -27,6 +27,7 @@ from ._bus import Bus, Caller, Loan, NameChange, Pending
 from ._events import Event, From, Publisher, Subscriber, WhenSlow
 from ._native import version as __version__
 from ._server import Command, Server
+from ._streams import OpenStream, Reader, Records, Stream, Writer
 from .errors import (Abandoned, AlreadyRegistered, BusUnusable, Cancelled, Cause, Corrupted, Error,
                      Forked, HandlerDiedAfterStart, HandlerDiedBeforeStart, InvalidArgument,
                      LimitReached, NotPermitted, NotRegistered, Overloaded, Reject, Rejected, StreamEnded,
@@ -38,7 +39,8 @@ __all__ = ['Abandoned', 'AlreadyRegistered', 'Arr', 'Bus', 'BusUnusable', 'Calle
            'Cause', 'Command', 'Corrupted', 'Email', 'Error', 'Event', 'Exactly', 'Forked',
            'From', 'HandlerDiedAfterStart', 'HandlerDiedBeforeStart', 'InvalidArgument',
            'LimitReached', 'Loan', 'Max', 'NameChange', 'NotPermitted', 'NotRegistered',
-           'Overloaded', 'Pending', 'Publisher', 'Raw', 'Reject', 'Rejected', 'Seq', 'Server',
-           'Str', 'StreamEnded', 'Subscriber', 'Text', 'TimedOut', 'TooLarge', 'Type',
-           'TypeMismatch', 'Vec', 'WhenSlow', 'WrongThread', '__version__', 'f32', 'f64', 'i16',
-           'i32', 'i64', 'i8', 'type_of', 'u16', 'u32', 'u64', 'u8']
+           'OpenStream', 'Overloaded', 'Pending', 'Publisher', 'Raw', 'Reader', 'Records',
+           'Reject', 'Rejected', 'Seq', 'Server', 'Str', 'Stream', 'StreamEnded', 'Subscriber',
+           'Text', 'TimedOut', 'TooLarge', 'Type', 'TypeMismatch', 'Vec', 'WhenSlow', 'Writer',
+           'WrongThread', '__version__', 'f32', 'f64', 'i16', 'i32', 'i64', 'i8', 'type_of',
+           'u16', 'u32', 'u64', 'u8']

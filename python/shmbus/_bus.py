@@ -13,8 +13,9 @@ from ._events import Event, From, Publisher, Subscriber, WhenSlow
 from ._loop import Replies
 from ._server import Server
 from ._time import DEFAULT, FOREVER, nanoseconds
+from ._streams import OpenStream, Records, side_of, text_of
 from .errors import Error, NotRegistered, Overloaded, make_error
-from .types import Type, type_of
+from .types import Type
 
 _native.set_error_maker(make_error)
 
@@ -104,17 +105,17 @@ class Caller:
                  spin: bool) -> None:
         self._bus, self.name, self._wait, self._spin = bus, name, wait, spin
         typed = request is not _BYTES
-        self._request = type_of(request) if typed else None
-        self._reply = type_of(reply) if typed else None
+        sides = (side_of(request), side_of(reply)) if typed else None
+        self._schema = None if sides is None else f"{text_of(sides[0])}->{text_of(sides[1])}"
+        self._request = None if sides is None else sides[0][0]
+        self._reply = None if sides is None else sides[1][0]
+        self._sends, self._reads = (False, False) if sides is None else (sides[0][1], sides[1][1])
         self._room = room if self._reply is None or self._reply.tail else max(self._reply.size, 104)
         self._mine = _Mine()
         _ = self._of_thread()  # raises TypeMismatch now, not with the first call
 
     def _make(self, wait: bool, at_once: bool) -> _native.Caller:
-        schema = None
-        if self._request is not None and self._reply is not None:
-            schema = f"{self._request.text}->{self._reply.text}"
-        return self._bus._native.caller(self.name, schema, wait, at_once, _SPINNING if self._spin else 0)
+        return self._bus._native.caller(self.name, self._schema, wait, at_once, _SPINNING if self._spin else 0)
 
     def _of_thread(self) -> _native.Caller:
         mine = self._mine
@@ -123,6 +124,8 @@ class Caller:
         return mine.blocking
 
     def _message(self, request: Any) -> Any:
+        if self._sends or self._reads:
+            raise TypeError(f"'{self.name}' is a stream: open() it")
         if self._request is None:
             return b"" if request is None else request
         return self._request.pack(request)
@@ -155,7 +158,9 @@ class Caller:
             mine.at_once = self._make(False, True)
         if mine.replies is None or mine.replies.loop is not asyncio.get_running_loop():
             mine.replies = Replies(mine.at_once, mine.at_once.poll)
-        pending = await self._start_soon(mine.at_once, self._message(request), timeout)
+        native, data = mine.at_once, self._message(request)
+        pending = Pending(await self._soon(lambda limit: native.start(data, self._room, limit), timeout),
+                          self._reply)
         try:
             if not pending.ready():
                 await mine.replies.ready(pending.ready)
@@ -164,12 +169,53 @@ class Caller:
             pending.cancel()
             raise
 
-    async def _start_soon(self, native: _native.Caller, data: Any, timeout: float | None) -> Pending:
+    def _opening(self, request: Any, records: Records | None, window: int,
+                 gap: float | None) -> Callable[[_native.Caller, int], OpenStream]:
+        if self._request is not None:
+            if not (self._sends or self._reads):
+                raise TypeError(f"'{self.name}' is no stream: call it")
+            way = Records.both if self._sends and self._reads else Records(int(self._sends))
+        elif records is None:
+            raise TypeError("a stream of bytes: say which way its `records` go")
+        else:
+            way = records
+        sends, reads = way != Records.from_handler, way != Records.to_handler
+        data = b"" if sends or request is None and self._request is None else request
+        if not sends and self._request is not None:
+            data = self._request.pack(request)
+
+        def opened(native: _native.Caller, limit: int) -> OpenStream:
+            stream = native.open(data, int(way), window, self._room, limit)
+            return OpenStream(stream, native, self._request if sends else None,
+                              self._reply if reads else None, None if reads else self._reply, way, gap)
+
+        return opened
+
+    def open(self, request: Any = None, *, records: Records | None = None, window: int = 0,
+             timeout: float | None = None, gap: float | None = None) -> OpenStream:
+        """Starts a call with records. `window`: bytes under way in one direction (0: 65280). `timeout`: of
+        the whole stream. `gap`: how long to wait for a record, or for room. None: no limit."""
+        opened = self._opening(request, records, window, gap)
+        return opened(self._of_thread(), nanoseconds(timeout, FOREVER))
+
+    async def aopen(self, request: Any = None, *, records: Records | None = None, window: int = 0,
+                    timeout: float | None = None, gap: float | None = None) -> OpenStream:
+        """open() in asyncio: the loop goes on while there is no handler, or no room."""
+        opened = self._opening(request, records, window, gap)
+        mine = self._mine
+        if mine.at_once is None:
+            mine.at_once = self._make(False, True)
+        native = mine.at_once
+        stream: OpenStream = await self._soon(lambda limit: opened(native, limit),
+                                              float("inf") if timeout is None else timeout)
+        return stream
+
+    async def _soon(self, attempt: Callable[[int], Any], timeout: float | None) -> Any:
         limit = nanoseconds(timeout)
         until: float | None = None
         while True:
             try:
-                return Pending(native.start(data, self._room, limit), self._reply)
+                return attempt(limit)
             except NotRegistered:
                 if not self._wait:
                     raise
@@ -208,6 +254,12 @@ class Bus:
         handler until their deadline. `room`: bytes for replies whose size is not known. `spin`: waits
         never sleep, for the lowest latency."""
         return Caller(self, name, request, reply, wait, room, spin)
+
+    def open(self, name: str, request: Any, reply: Any, value: Any = None, *, wait: bool = False,
+             window: int = 0, timeout: float | None = None, gap: float | None = None) -> OpenStream:
+        """caller(name, request, reply).open(value): one stream."""
+        caller = self.caller(name, request, reply, wait=wait)
+        return caller.open(value, window=window, timeout=timeout, gap=gap)
 
     def publisher(self, event: Event[_T], *, keep: int = 1, event_bytes: int = 0) -> Publisher[_T]:
         """Publishes `event`. `keep`: so many of its last events are left to subscribers that come late.

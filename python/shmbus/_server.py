@@ -4,15 +4,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import (AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator,
+                             Iterable, Iterator)
 from concurrent.futures import Executor
 from typing import Any
 
 from . import _native
+from ._streams import Reader, Writer, put_all, put_each, text_of
 from ._time import FOREVER, nanoseconds
 from .errors import Error, Reject
 from .types import Type, type_of
 
+_YIELDS = (Iterator, Iterable, Generator, AsyncIterator, AsyncIterable, AsyncGenerator)
+_READS = (Reader, Iterator, Iterable, AsyncIterator, AsyncIterable)
 _SWEEP = 0.1  #: seconds: the owner of a name looks for commands whose caller died before it rang
 
 
@@ -57,6 +61,14 @@ class Command:
         """(pid, uid, label), as the caller's process describes itself."""
         return self._native.caller()
 
+    def reader(self) -> Reader[bytes]:
+        """Of a handler of bytes: the records of its caller."""
+        return Reader(self._native.reader(), None)
+
+    def writer(self) -> Writer[bytes]:
+        """Of a handler of bytes: records to its caller."""
+        return Writer(self._native.writer(), None)
+
 
 def _answer(target: Any, reply: Type, value: Any) -> None:
     if reply.text != "none":
@@ -72,6 +84,72 @@ def _refuse(target: Any, error: BaseException) -> None:
         target.reject(-1, f"{error.kind}: {error}"[:40])
     else:
         target.reject(-1, f"{type(error).__name__}: {error}"[:40])
+
+
+class _Shape:
+    """What a handler takes and returns, by its annotations."""
+
+    def __init__(self, name: str, handler: Callable[..., Any]) -> None:
+        hints = typing.get_type_hints(handler, include_extras=True)
+        parameters = inspect.signature(handler).parameters
+        self.wants_command = "command" in parameters
+        self.request, self.takes_request = type_of(None), False
+        self.reads: Type | None = None
+        self.writes: Type | None = None
+        self._order: list[str] = []
+        for one in parameters:
+            if one == "command":
+                continue
+            if one not in hints:
+                raise TypeError(f"{name}: annotate `{one}` with the type of the request")
+            origin, of = typing.get_origin(hints[one]), typing.get_args(hints[one])
+            if origin is Writer and self.writes is None:
+                self.writes = type_of(of[0])
+                self._order.append("writer")
+            elif origin in _READS and self.reads is None and not self.takes_request:
+                self.reads = type_of(of[0])
+                self._order.append("reader")
+            elif self.takes_request or self.reads is not None:
+                raise TypeError(f"{name}: a handler takes one request, and perhaps `command`")
+            else:
+                self.request, self.takes_request = type_of(hints[one]), True
+                self._order.append("request")
+        returned = hints.get("return")
+        self._generates = typing.get_origin(returned) in _YIELDS
+        if self._generates:
+            self.writes = type_of(typing.get_args(returned)[0])
+        self.streams = self.reads is not None or self.writes is not None
+        self.reply = type_of(None if self.writes is not None else returned)
+        request = text_of((self.reads, True) if self.reads is not None else (self.request, False))
+        reply = text_of((self.writes, True) if self.writes is not None else (self.reply, False))
+        self.schema = f"{request}->{reply}"
+
+    def _values(self, target: Any, request: list[Any]) -> tuple[list[Any], Writer[Any] | None]:
+        reader = Reader[Any](target.reader(), self.reads) if self.reads is not None else None
+        writer = Writer[Any](target.writer(), self.writes) if self.writes is not None else None
+        each = {"writer": writer, "reader": reader, "request": request[0] if request else None}
+        return [each[one] for one in self._order], writer
+
+    def call(self, handler: Callable[..., Any], target: Any, values: list[Any],
+             named: dict[str, Any]) -> Any:
+        if not self.streams:
+            return handler(*values, **named)
+        values, writer = self._values(target, values)
+        result = handler(*values, **named)
+        if self._generates and writer is not None:
+            put_each(writer, iter(result))
+            return None
+        return result
+
+    async def acall(self, handler: Callable[..., Any], target: Any, values: list[Any],
+                    named: dict[str, Any]) -> Any:
+        if not self.streams:
+            return await handler(*values, **named)
+        values, writer = self._values(target, values)
+        if self._generates and writer is not None:
+            await put_all(writer, aiter(handler(*values, **named)))
+            return None
+        return await handler(*values, **named)
 
 
 def _finish(ended: asyncio.Future[None]) -> None:
@@ -93,23 +171,17 @@ class Server:
     def on(self, name: str, handler: Callable[..., Any], *, executor: Executor | None = None,
            group: bool = False) -> None:
         """Registers an annotated function: `def handler(request: Request) -> Reply`. A parameter
-        `command` gets a Command. Raise Reject(code, text) to refuse."""
-        hints = typing.get_type_hints(handler, include_extras=True)
-        names = [p for p in inspect.signature(handler).parameters if p != "command"]
-        wants_command = "command" in inspect.signature(handler).parameters
-        if len(names) > 1:
-            raise TypeError(f"{name}: a handler takes one request, and perhaps `command`")
-        if names and names[0] not in hints:
-            raise TypeError(f"{name}: annotate `{names[0]}` with the type of the request")
-        request = type_of(hints[names[0]]) if names else type_of(None)
-        reply = type_of(hints.get("return"))
-        schema = f"{request.text}->{reply.text}"
+        `command` gets a Command. Raise Reject(code, text) to refuse. Streams: a parameter that is a
+        Reader[T], or an Iterator[T], reads records; one that is a Writer[T] writes them, and so does a
+        generator: `-> Iterator[T]`."""
+        shape = _Shape(name, handler)
 
         def arguments(native: _native.Command) -> tuple[list[Any], dict[str, Any]]:
-            values = [request.unpack(native.request())] if names else []
-            return values, {"command": Command(native)} if wants_command else {}
+            values = [shape.request.unpack(native.request())] if shape.takes_request else []
+            return values, {"command": Command(native)} if shape.wants_command else {}
 
-        self._native.on(name, self._runner(handler, arguments, reply, executor), schema, group)
+        run = self._runner(handler, arguments, shape, executor)
+        self._native.on(name, run, shape.schema, group)
 
     def on_bytes(self, name: str, handler: Callable[[bytes, Command], bytes | None], *,
                  schema: str | None = None) -> None:
@@ -125,12 +197,12 @@ class Server:
 
         self._native.on(name, run, schema, False)
 
-    def _runner(self, handler: Callable[..., Any], arguments: Callable[..., Any], reply: Type,
+    def _runner(self, handler: Callable[..., Any], arguments: Callable[..., Any], shape: _Shape,
                 executor: Executor | None) -> Callable[[_native.Command], None]:
         def here(native: _native.Command) -> None:
             try:
                 values, named = arguments(native)
-                _answer(native, reply, handler(*values, **named))
+                _answer(native, shape.reply, shape.call(handler, native, values, named))
             except Exception as error:
                 _refuse(native, error)
 
@@ -144,7 +216,7 @@ class Server:
 
             def work() -> None:
                 try:
-                    _answer(responder, reply, handler(*values, **named))
+                    _answer(responder, shape.reply, shape.call(handler, responder, values, named))
                 except Exception as error:
                     _refuse(responder, error)
 
@@ -155,7 +227,8 @@ class Server:
 
         async def finish(responder: Any, values: list[Any], named: dict[str, Any]) -> None:
             try:
-                _answer(responder, reply, await handler(*values, **named))
+                answer = await shape.acall(handler, responder, values, named)
+                _answer(responder, shape.reply, answer)
             except Exception as error:
                 _refuse(responder, error)
 
@@ -171,7 +244,7 @@ class Server:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        if inspect.iscoroutinefunction(handler):
+        if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
             return as_task
         return here if executor is None else elsewhere
 

@@ -12,6 +12,7 @@ shmbus_add_python_test(threads "${here}/test_threads.py")
 add_executable(python_peer tests/peer.cpp)
 target_link_libraries(python_peer PRIVATE shmbus::shmbus)
 shmbus_add_python_test(events "${here}/test_events.py" "$<TARGET_FILE:python_peer>")
+shmbus_add_python_test(streams "${here}/test_streams.py" "$<TARGET_FILE:python_peer>")
 shmbus_add_python_test(types "${here}/typed_test.py" "${PROJECT_BINARY_DIR}/python")
 shmbus_add_python_test("no references are leaked" "${here}/leaks.py" 50000)
 
@@ -30,9 +31,11 @@ if(TARGET example_greet_handler)
   add_test(NAME "examples:events in Python" COMMAND ${pair} "10 prices in order, 0 missed"
     price_publisher.py price_reader.py)
   add_test(NAME "examples:events in asyncio" COMMAND ${pair} "sold" price_publisher.py price_watch.py)
+  add_test(NAME "examples:streams in Python" COMMAND ${pair} "1000 lines appended, 10 errors"
+    - log_stream.py)
   foreach(name "Python on both sides" "a handler in Python" "a caller in Python"
           "a caller in Python, a handler in C" "asyncio on both sides"
-          "events in Python" "events in asyncio")
+          "events in Python" "events in asyncio" "streams in Python")
     set_tests_properties("examples:${name}" PROPERTIES LABELS "examples;python" TIMEOUT 60
       ENVIRONMENT "PYTHONPATH=${PROJECT_BINARY_DIR}/python;PYTHON=${SHMBUS_PYTHON};PYTHONDONTWRITEBYTECODE=1")
   endforeach()
