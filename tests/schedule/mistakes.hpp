@@ -45,6 +45,15 @@ inline constexpr std::array mistakes{
     Mistake{"resume.hint", "events-death"},       // goes on after the newest event of the counter
     Mistake{"holder.kept", "events-holder-death"},  // a dead subscriber holds on
     Mistake{"evict.blind", "events-evict"},         // a lane is given up though somebody has come
+    Mistake{"record.early", "streams"},             // a record is committed before it is complete
+    Mistake{"record.given_up", "streams"},          // its memory is given back while it is read
+    Mistake{"record.quiet", "streams-both"},        // a reader that sleeps is not woken
+    Mistake{"room.untold", "streams"},              // who waits for a record keeps what it has read
+    Mistake{"window.blind", "streams-both"},        // a handler sleeps without looking again
+    Mistake{"window.stale", "streams"},             // memory of another stream, with its counts
+    Mistake{"answer.first", "streams"},             // the answer is seen, and records before it not
+    Mistake{"cancel.unseen", "streams-cancel"},     // a handler sleeps though it was cancelled
+    Mistake{"end.early", "streams-writer-death"},   // a death is seen, and records before it not
 };
 
 }  // namespace shmbus::schedule

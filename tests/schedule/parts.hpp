@@ -63,4 +63,14 @@ void mortal_holder();
 void rival_publisher();
 void late_reader();
 
+// On streams: parts_streams.cpp
+void stream_reader();
+void stream_writer();
+void stream_echoer();
+void bereaved_reader();
+void mortal_stream_writer();
+void mortal_stream_reader();
+void caller_beside_stream();
+void stream_canceller();
+
 }  // namespace shmbus::schedule::parts

@@ -5,6 +5,7 @@
 #include "os/futex.hpp"
 #include "recovery/participant.hpp"
 #include "schedule/eventing.hpp"
+#include "schedule/streaming.hpp"
 
 namespace shmbus::schedule {
 namespace {
@@ -41,6 +42,7 @@ bool gather(std::span<const std::byte> bytes, std::uint64_t& value) noexcept {
 }
 
 Status handle(Context& context) {
+  if (const auto status = serve_stream(context)) return *status;
   Stage& stage = Stage::the();
   std::uint64_t command = 0;
   stage.must(gather(context.request(), command), "a handler was given a torn request");
@@ -68,6 +70,8 @@ void Stage::clear() noexcept {
   });
   ledger.clear();
   events = {};
+  streams = {};
+  stream_cancelled = false;
   held = {};
   flags = {};
   has_name = 0;

@@ -10,6 +10,7 @@
 #include "schedule/event_ledger.hpp"
 #include "schedule/ledger.hpp"
 #include "schedule/scheduler.hpp"
+#include "schedule/stream_ledger.hpp"
 #include "serve/server_core.hpp"
 #include "session/core.hpp"
 
@@ -39,6 +40,8 @@ class Stage {
 
   Ledger ledger;
   EventLedger events;
+  StreamLedger streams;
+  bool stream_cancelled = false;       ///< its caller wants no more
   std::array<std::uint8_t, 2> held{};  ///< extents, by who works in them: index + 1
   enum Flag : std::size_t {
     first_has_sent,

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/scheduled.hpp"
 #include "call/caller_core.hpp"
 #include "call/reply_words.hpp"
 #include "lane/status_kind.hpp"
@@ -62,7 +63,8 @@ Result<ReplyView> CallerCore::wait_for(Pending& pending, StreamWait* stream) noe
     const auto waited = stream == nullptr ? await(lane, ticket, deadline)
                                           : await_slowly(lane, ticket, until, stream->change);
     // Records that came before the answer come first.
-    if (stream != nullptr && (stream->change.there() ||
+    if (stream != nullptr && ((stream->change.there() &&
+                               !(waited == Waited::answered && SHMBUS_MISTAKE("answer.first"))) ||
                               (waited == Waited::timed_out && !deadline.over(wait::ticks())))) {
       stream->ended = false;
       return ReplyView();

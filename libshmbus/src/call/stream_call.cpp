@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "base/scheduled.hpp"
 #include "layout/limits.hpp"
 #include "session/core.hpp"
 #include "session/empty_handle.hpp"
@@ -102,7 +103,7 @@ Result<std::unique_ptr<StreamCall, CloseStream>> CallerCore::open_stream(
   StreamCall::Windows windows;
   if ((out.windows & layout::cell_flags::reply_window) != 0) {
     windows.in = stream::Window::in(out.reply.data, out.reply_capacity);
-    windows.in->clear();
+    if (!SHMBUS_MISTAKE("window.stale")) windows.in->clear();
   }
   if ((out.windows & layout::cell_flags::request_window) != 0) {
     windows.out = stream::Window::in(out.request.data, out.request_bytes);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/line.hpp"
+#include "base/scheduled.hpp"
 #include "base/testpoint.hpp"
 
 namespace shmbus::stream {
@@ -93,6 +94,9 @@ WindowReader::Next WindowReader::take(std::span<const std::byte>& out) noexcept 
       case RecordKind::data:
         out = {window_.ring + at_ + layout::record_word_bytes, word.bytes()};
         held_ = taken;
+        if (SHMBUS_MISTAKE("record.given_up")) {
+          window_.head->reader.consumed.store(consumed_ + taken, std::memory_order_release);
+        }
         return Next::record;
       case RecordKind::end:
         return Next::end;
