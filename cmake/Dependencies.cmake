@@ -24,11 +24,12 @@ if(NOT TARGET Boost::headers)
   find_package(Boost 1.74 CONFIG REQUIRED)
 endif()
 
-if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_GATEWAY OR SHMBUS_BUILD_SPOOL OR SHMBUS_BUILD_BENCH)
+if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_GATEWAY OR SHMBUS_BUILD_SPOOL
+   OR SHMBUS_BUILD_BRIDGE OR SHMBUS_BUILD_BENCH)
   find_package(CLI11 CONFIG REQUIRED)
 endif()
 if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_GATEWAY OR SHMBUS_BUILD_SPOOL
-   OR SHMBUS_BUILD_BENCH OR SHMBUS_BUILD_TESTS)
+   OR SHMBUS_BUILD_BRIDGE OR SHMBUS_BUILD_BENCH OR SHMBUS_BUILD_TESTS)
   find_package(fmt CONFIG REQUIRED)
 endif()
 if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI)
@@ -37,7 +38,7 @@ endif()
 if(SHMBUS_BUILD_CLI)
   find_package(yaml-cpp CONFIG REQUIRED)  # what shmbus gen reads, YAML and JSON alike
 endif()
-if(SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_BENCH OR SHMBUS_BUILD_EXAMPLES
+if(SHMBUS_BUILD_BRIDGE OR SHMBUS_BUILD_DAEMON OR SHMBUS_BUILD_CLI OR SHMBUS_BUILD_BENCH OR SHMBUS_BUILD_EXAMPLES
    OR SHMBUS_BUILD_TESTS)
   find_package(nlohmann_json CONFIG REQUIRED)
 endif()
@@ -88,6 +89,21 @@ if(SHMBUS_BUILD_SPOOL)
   if(NOT TARGET SQLite::SQLite3 OR NOT TARGET yaml-cpp OR NOT TARGET shmbus_microhttpd)
     message(STATUS "no spool: it needs libsqlite3-dev, libyaml-cpp-dev and the daemon's dependencies")
     set(SHMBUS_BUILD_SPOOL OFF)
+  endif()
+endif()
+
+# The bridge: NATS by libnats, YAML for its settings. It is left out where one of them is missing.
+if(SHMBUS_BUILD_BRIDGE)
+  find_package(PkgConfig)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(NATS IMPORTED_TARGET libnats>=3.4)
+  endif()
+  if(NOT TARGET yaml-cpp)
+    find_package(yaml-cpp CONFIG)
+  endif()
+  if(NOT TARGET PkgConfig::NATS OR NOT TARGET yaml-cpp)
+    message(STATUS "no bridge: it needs libnats-dev, libyaml-cpp-dev and pkgconf")
+    set(SHMBUS_BUILD_BRIDGE OFF)
   endif()
 endif()
 

@@ -105,6 +105,16 @@ if(TARGET shmbus_spool_program)
       \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-spool@.service\")")
 endif()
 
+if(TARGET shmbus_bridge)
+  install(TARGETS shmbus_bridge RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(CODE "
+    set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+    configure_file(\"${PROJECT_SOURCE_DIR}/packaging/shmbus-bridge.service.in\"
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-bridge@.service\" @ONLY)
+    list(APPEND CMAKE_INSTALL_MANIFEST_FILES
+      \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-bridge@.service\")")
+endif()
+
 if(TARGET shmbus_cli)
   install(TARGETS shmbus_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   # Shell completions, each under the name its shell looks for.
@@ -129,6 +139,9 @@ if(TARGET shmbus_cli AND TARGET shmbusd AND NOT CMAKE_CROSSCOMPILING)
     endif()
     if(TARGET shmbus_spool_program)
       list(APPEND pages "shmbus-spool|shmbus_spool_program")
+    endif()
+    if(TARGET shmbus_bridge)
+      list(APPEND pages "shmbus-bridge|shmbus_bridge")
     endif()
     foreach(page IN LISTS pages)
       string(REPLACE "|" ";" page "${page}")

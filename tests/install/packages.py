@@ -194,7 +194,9 @@ shmbus --version
 timeout 1 shmbusd --bus try & sleep 0.5; shmbus buses; wait || true
 test -s /usr/share/man/man1/shmbus.1.gz
 rm -rf /dev/shm/shmbus.try /try/*.bus""")
-    inside(f"apt-get {quiet} purge libshmbus0 libshmbus-dev shmbus python3-shmbus", stdout=subprocess.DEVNULL)
+    bridge = "$(dpkg-query -W -f '${Package}' shmbus-bridge 2>/dev/null || true)"  # where libnats was
+    inside(f"apt-get {quiet} purge libshmbus0 libshmbus-dev shmbus python3-shmbus {bridge}",
+           stdout=subprocess.DEVNULL)
     left = {one for one in files_of(root) - before if not one.startswith(("try", "debs")) and "shmbus" in one}
     assert not left, f"left behind: {sorted(left)}"
     shutil.rmtree(root)

@@ -24,7 +24,7 @@ run("${CMAKE_COMMAND}" -S "${source}" -B "${work}/build" -G "${generator}"
     -D CMAKE_BUILD_TYPE=Release -D BUILD_SHARED_LIBS=ON -D SHMBUS_UNITY=ON
     -D SHMBUS_BUILD_TESTS=OFF -D SHMBUS_BUILD_BENCH=OFF -D SHMBUS_BUILD_EXAMPLES=OFF
     -D SHMBUS_BUILD_DAEMON=OFF -D SHMBUS_BUILD_CLI=OFF -D SHMBUS_BUILD_GATEWAY=OFF
-    -D SHMBUS_BUILD_SPOOL=OFF)
+    -D SHMBUS_BUILD_SPOOL=OFF -D SHMBUS_BUILD_BRIDGE=OFF)
 run("${CMAKE_COMMAND}" --build "${work}/build")
 run("${CMAKE_COMMAND}" --install "${work}/build" --prefix "${work}/prefix")
 file(RENAME "${work}/prefix" "${work}/moved")

@@ -30,24 +30,25 @@ MAX_LINES = 400
 # A file may stand here with its present length while it awaits its split; the number only falls.
 LONG_FILES: dict[str, int] = {}
 
-ROOTS = ("libshmbus", "c", "python", "codec", "gen", "inspect", "common", "daemon", "cli", "gateway", "spool", "telemetry", "tests", "bench", "examples")
+ROOTS = ("libshmbus", "c", "python", "codec", "gen", "inspect", "common", "daemon", "cli", "gateway", "spool", "bridge", "telemetry", "tests", "bench", "examples")
 
 # (what is included, who may include it, why)
 INCLUDES = (
     (r"boost/", ("libshmbus/src/segment/", "gateway/http_reader.cpp",
                  "gateway/converge/answer_reader.cpp", "bench/peers/"),
      "Boost maps memory and parses HTTP, and does no more"),
-    (r"CLI/", ("common/", "daemon/", "cli/", "gateway/", "spool/", "bench/"), "only programs have command lines"),
-    (r"fmt/", ("gen/", "common/", "daemon/", "cli/", "gateway/", "spool/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
+    (r"CLI/", ("common/", "daemon/", "cli/", "gateway/", "spool/", "bridge/", "bench/"), "only programs have command lines"),
+    (r"fmt/", ("gen/", "common/", "daemon/", "cli/", "gateway/", "spool/", "bridge/", "telemetry/", "bench/", "tests/"), "the library prints nothing"),
     (r"(concurrentqueue/)?(blocking)?concurrentqueue\.h", ("libshmbus/src/serve/job_queue.cpp", "daemon/", "bench/"),
      "the bus has its own queues; workers of one process share one of these"),
     (r"microhttpd\.h", ("daemon/", "spool/metrics.cpp"), "two programs serve their metrics with it"),
     (r"curl/", ("telemetry/",), "one part posts over HTTP"),
-    (r"nlohmann/", ("gen/", "cli/", "telemetry/", "examples/", "tests/", "bench/"), "the library knows no JSON"),
+    (r"nlohmann/", ("gen/", "cli/", "bridge/", "telemetry/", "examples/", "tests/", "bench/"), "the library knows no JSON"),
     (r"gnutls/", ("gateway/stream.cpp",), "one part speaks TLS"),
-    (r"yaml-cpp/", ("gen/", "gateway/", "spool/"), "OpenAPI documents and settings are YAML"),
-    (r"(codec|gen|inspect|common|daemon|cli|gateway|spool|telemetry|tests|bench)/",
-     ("codec/", "gen/", "inspect/", "common/", "daemon/", "cli/", "gateway/", "spool/", "telemetry/", "tests/", "bench/"),
+    (r"nats/", ("bridge/", "tests/bridge/"), "one part speaks to other machines"),
+    (r"yaml-cpp/", ("gen/", "gateway/", "spool/", "bridge/"), "OpenAPI documents and settings are YAML"),
+    (r"(codec|gen|inspect|common|daemon|cli|gateway|spool|bridge|telemetry|tests|bench)/",
+     ("codec/", "gen/", "inspect/", "common/", "daemon/", "cli/", "gateway/", "spool/", "bridge/", "telemetry/", "tests/", "bench/"),
      "the library knows nothing of its users"),
 )
 

@@ -11,6 +11,7 @@
 #include "lane/status_kind.hpp"
 #include "layout/limits.hpp"
 #include "session/core.hpp"
+#include "shmbus/relay.hpp"
 #include "stats/histogram.hpp"
 
 namespace shmbus::detail {
@@ -213,6 +214,7 @@ Error error_of_reply(const lane::CellWords& words) noexcept {
       if (size >= body.size()) break;  // no correct handler sends that: then without causes
       error.causes = Causes::parse(body.substr(1, size));
       error.message = body.substr(1 + size);
+      take_off_relay(error);
       break;
     }
     case StatusCode::handler_died:

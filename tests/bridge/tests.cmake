@@ -1,0 +1,15 @@
+# One ctest for each file: buses as machines, bridges, and servers of the engine, all on this machine.
+if(TARGET shmbus_bridge AND TARGET peer_bridge_fleet AND Python3_Interpreter_FOUND)
+  find_program(SHMBUS_NATS_SERVER nats-server PATHS /usr/sbin)
+  mark_as_advanced(SHMBUS_NATS_SERVER)
+  file(GLOB files CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/*.py")
+  foreach(file IN LISTS files)
+    get_filename_component(name "${file}" NAME_WE)
+    if(name STREQUAL "fleet_case" OR NOT SHMBUS_NATS_SERVER)
+      continue()
+    endif()
+    add_test(NAME "bridge:${name}"
+      COMMAND Python3::Interpreter -B "${file}" "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+    set_tests_properties("bridge:${name}" PROPERTIES LABELS bridge TIMEOUT 300)
+  endforeach()
+endif()
