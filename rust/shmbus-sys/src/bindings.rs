@@ -660,8 +660,7 @@ extern "C" {
         command: *const shmbus_context_t,
         size: *mut usize,
     ) -> *const c_void;
-    pub fn shmbus_context_name(command: *const shmbus_context_t, size: *mut usize)
-        -> *const c_char;
+    pub fn shmbus_context_name(command: *const shmbus_context_t, size: *mut usize) -> *const c_char;
     pub fn shmbus_context_one_way(command: *const shmbus_context_t) -> c_int;
     pub fn shmbus_context_reply_capacity(command: *const shmbus_context_t) -> usize;
     pub fn shmbus_context_reply_buffer(command: *mut shmbus_context_t, size: usize) -> *mut c_void;
@@ -690,8 +689,7 @@ extern "C" {
     pub fn shmbus_context_caller_gone(command: *const shmbus_context_t) -> c_int;
     pub fn shmbus_context_attempt(command: *const shmbus_context_t) -> u32;
     pub fn shmbus_context_queued(command: *const shmbus_context_t) -> u32;
-    pub fn shmbus_context_traceparent(command: *const shmbus_context_t, text: *mut c_char)
-        -> c_int;
+    pub fn shmbus_context_traceparent(command: *const shmbus_context_t, text: *mut c_char) -> c_int;
     pub fn shmbus_context_caller(command: *const shmbus_context_t, info: *mut shmbus_caller_info_t);
     pub fn shmbus_context_defer(command: *mut shmbus_context_t) -> *mut shmbus_responder_t;
     pub fn shmbus_responder_buffer(responder: *mut shmbus_responder_t, size: usize) -> *mut c_void;
