@@ -208,7 +208,7 @@ DurableId id_of(const std::string& text) {
 }
 
 int run_spool_send(const Context& context, const SpoolSendOptions& options) {
-  const auto known = types_of(context.bus, options.name);
+  const auto known = cli::types_of(context.bus, options.name);
   const auto request = read_request(options.payload, known);
   DurableOptions how;
   how.key = options.key;
