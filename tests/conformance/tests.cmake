@@ -30,7 +30,7 @@ endif()
 find_package(Python3 COMPONENTS Interpreter QUIET)
 if(Python3_Interpreter_FOUND)
   add_test(NAME conformance:matrix
-    COMMAND "${Python3_EXECUTABLE}" "${here}/matrix.py" ${peers} --every 4)
+    COMMAND "${Python3_EXECUTABLE}" "${here}/matrix.py" ${peers} --every 8)
   set_tests_properties(conformance:matrix PROPERTIES LABELS conformance TIMEOUT 600 RUN_SERIAL TRUE
     ENVIRONMENT "${environment}")
 endif()
