@@ -46,7 +46,7 @@ macro_rules! schema {
                 let _ = before;
                 let size = ::std::mem::size_of::<$name>();
                 let align = ::std::mem::align_of::<$name>();
-                $crate::put(out, ::std::format_args!("}}{size}/{align}"));
+                $crate::put(out, ::std::format_args!("}}{}/{}", size, align));
             }
             unsafe fn init(at: *mut Self) {
                 at.cast::<u8>().write_bytes(0, ::std::mem::size_of::<$name>());
