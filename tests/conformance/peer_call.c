@@ -366,7 +366,7 @@ static void obey(command_line* line) {
 
 int main(int count, char** arguments) {
   if (count == 2 && strcmp(arguments[1], "features") == 0) {
-    say("calls loans causes defer inherits takeover events streams");
+    say("calls loans causes defer gone inherits takeover events streams");
     return 0;
   }
   if (count == 4 && strcmp(arguments[1], "handle") == 0) {

@@ -315,7 +315,7 @@ int run_caller(const char* path) {
 int main(int count, char** arguments) {
   const std::string_view what = count > 1 ? arguments[1] : "";
   if (count == 2 && what == "features") {
-    say("calls loans causes defer inherits takeover events streams");
+    say("calls loans causes defer gone inherits takeover events streams");
     return 0;
   }
   if (count == 4 && what == "handle") return conformance::run_handler(arguments[2], arguments[3]);

@@ -297,7 +297,7 @@ def _(pair):
         same(caller.ask("call total -"), f"ok {hexed('1')}")
 
 
-@scenario("kill the caller: after the start")
+@scenario("kill the caller: after the start", "gone")
 def _(pair):
     handler, caller = pair.both()
     caller.say("call stay - timeout=60000")

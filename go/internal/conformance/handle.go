@@ -221,7 +221,7 @@ func handle(path, how string) error {
 func main() {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "features":
-		say("calls loans causes defer inherits takeover events streams")
+		say("calls loans causes defer gone inherits takeover events streams")
 	case len(os.Args) == 4 && os.Args[1] == "handle":
 		if err := handle(os.Args[2], os.Args[3]); err != nil {
 			say("%s", errorLine(err))
