@@ -179,7 +179,7 @@ impl<'h> RawCommand<'h> {
             let (from, size) = (bytes.as_ptr().cast(), bytes.len());
             sys::shmbus_context_reply(self.0.raw, from, size, error)
         });
-        done.map_err(Error::as_answer)
+        done.map_err(Error::into_answer)
     }
     /// Memory for a reply of `size` bytes, sent when the handler returns. None when the caller made
     /// less room: it gets `TooLarge`.

@@ -182,7 +182,7 @@ impl Error {
         made
     }
     /// For an error that the caller of the command that runs has already.
-    pub(crate) fn as_answer(mut self) -> Error {
+    pub(crate) fn into_answer(mut self) -> Error {
         self.0.answered = true;
         self
     }
