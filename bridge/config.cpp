@@ -74,14 +74,11 @@ class Section {
       }
     };
   }
-  auto names(std::vector<std::string>& target, bool patterns) {
-    return [this, &target, patterns](const YAML::Node& node) {
+  auto patterns(std::vector<std::string>& target) {
+    return [this, &target](const YAML::Node& node) {
       texts(target)(node);
       for (const auto& one : target) {
         if (const auto why = why_no_name(one); !why.empty()) refuse(node, std::string(why));
-        if (!patterns && one.find('*') != std::string::npos) {
-          refuse(node, "events are named in full here, without '*'");
-        }
       }
     };
   }
@@ -190,10 +187,8 @@ std::optional<Config> parse_config(const std::string& text, const std::string& s
             {{"bus", in.text(config.bus)},
              {"machine", in.text(config.machine)},
              {"engine", [&](const YAML::Node& node) { read_engine(in, node, config); }},
-             {"export", in.names(config.allow.out, true)},
-             {"import", in.names(config.allow.in, true)},
-             {"export_events", in.names(config.allow.events_out, false)},
-             {"import_events", in.names(config.allow.events_in, false)},
+             {"export", in.patterns(config.allow.out)},
+             {"import", in.patterns(config.allow.in)},
              {"limits", [&](const YAML::Node& node) { read_limits(in, node, config.limits); }},
              {"trust", in.text(trust)}});
     if (trust == "anybody") {

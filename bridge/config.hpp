@@ -13,10 +13,8 @@ namespace shmbus::bridge {
 
 /// Names that may cross. Nothing else does.
 struct Allowed {
-  std::vector<std::string> out;         ///< commands of this bus that others may call
-  std::vector<std::string> in;          ///< commands of others that are offered here
-  std::vector<std::string> events_out;  ///< whole names: a subscription makes a name known for ever
-  std::vector<std::string> events_in;
+  std::vector<std::string> out;  ///< commands of this bus that others may call
+  std::vector<std::string> in;   ///< commands of others that are offered here
 };
 
 struct Limits {

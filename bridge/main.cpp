@@ -1,4 +1,4 @@
-// shmbus-bridge: commands and events of one bus to and from other machines. Only wiring; see
+// shmbus-bridge: commands of one bus to and from other machines. Only wiring; see
 // bridge.hpp.
 #include <fmt/format.h>
 #include <signal.h>

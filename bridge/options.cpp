@@ -22,7 +22,7 @@ Parsed parse_command_line(int argc, const char* const* argv) {
   auto& options = parsed.options;
   auto& config = options.config;
   config.bus = "default";
-  CLI::App app{"Carries commands and events of a shmbus to and from other machines, over NATS.",
+  CLI::App app{"Carries commands of a shmbus to and from other machines, over NATS.",
                "shmbus-bridge"};
   app.set_version_flag("--version", std::string(SHMBUS_VERSION));
   app.footer(epilogue);
@@ -43,8 +43,6 @@ Parsed parse_command_line(int argc, const char* const* argv) {
   add("--export", config.allow.out, "let other machines call commands of this pattern; repeatable",
       "PATTERN");
   add("--import", config.allow.in, "offer commands of other machines here; repeatable", "PATTERN");
-  add("--export-event", config.allow.events_out, "send events of this name; repeatable", "NAME");
-  add("--import-event", config.allow.events_in, "receive events of this name; repeatable", "NAME");
   app.add_option("--machine", config.machine,
                  "how other machines see this bus; else the host's name")
       ->type_name("NAME")
