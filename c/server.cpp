@@ -47,7 +47,7 @@ int shmbus_server_on(shmbus_server_t* server, const char* name, const shmbus_han
   shmbus_registration_t given;
   Registration how;
   if (!capi::read_options(options, &given, sizeof given) ||
-      !capi::read_enum(given.join, 3, how.sharing) || given.reserved != 0) {
+      !capi::read_enum(given.sharing, 3, how.sharing) || given.reserved != 0) {
     return capi::bad_options(error);
   }
   const auto types = capi::schema_of_text(given.schema);

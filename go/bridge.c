@@ -205,7 +205,7 @@ int go_server_on(shmbus_server_t* server, const char* name, uintptr_t handle, co
                  int32_t sharing, shmbus_error_t* error) {
   const shmbus_handler_t handler = {(void*)handle, handle_command, drop_handler};
   shmbus_registration_t how = {.size = sizeof how};
-  how.join = sharing;
+  how.sharing = sharing;
   how.schema = schema;
   return shmbus_server_on(server, name, &handler, &how, error);
 }

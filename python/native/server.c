@@ -169,7 +169,7 @@ static PyObject* server_on(PyObject* self, PyObject* args) {
   if (server->handlers != NULL) server->handlers->previous = handler;
   server->handlers = handler;
   closure.context = handler;
-  how.join = group ? SHMBUS_SHARING_GROUP : SHMBUS_SHARING_EXCLUSIVE;
+  how.sharing = group ? SHMBUS_SHARING_GROUP : SHMBUS_SHARING_EXCLUSIVE;
   Py_BEGIN_ALLOW_THREADS kind = shmbus_server_on(handle, name, &closure, &how, &error);
   Py_END_ALLOW_THREADS leave(server);
   if (kind != SHMBUS_OK) return raise(&error);

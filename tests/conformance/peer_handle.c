@@ -250,7 +250,7 @@ static int serve(shmbus_bus_t* bus, shmbus_server_t* server, const char* how,
   for (size_t i = 0; i < sizeof handlers / sizeof *handlers && kind == SHMBUS_OK; ++i) {
     const shmbus_handler_t handler = {bus, handlers[i].call, NULL};
     shmbus_registration_t as = {.size = sizeof as, .schema = handlers[i].schema};
-    if (strcmp(how, "join") == 0) as.join = SHMBUS_SHARING_GROUP;
+    if (strcmp(how, "join") == 0) as.sharing = SHMBUS_SHARING_GROUP;
     kind = shmbus_server_on(server, handlers[i].name, &handler, &as, error);
   }
   if (kind == SHMBUS_OK && strcmp(how, "take-over") == 0) {

@@ -319,7 +319,7 @@ pub struct shmbus_handler_t {
 #[derive(Clone, Copy)]
 pub struct shmbus_registration_t {
     pub size: usize,
-    pub join: i32,
+    pub sharing: i32,
     pub reserved: i32,
     pub schema: *const c_char,
 }

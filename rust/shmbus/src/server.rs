@@ -216,7 +216,7 @@ impl Server {
         let (name, schema) = (c_text(name)?, schema.map(c_text).transpose()?);
         let options = sys::shmbus_registration_t {
             size: std::mem::size_of::<sys::shmbus_registration_t>(),
-            join: self.sharing as i32,
+            sharing: self.sharing as i32,
             reserved: 0,
             schema: schema.as_ref().map_or(null(), |one| one.as_ptr()),
         };

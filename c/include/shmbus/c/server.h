@@ -42,7 +42,7 @@ enum { SHMBUS_SHARING_EXCLUSIVE = 0, SHMBUS_SHARING_GROUP = 1, SHMBUS_SHARING_CA
 
 typedef struct shmbus_registration_t {
   size_t size;        /* of this struct */
-  int32_t join;       /* SHMBUS_SHARING_... */
+  int32_t sharing;    /* SHMBUS_SHARING_... */
   int32_t reserved;   /* 0 */
   const char* schema; /* "request->reply"; NULL: any bytes. Copied */
 } shmbus_registration_t;
