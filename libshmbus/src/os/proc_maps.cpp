@@ -1,6 +1,10 @@
 #include "os/proc_maps.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <string_view>
+#include <system_error>
 
 #include "os/descriptor.hpp"
 
@@ -18,62 +22,77 @@ struct Mapped {
   std::uintptr_t begin = 0;
   std::uintptr_t end = 0;
   std::uint64_t offset = 0;
-  std::string file;
+  std::string_view file;  ///< of the line
 };
 
-/// Lines are cut at 512 bytes, the rest of one is none.
-bool next_mapping(std::FILE* maps, Mapped& out) {
-  char line[512];
-  while (std::fgets(line, sizeof line, maps) != nullptr) {
-    unsigned long long begin = 0;
-    unsigned long long end = 0;
-    unsigned long long offset = 0;
-    char device[32];
-    char inode[32];
-    if (std::sscanf(line, "%llx-%llx %*s %llx %31s %31s", &begin, &end, &offset, device, inode) !=
-        5) {
-      continue;
-    }
-    out.begin = static_cast<std::uintptr_t>(begin);
-    out.end = static_cast<std::uintptr_t>(end);
-    out.offset = offset;
-    out.file = std::string(device) + " " + inode;
-    return true;
-  }
-  return false;
+/// Cuts the text up to `end` off `rest`.
+std::string_view cut(std::string_view& rest, char end) {
+  const std::string_view field = rest.substr(0, rest.find(end));
+  rest.remove_prefix(std::min(field.size() + 1, rest.size()));
+  return field;
 }
 
+template <class T>
+bool from_hex(std::string_view text, T& out) {
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, out, 16);
+  return read.ec == std::errc() && read.ptr == end;
+}
+
+/// "begin-end flags offset device inode  path", as proc_pid_maps(5) has it.
+bool parse(std::string_view line, Mapped& out) {
+  if (!from_hex(cut(line, '-'), out.begin) || !from_hex(cut(line, ' '), out.end)) return false;
+  (void)cut(line, ' ');
+  if (!from_hex(cut(line, ' '), out.offset)) return false;
+  const auto inode = line.find(' ') + 1;  // 0 when there is none
+  if (inode == 0) return false;
+  out.file = line.substr(0, line.find_first_of(" \n", inode));
+  return out.file.size() > inode;
+}
+
+/// Walks the lines until `fits`. Of a long line, the first 511 bytes are looked at, which hold all
+/// but the path.
 template <class Fits>
-Found find(std::uint32_t pid, Fits fits) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/maps";
+Found walk(const std::string& path, Fits fits) {
   const Stream maps{descriptor::stream(path.c_str(), "r")};
   if (maps.file == nullptr) return Found::unknown;
-  bool any = false;
-  for (Mapped one; next_mapping(maps.file, one);) {
-    any = true;
+  Found found = Found::unknown;
+  char line[512];
+  bool begins = true;
+  while (std::fgets(line, sizeof line, maps.file) != nullptr) {
+    const std::string_view text(line);
+    Mapped one;
+    const bool known = begins && parse(text, one);
+    begins = text.ends_with('\n');
+    if (!known) continue;
+    found = Found::no;
     if (fits(one)) return Found::yes;
   }
-  return any ? Found::no : Found::unknown;
+  return found;
 }
+
+std::string maps_of(std::uint32_t pid) { return "/proc/" + std::to_string(pid) + "/maps"; }
 
 }  // namespace
 
 std::string file_at(const void* address) {
-  const Stream maps{descriptor::stream("/proc/self/maps", "r")};
-  if (maps.file == nullptr) return {};
   const auto at = reinterpret_cast<std::uintptr_t>(address);
-  for (Mapped one; next_mapping(maps.file, one);) {
-    if (one.begin <= at && at < one.end) return one.file;
-  }
-  return {};
+  std::string file;
+  (void)walk("/proc/self/maps", [&](const Mapped& one) {
+    if (at < one.begin || one.end <= at) return false;
+    file = one.file;
+    return true;
+  });
+  return file;
 }
 
 Found maps(std::uint32_t pid, const std::string& file) {
-  return find(pid, [&](const Mapped& one) { return one.file == file; });
+  return walk(maps_of(pid), [&](const Mapped& one) { return one.file == file; });
 }
 
 Found maps(std::uint32_t pid, const std::string& file, std::uint64_t offset) {
-  return find(pid, [&](const Mapped& one) { return one.offset == offset && one.file == file; });
+  return walk(maps_of(pid),
+              [&](const Mapped& one) { return one.offset == offset && one.file == file; });
 }
 
 }  // namespace shmbus::proc_maps
