@@ -99,31 +99,16 @@ class Sweep {
     }
   }
 
-  /// The length of each operation, walked to its end beside idle peers; the other pairs begin with
-  /// it, and learn their own where it is longer.
-  void lengths() {
-    std::map<const Operation*, const Pair*> walked;
-    for (auto& pair : pairs_) {
-      const auto found = walked.find(pair.operation);
-      if (found == walked.end()) {
-        (void)one(pair, {});
-        walked[pair.operation] = &pair;
-      } else {
-        pair.events = found->second->events;
-        pair.instructions = found->second->instructions;
-      }
-    }
-  }
-
   void samples() {
     const Stopwatch clock;
     const double limit = static_cast<double>(options_.number("seconds", 45)) * 1e3;
-    lengths();
-    for (int round = 1; round < 2 || clock.ms() < limit; ++round) {
+    for (int round = 0; round < 1 || clock.ms() < limit; ++round) {
       std::shuffle(pairs_.begin(), pairs_.end(), random_);
       for (auto& pair : pairs_) {
-        if (round >= 2 && clock.ms() > limit) break;
-        if (round % 4 == 3) {
+        if (round >= 1 && clock.ms() > limit) break;
+        if (round == 0) {
+          (void)one(pair, {});  // to the end: its length
+        } else if (round % 4 == 3) {
           (void)one(pair, {~0ULL, random_() % (pair.instructions + 1)});
         } else {
           (void)one(pair, {random_() % (pair.events + 1), ~0ULL});
