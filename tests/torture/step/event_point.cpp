@@ -1,13 +1,8 @@
 // One kill in an operation on events: what the others are given, and what is left.
-#include <unistd.h>
-
 #include <csignal>
-#include <sstream>
 
 #include "torture/step/event_peers.hpp"
-#include "torture/step/point.hpp"
-#include "torture/step/subject.hpp"
-#include "torture/support/bus_state.hpp"
+#include "torture/step/point_base.hpp"
 
 namespace shmbus::torture {
 namespace {
@@ -15,69 +10,22 @@ namespace {
 using test::Child;
 using namespace std::chrono_literals;
 
-class EventPoint {
+class EventPoint final : public PointBase {
  public:
   EventPoint(const Operation& operation, Peers peers)
-      : operation_(operation),
-        scene_(*operation.events),
-        path_("/dev/shm/shmbus-step." + std::to_string(::getpid())),
-        world_{path_, *ledger_, peers},
-        watch_(path_, true) {
-    ::unlink(path_.c_str());
-  }
-  EventPoint(const EventPoint&) = delete;
-  EventPoint& operator=(const EventPoint&) = delete;
-  ~EventPoint() { ::unlink(path_.c_str()); }
-
-  PointResult play(const Target& target) {
-    result_.summary.points = 1;
-    if (set_the_scene()) {
-      run_on(0);
-      result_.walk = walk(subject_.pid(), *ledger_, watch_, target);
-      run_on(std::nullopt);
-      if (result_.walk.stuck) problem(result_.summary.hung, "the operation does not end");
-      subject_.kill();
-      see_the_others();
-      judge();
-      clear_the_scene();
-    }
-    auto& sum = result_.summary;
-    if (sum.lost + sum.duplicated + sum.hung + sum.leaked + sum.other == 0) sum.recovered = 1;
-    return std::move(result_);
-  }
+      : PointBase(operation, peers, 20s), scene_(*operation.events) {}
 
  private:
-  void problem(std::uint64_t& counter, const std::string& what) {
-    ++counter;
-    result_.problems += "  " + what + "\n";
-  }
-  bool expect(bool good, const char* what) {
-    if (!good) problem(result_.summary.other, std::string("setting the scene: ") + what);
-    return good;
-  }
-  Child peer(int (*body)(World&)) {
-    return Child([this, body] { return body(world_); });
-  }
-  Child reader(int (*body)(World&, WaitMode)) {
-    const auto wait = world_.peers == Peers::parked ? WaitMode::blocking : WaitMode::adaptive;
-    return Child([this, body, wait] { return body(world_, wait); });
-  }
-  bool stands(const Child& child, const std::atomic<int>& reached) {
-    return test::eventually([&] { return reached != 0 && is_stopped(child.pid()); }, 10s);
-  }
-
-  bool set_the_scene() {
-    Child maker([this] { return Bus::open(path_, tiny_bus()) ? 0 : 1; });
-    if (!expect(maker.wait() == 0, "make the bus")) return false;
-    watch_.look_for_file();
+  bool set_the_scene() override {
+    if (!make_the_bus()) return false;
     if (scene_.readers) {
-      holder_ = reader(hold_beside);
-      skipper_ = reader(skip_beside);
-      if (!expect(wait_for(book().readers, 2), "the readers")) return false;
+      holder_ = peer(hold_beside);
+      skipper_ = peer(skip_beside);
+      if (!expect(ready(book().readers, 2), "the readers")) return false;
     }
     if (scene_.publisher) {
       publisher_ = peer(publish_beside);
-      if (!expect(wait_for(book().publishing), "the publisher")) return false;
+      if (!expect(ready(book().publishing), "the publisher")) return false;
       book().wanted = 10;
       const bool there =
           test::eventually([&] { return book().published[source::beside] == book().wanted; });
@@ -85,12 +33,10 @@ class EventPoint {
     }
     if (world_.peers == Peers::mid_recovery) {
       reclaimer_ = peer(reclaim_and_stop_there);
-      if (!expect(wait_for(ledger_->reclaimer_ready), "the reclaimer")) return false;
+      if (!expect(ready(ledger_->reclaimer_ready), "the reclaimer")) return false;
     }
     if (!let_them_die()) return false;
-    subject_ = Child([this] { return be_subject(world_, operation_); });
-    if (!expect(wait_for(ledger_->prepared), "prepare the subject")) return false;
-    return stop_peers();
+    return prepare_the_subject() && stop_peers();
   }
 
   bool let_them_die() {
@@ -121,25 +67,10 @@ class EventPoint {
     return expect(stands(skipper_, ledger_->caller_reached), "stop the one that skips");
   }
 
-  void newcomer(int (*body)(World&), const char* what) {
-    const Stopwatch clock;
-    const int code = peer(body).wait(20s);
-    note(clock);
-    if (code != 0) {
-      problem(result_.summary.hung, std::string(what) + " ended with " + std::to_string(code));
-    }
-  }
-  void note(const Stopwatch& clock) {
-    result_.slowest_ms = std::max(result_.slowest_ms, clock.ms());
-  }
-  void finish(Child& child, const char* who) {
-    if (child.pid() <= 0) return;
-    const Stopwatch clock;
-    const int code = child.wait(20s);
-    note(clock);
-    if (code != 0) {
-      problem(result_.summary.hung, std::string(who) + " ended with " + std::to_string(code));
-    }
+  void see_the_rest() override {
+    see_the_others();
+    judge();
+    clear_the_scene();
   }
 
   void see_the_others() {
@@ -192,37 +123,19 @@ class EventPoint {
   }
 
   void clear_the_scene() {
-    const bool clean = test::eventually(
-        [&] {
-          return peer(take_all_lanes).wait(10s) == 0 && census_of(path_) == test::Census{} &&
-                 event_census_of(path_) == EventCensus{};
-        },
-        5s);
-    if (!clean) {
-      std::ostringstream text;
-      text << "left in the end: " << census_of(path_) << " " << event_census_of(path_) << "; "
-           << doctor_findings(path_);
-      problem(result_.summary.leaked, text.str());
-    }
-    const auto findings = doctor_findings(path_, 1ms);
-    if (!findings.empty()) problem(result_.summary.other, "doctor: " + findings);
-    if (!files_left(path_).empty()) problem(result_.summary.leaked, "files: " + files_left(path_));
+    expect_nothing_left("in the end", [&] {
+      return peer(take_all_lanes).wait(10s) == 0 && census_of(path_) == test::Census{} &&
+             event_census_of(path_) == EventCensus{};
+    });
+    examine();
   }
 
   EventBook& book() { return ledger_->events; }
 
-  const Operation& operation_;
   const EventScene scene_;
-  std::string path_;
-  test::Shared<Ledger> ledger_;
-  World world_;
-  SegmentWatch watch_;
-  PointResult result_;
-  Child subject_;
   Child publisher_;
   Child holder_;
   Child skipper_;
-  Child reclaimer_;
 };
 
 }  // namespace

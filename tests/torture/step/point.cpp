@@ -1,12 +1,6 @@
-#include "torture/step/point.hpp"
-
-#include <unistd.h>
-
 #include <csignal>
-#include <sstream>
 
-#include "torture/step/subject.hpp"
-#include "torture/support/bus_state.hpp"
+#include "torture/step/point_base.hpp"
 
 namespace shmbus::torture {
 namespace {
@@ -14,77 +8,25 @@ namespace {
 using test::Child;
 using namespace std::chrono_literals;
 
-class Point {
+class Point final : public PointBase {
  public:
-  Point(const Operation& operation, Peers peers)
-      : operation_(operation),
-        path_("/dev/shm/shmbus-step." + std::to_string(::getpid())),
-        world_{path_, *ledger_, peers, operation.handler_beside && operation.caller_beside},
-        watch_(path_) {
-    ::unlink(path_.c_str());
-  }
-  Point(const Point&) = delete;
-  Point& operator=(const Point&) = delete;
-  ~Point() { ::unlink(path_.c_str()); }
-
-  PointResult play(const Target& target) {
-    result_.summary.points = 1;
-    if (set_the_scene()) {
-      run_on(0);  // the tracer and its child take turns: one processor makes them faster
-      result_.walk = walk(subject_.pid(), *ledger_, watch_, target);
-      run_on(std::nullopt);
-      if (result_.walk.stuck) problem(result_.summary.hung, "the operation does not end");
-      subject_.kill();
-      see_the_others();
-      clear_the_scene();
-      judge();
-    }
-    auto& sum = result_.summary;
-    if (sum.lost + sum.duplicated + sum.hung + sum.leaked + sum.other == 0) sum.recovered = 1;
-    return std::move(result_);
-  }
+  Point(const Operation& operation, Peers peers) : PointBase(operation, peers, 10s) {}
 
  private:
-  void problem(std::uint64_t& counter, const std::string& what) {
-    ++counter;
-    result_.problems += "  " + what + "\n";
-  }
-  bool expect(bool good, const char* what) {
-    if (!good) problem(result_.summary.other, std::string("setting the scene: ") + what);
-    return good;
-  }
-  Child peer(int (*body)(World&)) {
-    return Child([this, body] { return body(world_); });
-  }
-  Child peer(int (*body)(World&, WaitMode), bool parked) {
-    const auto wait = parked ? WaitMode::blocking : WaitMode::adaptive;
-    return Child([this, body, wait] { return body(world_, wait); });
-  }
-  bool flagged(const std::atomic<int>& flag, std::chrono::milliseconds limit = 10s) {
-    return test::eventually([&] { return flag != 0; }, limit);
-  }
-  [[nodiscard]] bool parked() const { return world_.peers == Peers::parked; }
-
-  bool set_the_scene() {
+  bool set_the_scene() override {
     // Who waits for a registration publishes later, and would then stop with nobody to wake it.
     if (!has_somebody_to_reclaim()) ledger_->reached = 1;
-    if (!operation_.no_bus) {
-      Child maker([this] { return Bus::open(path_, tiny_bus()) ? 0 : 1; });
-      if (!expect(maker.wait() == 0, "make the bus")) return false;
-      watch_.look_for_file();
-    }
-    if (operation_.handler_beside) handler_ = peer(serve, parked());
+    if (!operation_.no_bus && !make_the_bus()) return false;
+    if (operation_.handler_beside) handler_ = peer(serve);
     if (operation_.predecessor) predecessor_ = peer(serve_stuck);
     if (operation_.handler_beside || operation_.predecessor) {
-      if (!expect(flagged(ledger_->serving), "register")) return false;
+      if (!expect(ready(ledger_->serving), "register")) return false;
     }
     if (world_.peers == Peers::mid_recovery && has_somebody_to_reclaim()) {
       reclaimer_ = peer(reclaim_and_stop);
-      if (!expect(flagged(ledger_->reclaimer_ready), "the reclaimer")) return false;
+      if (!expect(ready(ledger_->reclaimer_ready), "the reclaimer")) return false;
     }
-    subject_ = Child([this] { return be_subject(world_, operation_); });
-    if (!expect(flagged(ledger_->prepared), "prepare the subject")) return false;
-    return set_the_peers();
+    return prepare_the_subject() && set_the_peers();
   }
 
   /// A caller that dies needs somebody to have sent to.
@@ -94,13 +36,13 @@ class Point {
 
   bool set_the_peers() {
     if (operation_.caller_beside) {
-      beside_ = peer(call_beside, parked());
+      beside_ = peer(call_beside);
       const bool can_publish = std::string_view(operation_.name) != "register";
       if (can_publish && world_.peers == Peers::mid_step) {
         auto& reached = world_.both_stop ? ledger_->caller_reached : ledger_->reached;
         if (!expect(stands(beside_, reached), "stop the caller")) return false;
       } else if (can_publish) {
-        if (!expect(flagged(ledger_->beside_ready), "the caller beside")) return false;
+        if (!expect(ready(ledger_->beside_ready), "the caller beside")) return false;
       }
     }
     if (operation_.handler_beside && world_.peers == Peers::mid_step) {
@@ -109,7 +51,7 @@ class Point {
     }
     if (operation_.dead_caller || reclaimer_.pid() > 0) {
       Child dead = peer(leave_things_behind);
-      if (!expect(flagged(ledger_->dead_ready), "the caller that dies")) return false;
+      if (!expect(ready(ledger_->dead_ready), "the caller that dies")) return false;
       dead.kill();
     }
     if (reclaimer_.pid() > 0) {
@@ -120,31 +62,10 @@ class Point {
     return true;
   }
 
-  bool stands(const Child& child, const std::atomic<int>& reached) {
-    return test::eventually([&] { return reached != 0 && is_stopped(child.pid()); }, 10s);
-  }
-
-  /// Runs a newcomer, who must succeed soon.
-  void newcomer(int (*body)(World&), const char* what) {
-    const Stopwatch clock;
-    Child child = peer(body);
-    const int code = child.wait(10s);
-    note(clock);
-    if (code != 0) {
-      problem(result_.summary.hung, std::string(what) + " ended with " + std::to_string(code));
-    }
-  }
-  void note(const Stopwatch& clock) {
-    result_.slowest_ms = std::max(result_.slowest_ms, clock.ms());
-  }
-  void finish(Child& child, const char* who) {
-    if (child.pid() <= 0) return;
-    const Stopwatch clock;
-    const int code = child.wait(10s);
-    note(clock);
-    if (code != 0) {
-      problem(result_.summary.hung, std::string(who) + " ended with " + std::to_string(code));
-    }
+  void see_the_rest() override {
+    see_the_others();
+    clear_the_scene();
+    judge();
   }
 
   void see_the_others() {
@@ -152,13 +73,13 @@ class Point {
       Child maker([this] { return Bus::open(path_, tiny_bus()) ? 0 : 1; });
       if (maker.wait() != 0) problem(result_.summary.hung, "nobody can make the bus");
     }
-    newcomer(work_elsewhere, "work elsewhere");  // whoever has been stopped still is
+    newcomer(work_elsewhere, "work elsewhere");  // beside peers that are still stopped
     for (const Child* stopped : {&handler_, &beside_, &reclaimer_}) stopped->signal(SIGCONT);
     if (!operation_.handler_beside || operation_.takes_over) {
       const int before = ledger_->serving;
       const Stopwatch clock;
       Child former = std::move(handler_);  // it may have been replaced
-      handler_ = operation_.takes_over ? peer(serve_next, parked()) : peer(serve, parked());
+      handler_ = operation_.takes_over ? peer(serve_next) : peer(serve);
       if (!test::eventually([&] { return ledger_->serving > before; }, 10s)) {
         problem(result_.summary.hung, "no successor can register");
       }
@@ -174,18 +95,12 @@ class Point {
     expect_census({.participants = 1, .endpoints = 1}, "while a handler lives");
     handler_.kill();
     expect_census({}, "in the end");
-    const auto findings = doctor_findings(path_, 1ms);
-    if (!findings.empty()) problem(result_.summary.other, "doctor: " + findings);
-    if (!files_left(path_).empty()) problem(result_.summary.leaked, "files: " + files_left(path_));
+    examine();
   }
 
   void expect_census(const test::Census& wanted, const char* when) {
-    const bool clean = test::eventually(
-        [&] { return peer(close_the_books).wait(10s) == 0 && census_of(path_) == wanted; }, 5s);
-    if (clean) return;
-    std::ostringstream text;
-    text << "left " << when << ": " << census_of(path_) << "; " << doctor_findings(path_);
-    problem(result_.summary.leaked, text.str());
+    expect_nothing_left(
+        when, [&] { return peer(close_the_books).wait(10s) == 0 && census_of(path_) == wanted; });
   }
 
   void judge() {
@@ -231,18 +146,10 @@ class Point {
     return true;
   }
 
-  const Operation& operation_;
-  std::string path_;
-  test::Shared<Ledger> ledger_;
-  World world_;
-  SegmentWatch watch_;
-  PointResult result_;
-  Child subject_;
   Child handler_;
   Child predecessor_;
   Child beside_;
   Child early_;
-  Child reclaimer_;
 };
 
 }  // namespace

@@ -197,6 +197,8 @@ void StreamCaller::end(World& world) {
   world.ledger.streams.streams[number].end = end_of(stream.end());
 }
 
+namespace {
+
 int stream_beside(World& world, WaitMode wait, bool reads) {
   StreamCaller caller;
   if (!caller.join(world, reads ? "reader" : "writer", wait)) return 10;
@@ -216,6 +218,11 @@ int stream_beside(World& world, WaitMode wait, bool reads) {
   caller.end(world);
   return 0;
 }
+
+}  // namespace
+
+int read_beside(World& world, WaitMode wait) { return stream_beside(world, wait, true); }
+int put_beside(World& world, WaitMode wait) { return stream_beside(world, wait, false); }
 
 int die_in_stream(World& world) {
   StreamCaller caller;

@@ -72,9 +72,10 @@ struct StreamCaller {
 };
 
 int serve_streams(World& world, WaitMode wait);  ///< mid-step, it stops in the middle of a record
-int stream_beside(World& world, WaitMode wait, bool reads);  ///< a living caller, one stream
-int die_in_stream(World& world);                             ///< as a caller
-int reclaim_stream_and_stop(World& world);                   ///< that of the dead one
-int stream_afresh(World& world);                             ///< everything must work
+int read_beside(World& world, WaitMode wait);    ///< a living caller, which reads its stream
+int put_beside(World& world, WaitMode wait);     ///< the same, which puts
+int die_in_stream(World& world);                 ///< as a caller
+int reclaim_stream_and_stop(World& world);       ///< that of the dead one
+int stream_afresh(World& world);                 ///< everything must work
 
 }  // namespace shmbus::torture
