@@ -73,50 +73,29 @@ endif()
 install(DIRECTORY packaging/bpftrace/ DESTINATION "${CMAKE_INSTALL_DATADIR}/shmbus/bpftrace"
   FILES_MATCHING PATTERN "*.bt")
 
-if(TARGET shmbusd)
-  install(TARGETS shmbusd RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  # A unit names its program by full path. Written at install time, because only then the prefix is
-  # certain (cmake --install --prefix).
-  install(CODE "
-    set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
-    configure_file(\"${PROJECT_SOURCE_DIR}/packaging/shmbusd.service.in\"
-      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbusd@.service\" @ONLY)
-    list(APPEND CMAKE_INSTALL_MANIFEST_FILES
-      \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbusd@.service\")")
-endif()
-
-if(TARGET shmbus_gateway)
-  install(TARGETS shmbus_gateway RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  install(CODE "
-    set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
-    configure_file(\"${PROJECT_SOURCE_DIR}/packaging/shmbus-gateway.service.in\"
-      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-gateway@.service\" @ONLY)
-    list(APPEND CMAKE_INSTALL_MANIFEST_FILES
-      \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-gateway@.service\")")
-endif()
-
-if(TARGET shmbus_spool_program)
-  install(TARGETS shmbus_spool_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  install(CODE "
-    set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
-    configure_file(\"${PROJECT_SOURCE_DIR}/packaging/shmbus-spool.service.in\"
-      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-spool@.service\" @ONLY)
-    list(APPEND CMAKE_INSTALL_MANIFEST_FILES
-      \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-spool@.service\")")
-endif()
-
-if(TARGET shmbus_bridge)
-  install(TARGETS shmbus_bridge RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  install(CODE "
-    set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
-    configure_file(\"${PROJECT_SOURCE_DIR}/packaging/shmbus-bridge.service.in\"
-      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-bridge@.service\" @ONLY)
-    list(APPEND CMAKE_INSTALL_MANIFEST_FILES
-      \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/shmbus-bridge@.service\")")
-endif()
+# The programs that are built here: what each is called, and its target.
+set(SHMBUS_PROGRAMS "")
+foreach(program "shmbus|shmbus_cli" "shmbusd|shmbusd" "shmbus-gateway|shmbus_gateway"
+                "shmbus-spool|shmbus_spool_program" "shmbus-bridge|shmbus_bridge")
+  string(REPLACE "|" ";" named "${program}")
+  list(POP_FRONT named name target)
+  if(TARGET ${target})
+    list(APPEND SHMBUS_PROGRAMS "${program}")
+    install(TARGETS ${target} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+    if(EXISTS "${PROJECT_SOURCE_DIR}/packaging/${name}.service.in")
+      # A unit names its program by full path. Written at install time, because only then the prefix
+      # is certain (cmake --install --prefix).
+      set(unit "\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/${name}@.service")
+      install(CODE "
+        set(SHMBUS_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+        configure_file(\"${PROJECT_SOURCE_DIR}/packaging/${name}.service.in\"
+          \"\$ENV{DESTDIR}${unit}\" @ONLY)
+        list(APPEND CMAKE_INSTALL_MANIFEST_FILES \"${unit}\")")
+    endif()
+  endif()
+endforeach()
 
 if(TARGET shmbus_cli)
-  install(TARGETS shmbus_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   # Shell completions, each under the name its shell looks for.
   foreach(completion "shmbus.bash|bash-completion/completions|shmbus"
                      "shmbus.zsh|zsh/site-functions|_shmbus"
@@ -133,17 +112,7 @@ if(TARGET shmbus_cli AND TARGET shmbusd AND NOT CMAKE_CROSSCOMPILING)
   find_package(Python3 COMPONENTS Interpreter)
   if(Python3_Interpreter_FOUND)
     set(man_pages "")
-    set(pages "shmbus|shmbus_cli" "shmbusd|shmbusd")
-    if(TARGET shmbus_gateway)
-      list(APPEND pages "shmbus-gateway|shmbus_gateway")
-    endif()
-    if(TARGET shmbus_spool_program)
-      list(APPEND pages "shmbus-spool|shmbus_spool_program")
-    endif()
-    if(TARGET shmbus_bridge)
-      list(APPEND pages "shmbus-bridge|shmbus_bridge")
-    endif()
-    foreach(page IN LISTS pages)
+    foreach(page IN LISTS SHMBUS_PROGRAMS)
       string(REPLACE "|" ";" page "${page}")
       list(POP_FRONT page name target)
       add_custom_command(OUTPUT "${PROJECT_BINARY_DIR}/man/${name}.1"
@@ -161,8 +130,8 @@ endif()
 
 # What `cmake --install` copies: the preset `programs` builds this and no more.
 add_custom_target(shmbus_installed)
-foreach(target shmbus shmbus_c shmbusd shmbus_cli shmbus_gateway shmbus_spool_program
-    shmbus_man)
+foreach(target shmbus shmbus_c ${SHMBUS_PROGRAMS} shmbus_man)
+  string(REGEX REPLACE "^.*[|]" "" target "${target}")
   if(TARGET ${target})
     add_dependencies(shmbus_installed ${target})
   endif()
