@@ -53,8 +53,9 @@ int become_gateway(const Context& context, const Options& options, bool mcp) {
 }
 
 void add_common(CLI::App& command, Options& options) {
-  auto* config = command.add_option("--config", options.config, "Read who may do what here")
-                     ->type_name("FILE");
+  auto* config =
+      command.add_option("--config", options.config, "Read the rights of clients from this file")
+          ->type_name("FILE");
   command
       .add_option("--allow", options.allow,
                   "Let clients use names of this pattern, like 'user.*'; repeatable")

@@ -18,7 +18,7 @@
 
 namespace shmbus::cli {
 
-/// Who stands behind a party, as far as it can still be found out.
+/// The process behind a participant id, as far as it can still be found out.
 struct Who {
   std::uint32_t pid = 0;  ///< 0: not known
   std::string label;

@@ -146,7 +146,7 @@ std::vector<Deceased> postmortems(const Reader& reader, std::uint32_t pid) {
     out.push_back(std::move(one));
   }
   std::stable_sort(out.begin(), out.end(), [](const Deceased& a, const Deceased& b) {
-    // A death that nobody has noticed yet is the latest.
+    // A death that was not noticed yet is the latest.
     return a.found_at_ticks - 1 < b.found_at_ticks - 1;
   });
   return out;

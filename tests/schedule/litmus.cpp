@@ -16,7 +16,7 @@ namespace {
 constexpr Bounds enough{.preemptions = 2, .stale = 4, .turns = 3};
 constexpr Bounds enough_of_four{.preemptions = 1, .stale = 4, .turns = 3};
 
-/// By the mapping of whoever asks; the words are those of an inbox, nobody else being there.
+/// By the mapping of the asking thread; the words are those of an inbox that nothing else uses.
 Table table_of(std::size_t thread, Results& results) {
   const segment::View view(World::the().view(thread), World::the().geometry());
   const auto words = view.inbox(0);

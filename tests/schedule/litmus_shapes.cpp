@@ -167,7 +167,8 @@ Shape s(std::string name, Order store, Order load, bool ordered) {
           false};
 }
 
-/// Plain data: written, then a flag; whoever sees the flag reads it, or overwrites what was read.
+/// Plain data: written, then a flag; the thread that sees the flag reads it, or overwrites what was
+/// read.
 Shape race(std::string name, Order store, Order load, bool first_writes, bool found) {
   return {"race " + std::move(name),
           {[=](Table& t) {

@@ -48,7 +48,7 @@ inline constexpr std::array mistakes{
     Mistake{"record.early", "streams"},             // a record is committed before it is complete
     Mistake{"record.given_up", "streams"},          // its memory is given back while it is read
     Mistake{"record.quiet", "streams-both"},        // a reader that sleeps is not woken
-    Mistake{"room.untold", "streams"},              // who waits for a record keeps what it has read
+    Mistake{"room.untold", "streams"},              // a waiting reader keeps the room
     Mistake{"window.blind", "streams-both"},        // a handler sleeps without looking again
     Mistake{"window.stale", "streams"},             // memory of another stream, with its counts
     Mistake{"answer.first", "streams"},             // the answer is seen, and records before it not

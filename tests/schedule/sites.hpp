@@ -1,5 +1,5 @@
 // Where the library's sources access shared words and where they fence, learnt while it runs; and
-// which of these places are weakened, to see whether a scene finds it. A place is told by file and
+// which of these places are weakened, to see whether a scene finds it. A place is named by file and
 // line, or by the name of the SYNC comment that stands at it.
 #pragma once
 

@@ -18,7 +18,7 @@ constexpr std::size_t words_of(std::uint64_t content) noexcept {
 }
 using Content = std::array<std::uint64_t, most_words>;
 
-/// Long enough that nobody has to wait for it: whoever waits in vain has not been woken.
+/// Longer than any wait: a process that reaches it was not woken.
 constexpr Duration patience = std::chrono::seconds(1);
 
 struct Asked {

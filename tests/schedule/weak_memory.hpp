@@ -27,7 +27,8 @@
 //   thread's program, where the compiler may have moved stores behind loads except across
 //   `publisher_fence()`. So the thread gets what the sleeper has seen at its next such fence, and
 //   the sleeper gets what the thread had seen at its last one.
-// - A lock of the file hands on the view of whoever let it go, or died, to whoever then takes it or
+// - A lock of the file hands on the view of the process that let it go, or died, to the one that
+// then takes it or
 //   finds it free. Falling asleep and waking up are full fences (the kernel's scheduler has them;
 //   membarrier rests on that), but no synchronisation: `seen` grows, `synced` does not. A futex
 //   compares with the newest value and hands on nothing.
