@@ -167,8 +167,7 @@ Shape s(std::string name, Order store, Order load, bool ordered) {
           false};
 }
 
-/// Plain data: written, then a flag; the thread that sees the flag reads it, or overwrites what was
-/// read.
+/// Plain data, then a flag; the thread that sees the flag reads the data, or overwrites it.
 Shape race(std::string name, Order store, Order load, bool first_writes, bool found) {
   return {"race " + std::move(name),
           {[=](Table& t) {
