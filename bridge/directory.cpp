@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "codec/json_reader.hpp"
 #include "shmbus/command.hpp"
 #include "shmbus/name.hpp"
 
@@ -33,23 +34,11 @@ std::string new_id() {
   return id.substr(id.rfind('.') + 1);
 }
 
-/// A document of others: shallow, or none.
+/// A document of others, no deeper than codec/ reads; null when it is none.
 Json parse(std::string_view text) {
-  constexpr int depth_max = 6;
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (quoted && text[i] == '\\') {
-      ++i;
-    } else if (text[i] == '"') {
-      quoted = !quoted;
-    } else if (!quoted && (text[i] == '{' || text[i] == '[') && ++depth > depth_max) {
-      return {};
-    } else if (!quoted && (text[i] == '}' || text[i] == ']')) {
-      --depth;
-    }
-  }
-  return Json::parse(text, nullptr, false);
+  codec::JsonReader reader(text);
+  if (!reader.skip() || !reader.ended()) return {};
+  return Json::parse(text, nullptr, false);  // patterns: its depth is bounded
 }
 
 std::string text_at(const Json& json, const char* key) {
@@ -158,6 +147,7 @@ void Directory::say(bool in_full, bool ask) {
                        {"schema", one.schema}});
     }
   }
+  // patterns: for other bridges, not for a terminal
   const auto text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   (void)engine_.publish(Message(prefix_ + ".hello", {}, bytes_of(text)));
   said_at_ = now();

@@ -16,6 +16,7 @@ using Json = nlohmann::json;
 constexpr const char* service_name = "shmbus";
 
 std::string text_of(const Json& json) {
+  // patterns: for NATS clients, not for a terminal
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

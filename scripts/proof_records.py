@@ -1,12 +1,11 @@
-"""What a run leaves for scripts/prove: one line of JSON in build/logs/proof.jsonl.
+"""What a run of a check leaves behind: one line of JSON in build/logs/proof.jsonl.
 
-    check    the name that docs/promises.json has for it: "torture:step", "mutants", "ctest:unit"
+    check    its name: "mutants", "flakes"
     ok       whether the check held
     times    how often it was tried, in units of `of` ("kills", "executions", "test cases")
     when     seconds since 1970;  commit: of the sources, with "+" where they were changed
 """
 import json
-import os
 import pathlib
 import subprocess
 import time
@@ -30,31 +29,3 @@ def leave(check, ok, times, of, seconds, note="", records=RECORDS):
     # One write of a short line: runs beside each other do not mix theirs.
     with open(records, "ab", buffering=0) as out:
         out.write((json.dumps(line) + "\n").encode())
-
-
-def read(records=RECORDS):
-    """Each whole record; a line that was cut off by a full disk or a kill is left out."""
-    found = []
-    try:
-        lines = records.read_text(errors="replace").splitlines()
-    except OSError:
-        return found
-    for line in lines:
-        try:
-            record = json.loads(line)
-            found.append({"check": str(record["check"]), "ok": bool(record["ok"]),
-                          "times": int(record["times"]), "of": str(record["of"]),
-                          "note": str(record.get("note", "")), "when": int(record["when"]),
-                          "commit": str(record.get("commit", "?")),
-                          "seconds": float(record.get("seconds", 0))})
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
-
-
-def be_nice():
-    """Leaves the processor to whoever needs it."""
-    try:
-        os.nice(5)
-    except OSError:
-        pass
