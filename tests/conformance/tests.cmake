@@ -25,6 +25,10 @@ endif()
 if(TARGET conformance_go)
   shmbus_conformance_peer(Go "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/conformance_go")
 endif()
+if(TARGET shmbus_rust)
+  shmbus_conformance_peer(Rust "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/conformance_rust")
+  list(APPEND environment "LD_LIBRARY_PATH=$<TARGET_FILE_DIR:shmbus_c_shared>")
+endif()
 
 # Each pair of languages, and each scenario, but not each scenario with each pair: that takes minutes.
 find_package(Python3 COMPONENTS Interpreter QUIET)
