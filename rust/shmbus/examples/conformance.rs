@@ -12,7 +12,7 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
         ["features"] => {
-            words::say("calls loans causes defer takeover events streams");
+            words::say("calls loans causes defer takeover gone inherits events streams");
             Ok(())
         }
         ["handle", bus, how] => handle::run(bus, how),
