@@ -177,8 +177,8 @@ static int pause_for(const Caller* caller, int for_handler, int64_t slice) {
   return PyErr_CheckSignals();
 }
 
-/* One attempt; SHMBUS_TIMED_OUT without having sent when the caller waits for a handler and there
- * is none: a call that waits inside the library would see no signal. */
+/* One attempt; SHMBUS_NOT_REGISTERED and `vacant` without having sent when the caller waits for a
+ * handler and there is none: a call that waits inside the library would see no signal. */
 static int attempt(const Caller* caller, Job* job, int64_t timeout, shmbus_error_t* error,
                    int* vacant) {
   int kind;
@@ -189,12 +189,22 @@ static int attempt(const Caller* caller, Job* job, int64_t timeout, shmbus_error
     kind = shmbus_wait_until_available(bus, caller->name, 0, error);
     if (kind != SHMBUS_OK) {
       *vacant = kind == SHMBUS_TIMED_OUT;
+      if (*vacant) error->kind = SHMBUS_NOT_REGISTERED; /* as the library calls it */
       error->may_have_run = 0;
-      return kind;
+      return error->kind;
     }
   }
   Py_BEGIN_ALLOW_THREADS kind = do_once(caller, job, timeout, error);
   Py_END_ALLOW_THREADS return kind;
+}
+
+/* What is left until `until`, or of the command whose handler makes this call, as calls inherit it
+ * that wait in the library. One-way commands inherit nothing: nobody waits for them. */
+static int64_t left_of(const Job* job, int64_t until) {
+  const int64_t own = until == SHMBUS_FOREVER ? SHMBUS_FOREVER : until - now_ns();
+  const int one_way = job->what == SEND || job->what == LOAN_SEND;
+  const int64_t inherited = one_way ? SHMBUS_FOREVER : left_of_command();
+  return inherited < own ? inherited : own;
 }
 
 int send_until(const Caller* caller, Job* job, int64_t timeout) {
@@ -210,7 +220,11 @@ int send_until(const Caller* caller, Job* job, int64_t timeout) {
       timeout = patience_of(timeout).left;
       until = timeout == SHMBUS_FOREVER ? SHMBUS_FOREVER : now_ns() + timeout;
     }
-    left = until == SHMBUS_FOREVER ? SHMBUS_FOREVER : until - now_ns();
+    left = left_of(job, until);
+    if ((vacant || full) && left == COMMAND_CANCELLED) {
+      raise_kind(SHMBUS_CANCELLED, "the command that this call is made for was cancelled");
+      return -1;
+    }
     if ((!vacant && !full) || left <= 0) {
       raise(&error);
       return -1;

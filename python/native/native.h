@@ -79,6 +79,11 @@ typedef struct {
   int64_t until;             /* CLOCK_MONOTONIC: its deadline; 0: none */
 } Ends;
 
+/* server.c: nanoseconds that the command whose handler runs on this thread has left;
+ * SHMBUS_FOREVER: no handler runs here, or its caller named no deadline. */
+#define COMMAND_CANCELLED INT64_MIN
+int64_t left_of_command(void);
+
 /* A command while its handler runs; `command` is NULL once it has returned. */
 typedef struct {
   PyObject_HEAD shmbus_context_t* command;

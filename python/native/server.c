@@ -16,6 +16,17 @@ typedef struct Server {
   unsigned long thread; /* while it is busy */
 } Server;
 
+/* The command whose handler runs on this thread. */
+static _Thread_local const shmbus_context_t* running;
+
+int64_t left_of_command(void) {
+  int64_t left;
+  if (running == NULL) return SHMBUS_FOREVER;
+  left = shmbus_context_remaining_ns(running);
+  if (left <= 0) return 0;
+  return shmbus_context_cancelled(running) ? COMMAND_CANCELLED : left;
+}
+
 /* The server's handle for one call; NULL and an exception when it is closed, or another thread uses
  * it. Ended by leave(). */
 static shmbus_server_t* enter(Server* self) {
@@ -43,8 +54,11 @@ static void run_handler(void* context, shmbus_context_t* command) {
   PyObject* answer = NULL;
   Py_INCREF(function); /* it may give its own name up */
   if (held != NULL) {
+    const shmbus_context_t* const outer = running; /* a handler may run a server */
     held->command = command;
+    running = command;
     answer = PyObject_CallFunctionObjArgs(function, (PyObject*)held, NULL);
+    running = outer;
     end_ends(&held->ends);
     held->command = NULL;
   }

@@ -230,8 +230,8 @@ class Caller:
             if left <= 0:
                 if error is not None:
                     raise error
-                text = f"no handler had '{self.name}' before the deadline: it was not sent"
-                raise make_error(3, 0, 0, 0, 0, text, ())
+                text = f"no handler came for '{self.name}' in time: it was not run; start one, or wait longer"
+                raise make_error(NotRegistered.number, 0, 0, 0, 0, text, ())
             if limit not in (DEFAULT, FOREVER):
                 limit = nanoseconds(left)
             await asyncio.sleep(min(left, 0.01 if error is None else 0.001))

@@ -3,6 +3,7 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -83,11 +84,44 @@ class Threads(OnABus):
 
         thread = threading.Thread(target=count)
         thread.start()
-        with self.assertRaises(shmbus.TimedOut):
+        with self.assertRaises(shmbus.NotRegistered):
             self.bus.caller("nobody", wait=True)(b"", timeout=0.3)
         done.set()
         thread.join()
         self.assertGreater(counted, 20)
+
+    def test_a_wait_in_a_handler_ends_with_its_command(self):
+        """A wait for a handler that does not come, without a limit of its own. Each handler says how both
+        of its waits ended: of a call, and of a one-way command, which inherits nothing."""
+        begun, ended = threading.Event(), queue.Queue()
+
+        def outer(number: u32) -> u32:
+            begun.set()
+            kinds = []
+            for send, limit in ((never, float("inf")), (never.send, 0.001)):
+                try:
+                    send(b"", timeout=limit)
+                except shmbus.Error as error:
+                    kinds.append(error.kind)
+            ended.put(kinds)
+            return number
+
+        never = self.bus.caller("nobody", wait=True)
+        call = self.bus.caller("outer", u32, u32)
+        with serving(self.bus, ("outer", outer)):
+            started, limit = False, 0.1
+            while not started:  # on a busy machine its time may be over before it starts
+                try:
+                    started = call(1, timeout=limit) == 1  # its answer may be just in time
+                except shmbus.TimedOut as late:
+                    started = late.may_have_run
+                limit *= 4
+            self.assertEqual(ended.get(timeout=60), ["not_registered", "not_registered"])
+            begun.clear()
+            pending = call.start(1, timeout=300)
+            self.assertTrue(begun.wait(60))
+            pending.cancel()
+            self.assertEqual(ended.get(timeout=60), ["cancelled", "not_registered"])
 
     def test_what_a_thread_leaves_is_ended_by_it(self):
         """A caller that one thread drops is ended by the thread that it belongs to."""
@@ -192,7 +226,7 @@ class Loops(OnABus):
 
             ticking = asyncio.create_task(tick())
             call = self.bus.caller("late", u32, u32, wait=True)
-            with self.assertRaises(shmbus.TimedOut) as caught:
+            with self.assertRaises(shmbus.NotRegistered) as caught:
                 await call.acall(1, timeout=0.1)
             self.assertFalse(caught.exception.may_have_run)
             calling = asyncio.create_task(call.acall(1, timeout=20))

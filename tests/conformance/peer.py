@@ -11,7 +11,7 @@ import zlib
 import shmbus
 from shmbus import _native
 
-FEATURES = "calls loans"
+FEATURES = "calls loans inherits"
 NOT_PERMITTED, INVALID_ARGUMENT = 10, 13
 OUTPUT = threading.Lock()
 
