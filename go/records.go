@@ -10,44 +10,51 @@ import (
 
 // Writer is the handler's side of a stream to its caller. It ends with the handler.
 type Writer struct {
-	command *Command
-	c       *C.shmbus_writer_t
+	c *C.shmbus_writer_t
 }
 
 // Reader is the handler's side of a stream from its caller. It ends with the handler.
 type Reader struct {
-	command *Command
-	c       *C.shmbus_reader_t
+	c *C.shmbus_reader_t
 }
 
 func errReturned() error {
 	return fail(InvalidArgument, "the handler has returned: its command, reader and writer ended with it")
 }
 
-// WriterOf opens the stream to the caller of the command whose handler got ctx. InvalidArgument: it is
-// no such stream, or was opened before.
-func WriterOf(ctx context.Context) (*Writer, error) {
+// openEnd opens one end of the stream of the command whose handler got ctx; free ends it with the
+// command.
+func openEnd(ctx context.Context, open func(*Command, *C.shmbus_error_t) C.int, free func()) error {
 	c := CommandOf(ctx)
 	if c == nil {
-		return nil, fail(InvalidArgument, "not the context of a handler")
+		return fail(InvalidArgument, "not the context of a handler")
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.ended {
-		return nil, errReturned()
+		return errReturned()
 	}
-	w := &Writer{command: c}
 	e := newError()
-	var kind C.int
-	if c.responder != nil {
-		kind = C.shmbus_responder_writer(c.responder, &w.c, e)
-	} else {
-		kind = C.shmbus_context_writer(c.c, &w.c, e)
+	if kind := open(c, e); kind != 0 {
+		return result(kind, e)
 	}
-	if kind != 0 {
-		return nil, result(kind, e)
+	c.ends = append(c.ends, free)
+	return nil
+}
+
+// WriterOf opens the stream to the caller of the command whose handler got ctx. InvalidArgument: it is
+// no such stream, or was opened before.
+func WriterOf(ctx context.Context) (*Writer, error) {
+	w := &Writer{}
+	open := func(c *Command, e *C.shmbus_error_t) C.int {
+		if c.responder != nil {
+			return C.shmbus_responder_writer(c.responder, &w.c, e)
+		}
+		return C.shmbus_context_writer(c.c, &w.c, e)
 	}
-	c.ends = append(c.ends, func() { C.shmbus_writer_free(w.c); w.c = nil })
+	if err := openEnd(ctx, open, func() { C.shmbus_writer_free(w.c); w.c = nil }); err != nil {
+		return nil, err
+	}
 	return w, nil
 }
 
@@ -62,27 +69,16 @@ func (w *Writer) Put(record []byte) error {
 
 // ReaderOf opens the stream from the caller of the command whose handler got ctx.
 func ReaderOf(ctx context.Context) (*Reader, error) {
-	c := CommandOf(ctx)
-	if c == nil {
-		return nil, fail(InvalidArgument, "not the context of a handler")
+	r := &Reader{}
+	open := func(c *Command, e *C.shmbus_error_t) C.int {
+		if c.responder != nil {
+			return C.shmbus_responder_reader(c.responder, &r.c, e)
+		}
+		return C.shmbus_context_reader(c.c, &r.c, e)
 	}
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if c.ended {
-		return nil, errReturned()
+	if err := openEnd(ctx, open, func() { C.shmbus_reader_free(r.c); r.c = nil }); err != nil {
+		return nil, err
 	}
-	r := &Reader{command: c}
-	e := newError()
-	var kind C.int
-	if c.responder != nil {
-		kind = C.shmbus_responder_reader(c.responder, &r.c, e)
-	} else {
-		kind = C.shmbus_context_reader(c.c, &r.c, e)
-	}
-	if kind != 0 {
-		return nil, result(kind, e)
-	}
-	c.ends = append(c.ends, func() { C.shmbus_reader_free(r.c); r.c = nil })
 	return r, nil
 }
 
