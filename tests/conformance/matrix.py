@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Runs the scenarios of scenarios.py for each pair of a caller's and a handler's language.
+"""Runs the scenarios of scenarios_*.py for each pair of a caller's and a handler's language.
 
     matrix.py --peer NAME=COMMAND ... [--only WORD] [--pair CALLER,HANDLER] [--every N] [--jobs N]
 
 README.md says what a COMMAND does. Prints a table, and what went wrong below it; exit code 1 when
-something did. A scenario that needs a feature that one of its peers lacks is shown as '-'. --every N runs one pair in N of each scenario, other pairs
-for the next one; the others are shown as '.'.
+something did. A scenario that needs a feature that one of its peers lacks is shown as '-'. --every N
+runs one pair in N of each scenario, other pairs for the next one; the others are shown as '.'.
 """
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ import tempfile
 import time
 
 import driver
-import scenarios
+import scenarios_calls  # noqa: F401: importing one adds its scenarios to ALL
+import scenarios_ends  # noqa: F401
+import scenarios_records  # noqa: F401
+from scenario import ALL
 
 
 def run_one(scenario, caller, handler):
@@ -61,7 +64,7 @@ def main():
         peers.append(driver.Peer(name, words, frozenset(features.split())))
     pairs = [(a, b) for a, b in itertools.product(peers, peers)
              if given.pair in (None, f"{a.name},{b.name}")]
-    chosen = [one for one in scenarios.ALL if given.only in one.name]
+    chosen = [one for one in ALL if given.only in one.name]
     began = time.monotonic()
     marks, faults = {}, []
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
