@@ -1,8 +1,9 @@
 //! Calls one command, by its types: a thin layer over `RawCaller`.
+use crate::caller_options::CallerOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::future::Calling;
 use crate::held::{RawLoan, RawPending, Unsent};
-use crate::raw_caller::{CallerOptions, RawCaller};
+use crate::raw_caller::RawCaller;
 use crate::schema::schema_text;
 use crate::tail::{Finished, Received};
 use crate::timeout::Timeout;

@@ -28,12 +28,15 @@
 
 mod bus;
 mod caller;
+mod caller_options;
 mod context;
 mod error;
 mod event;
 mod future;
+mod handle;
 mod held;
 mod raw_caller;
+mod raw_event;
 mod reactor;
 mod schema;
 mod server;
@@ -45,15 +48,16 @@ mod value;
 
 pub use bus::{Bus, Capacities, NameChange, OpenOptions, Watch};
 pub use caller::{Caller, Loan, Pending};
+pub use caller_options::{CallerOptions, OnCallerExit};
 pub use context::{CallerInfo, Context, RawCommand, RawResponder, Reject, Responder};
 pub use error::{Cause, Error, ErrorKind, Result};
-pub use event::{
-    EventLoan, Occurred, Publisher, PublisherOptions, RawEvent, RawEventLoan, RawPublisher,
-    RawSubscriber, Subscriber, SubscriberOptions,
-};
+pub use event::{EventLoan, Occurred, Publisher, Subscriber};
 pub use future::{block_on, Calling, NextEvent, Serving};
 pub use held::{RawLoan, RawPending, RawReply, Unsent};
-pub use raw_caller::{CallerOptions, Lost, OnCallerExit, RawCaller};
+pub use raw_caller::{Lost, RawCaller};
+pub use raw_event::{
+    PublisherOptions, RawEvent, RawEventLoan, RawPublisher, RawSubscriber, SubscriberOptions,
+};
 pub use schema::{Command, Event};
 pub use server::{IfUnresponsive, Remote, ServeOptions, Server, Sharing};
 pub use stream::{RawReader, RawStream, RawWriter, Records, StreamOptions};

@@ -1,7 +1,9 @@
 //! Calls one name, by bytes. Handles of C belong to the thread that made them: a caller that has
 //! moved makes a new one there, and the old one goes back to its thread.
 use crate::bus::c_text;
+use crate::caller_options::CallerOptions;
 use crate::error::{attempt, Error, ErrorKind, Result};
+use crate::handle::{this_thread, tidy_up, Handle};
 use crate::held::{RawLoan, RawPending};
 use crate::timeout::Timeout;
 use crate::Bus;
@@ -11,77 +13,8 @@ use std::ffi::{c_void, CString};
 use std::mem::MaybeUninit;
 use std::os::unix::io::RawFd;
 use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// How a caller waits, and what becomes of its commands.
-#[derive(Clone, Debug, Default)]
-pub struct CallerOptions {
-    pub(crate) wait: i32,
-    pub(crate) waits_for_handler: bool,
-    pub(crate) fails_when_full: bool,
-    on_caller_exit: i32,
-    inherit: i32,
-    in_group: i32,
-    reports_lost: bool,
-}
-
-impl CallerOptions {
-    /// Waits adaptively; a call of a name that nobody has fails at once.
-    pub fn new() -> CallerOptions {
-        CallerOptions::default()
-    }
-    /// Calls wait for a handler until their deadline: start in any order.
-    pub fn wait_for_handler(mut self) -> CallerOptions {
-        self.waits_for_handler = true;
-        self
-    }
-    /// Never sleep: the lowest latency, one core busy.
-    pub fn spin(mut self) -> CallerOptions {
-        self.wait = sys::SHMBUS_WAIT_SPINNING;
-        self
-    }
-    /// Sleep at once.
-    pub fn block(mut self) -> CallerOptions {
-        self.wait = sys::SHMBUS_WAIT_BLOCKING;
-        self
-    }
-    /// `Overloaded` when no cell or memory is free, instead of a wait.
-    pub fn fail_when_full(mut self) -> CallerOptions {
-        self.fails_when_full = true;
-        self
-    }
-    /// What becomes of commands under way when this process ends; otherwise they run.
-    pub fn on_caller_exit(mut self, then: OnCallerExit) -> CallerOptions {
-        self.on_caller_exit = then as i32;
-        self
-    }
-    /// Calls inside a handler take over nothing of the command that runs there.
-    pub fn inherit_nothing(mut self) -> CallerOptions {
-        self.inherit = sys::SHMBUS_INHERIT_NOTHING;
-        self
-    }
-    /// Always the same member of a group.
-    pub fn pinned_in_group(mut self) -> CallerOptions {
-        self.in_group = sys::SHMBUS_IN_GROUP_PINNED;
-        self
-    }
-    /// `take_lost` is to report one-way commands that were lost.
-    pub fn report_lost(mut self) -> CallerOptions {
-        self.reports_lost = true;
-        self
-    }
-}
-
-/// What becomes of the commands of a process that ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnCallerExit {
-    /// They run.
-    Run = sys::SHMBUS_ON_CALLER_EXIT_RUN as isize,
-    /// They are cancelled.
-    Cancel = sys::SHMBUS_ON_CALLER_EXIT_CANCEL as isize,
-}
 
 /// A one-way command that was started and whose handler died, or that never ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,60 +23,6 @@ pub struct Lost {
     pub sequence: u64,
     /// `HandlerDiedAfterStart`, or why it never ran.
     pub kind: ErrorKind,
-}
-
-/// A handle of C and the thread that it belongs to.
-struct Handle {
-    caller: *mut sys::shmbus_caller_t,
-    thread: u64,
-}
-
-static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-
-/// Never that of another thread, dead or alive.
-fn this_thread() -> u64 {
-    ID.with(|id| *id)
-}
-
-/// Handles whose caller has moved on to another thread.
-static LEFT_BEHIND: Mutex<Vec<Handle>> = Mutex::new(Vec::new());
-
-// Only their own thread ends them, or one that knows that it has ended.
-unsafe impl Send for Handle {}
-
-impl Handle {
-    /// On its own thread at once, else when that makes a caller the next time, or ends.
-    fn end(self) {
-        if self.thread == this_thread() {
-            unsafe { sys::shmbus_caller_free(self.caller) };
-        } else {
-            LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(self);
-        }
-    }
-}
-
-struct EndOfThread(u64);
-
-impl Drop for EndOfThread {
-    fn drop(&mut self) {
-        fetch_left_behind(self.0);
-    }
-}
-
-thread_local! {
-    // It has no destructor: there until the thread is gone.
-    static ID: u64 = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    static END_OF_THREAD: EndOfThread = EndOfThread(this_thread());
-}
-
-fn fetch_left_behind(thread: u64) {
-    let mut list = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mine, others) =
-        std::mem::take(&mut *list).into_iter().partition(|one| one.thread == thread);
-    *list = others;
-    drop(list);
-    let mine: Vec<Handle> = mine;
-    mine.iter().for_each(|one| unsafe { sys::shmbus_caller_free(one.caller) });
 }
 
 /// Calls one name with bytes: `Send`, since it follows its owner to other threads, but not `Sync`.
@@ -201,10 +80,7 @@ impl RawCaller {
     /// A handle for this thread, in place of the one that there is.
     #[cold]
     fn renew(&self) -> Result<()> {
-        let thread = this_thread();
-        // In a destructor of the thread's own data there is nothing to set up any more.
-        let _ = END_OF_THREAD.try_with(|_| ());
-        fetch_left_behind(thread);
+        tidy_up();
         let given = &self.options;
         // Numbers and a pointer: 0 is the default of all.
         let mut options: sys::shmbus_caller_options_t =
@@ -224,7 +100,7 @@ impl RawCaller {
         })?;
         self.give_back();
         self.handle.set(made);
-        self.thread.set(Some(thread));
+        self.thread.set(Some(this_thread()));
         if given.reports_lost {
             let context = Arc::into_raw(self.lost.clone()) as *mut c_void;
             let (call, drop) = (Some(note_lost as _), Some(drop_lost as _));
