@@ -9,10 +9,12 @@ import gc
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 
 import shmbus
 from shmbus import u32
 
+NUMBERS = shmbus.Event("numbers", u32)
 ALLOWED = 500  # what asyncio and the interpreter keep in free lists of their own
 
 
@@ -20,6 +22,10 @@ def handler(number: u32) -> u32:
     if number % 100 == 13:
         raise shmbus.Reject(number, "unlucky")
     return number + 1
+
+
+def count(number: u32) -> Iterator[u32]:
+    yield from range(number)
 
 
 def some_calls(bus, loop, call, raw, times):
@@ -44,6 +50,13 @@ def some_calls(bus, loop, call, raw, times):
             except shmbus.NotRegistered:
                 pass
             loop.run_until_complete(calls_in(bus))
+            with bus.open("count", u32, shmbus.Stream[u32], 5) as counted:
+                assert list(counted) == [0, 1, 2, 3, 4]
+            with bus.open("count", u32, shmbus.Stream[u32], 10**6) as counted:
+                next(counted)
+            with bus.subscribe(NUMBERS) as numbers, bus.publisher(NUMBERS) as out:
+                out.publish(i)
+                assert next(numbers) == i
 
 
 async def calls_in(bus):
@@ -66,6 +79,7 @@ def main():
         def serve():
             server = bus.server()
             server.on("add", handler)
+            server.on("count", count)
             server.on_bytes("echo", lambda request, command: request)
             stop.append(server.stop)
             ready.set()
