@@ -37,6 +37,17 @@ def program(bus: shmbus.Bus) -> str:
     frame: bytes = bus.subscribe(shmbus.Event("frame")).next(timeout=1)
     name: str = bus.subscribe(shmbus.Event("name", Annotated[str, Max(8)])).next()
     print(frame, name)
+
+    @bus.command("older")
+    def older(people: shmbus.Reader[Person], out: shmbus.Writer[Person]) -> None:
+        for one in people:
+            years: str = one.age  # refused: assignment
+            out.put(years)  # refused: arg-type
+            out.put(one)
+
+    with bus.open("older", shmbus.Stream[Person], shmbus.Stream[Person], gap=1) as both:
+        both.put(Person("a", 1, [1], b"0" * 16, [2], "b"), timeout="1")  # refused: arg-type
+        print([one.name for one in both])
     call = bus.caller("greet", Person, Annotated[str, Max(64)], wait=True)
     loan = call.loan("much")  # refused: arg-type
     loan.view()[:1] = b"x"
