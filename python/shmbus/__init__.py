@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from ._bus import Bus, Caller, Loan, NameChange, Pending
 from ._events import Event, From, Publisher, Subscriber, WhenSlow
+from ._layout import Type
 from ._native import version as __version__
 from ._server import Command, Server
 from ._streams import OpenStream, Reader, Records, Stream, Writer
@@ -32,8 +33,8 @@ from .errors import (Abandoned, AlreadyRegistered, BusUnusable, Cancelled, Cause
                      Forked, HandlerDiedAfterStart, HandlerDiedBeforeStart, InvalidArgument,
                      LimitReached, NotPermitted, NotRegistered, Overloaded, Reject, Rejected, StreamEnded,
                      TimedOut, TooLarge, TypeMismatch, WrongThread)
-from .types import (Arr, Email, Exactly, Max, Raw, Seq, Str, Text, Type, Vec, f32, f64, i8, i16, i32, i64,
-                    type_of, u8, u16, u32, u64)
+from .types import (Arr, Email, Exactly, Max, Raw, Seq, Str, Text, Vec, f32, f64, i8, i16, i32, i64, type_of,
+                    u8, u16, u32, u64)
 
 __all__ = ['Abandoned', 'AlreadyRegistered', 'Arr', 'Bus', 'BusUnusable', 'Caller', 'Cancelled',
            'Cause', 'Command', 'Corrupted', 'Email', 'Error', 'Event', 'Exactly', 'Forked',

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from . import _native
 from ._events import Event, From, Publisher, Subscriber, WhenSlow
+from ._layout import Type
 from ._loop import Replies
 from ._server import Server
 from ._time import DEFAULT, FOREVER, nanoseconds
 from ._streams import OpenStream, Records, side_of, text_of
 from .errors import Error, NotRegistered, Overloaded, make_error
-from .types import Type
 
 _native.set_error_maker(make_error)
 

@@ -7,10 +7,11 @@ import time
 from typing import Any, Generic, TypeVar, overload
 
 from . import _native
+from ._layout import Type
 from ._loop import Replies
 from ._time import FOREVER, nanoseconds
 from .errors import Overloaded, make_error
-from .types import Type, type_of
+from .types import type_of
 
 _T = TypeVar("_T")
 _BYTES = object()

@@ -10,10 +10,11 @@ from concurrent.futures import Executor
 from typing import Any
 
 from . import _native
+from ._layout import Type
 from ._streams import Reader, Writer, put_all, put_each, text_of
 from ._time import FOREVER, nanoseconds
 from .errors import Error, Reject
-from .types import Type, type_of
+from .types import type_of
 
 _YIELDS = (Iterator, Iterable, Generator, AsyncIterator, AsyncIterable, AsyncGenerator)
 _READS = (Reader, Iterator, Iterable, AsyncIterator, AsyncIterable)

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from . import _native
+from ._layout import Type
 from ._loop import Replies
 from ._time import FOREVER, nanoseconds
 from .errors import StreamEnded, make_error
-from .types import Type, type_of
+from .types import type_of
 
 _T = TypeVar("_T")
 _TIMED_OUT = 3
