@@ -227,7 +227,7 @@ export async function command(page, name) {
     section('Latency', heat.node), times,
     memberSection,
     details.callers ? section('Callers', callers.node, h('p', {class: 'hint'},
-      'Who has a lane to the process that handles it; their figures are for all its names.')) : null,
+      'Processes with a lane to the handler; their figures are for all its names.')) : null,
     section('Policy', policy),
     types ? section('Types', h('pre', {class: 'code', tabindex: '0'}, `${types.texts}${types.texts ? '\n' : ''}` +
       `// ${types.request} -> ${types.reply}`)) : null);

@@ -1,4 +1,4 @@
-// One event: who publishes it, and its values as they come.
+// One event: its publishers, and its values as they come.
 import {get, pathTo, stream} from './api.js';
 import {h, setText, shown} from './dom.js';
 import * as format from './format.js';

@@ -2,8 +2,9 @@
 import {typesOf} from './types.js';
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-const literal = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g,
-  (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')).replaceAll('\\/', '/');
+/** As C++ and Python write it: neither takes the surrogates of JSON. */
+const literal = (text) => JSON.stringify(text).replace(/[\u007f-\u{10ffff}]/gu,
+  (c) => '\\U' + c.codePointAt(0).toString(16).padStart(8, '0'));
 const words = (name) => name.split(/[^A-Za-z0-9]+/).filter(Boolean);
 const camel = (name) => words(name).map((w) => w[0].toUpperCase() + w.slice(1)).join('')
   .replace(/^(?=\d|$)/, 'T');

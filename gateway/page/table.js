@@ -98,7 +98,7 @@ export class Table {
   }
 }
 
-/** A dot and the word, which says the same to who does not see the colour. */
+/** A dot, and a word for readers who cannot see its colour. */
 export function stateCell(wordOf) {
   const word = h('span');
   const node = h('span', {class: 'state'}, word);

@@ -4,6 +4,13 @@
 const scalars = new Set(['none', 'bool', 'char', 'i8', 'i16', 'i32', 'i64', 'u8', 'u16', 'u32',
   'u64', 'f32', 'f64', 'uuid', 'time', 'email', 'text']);
 const depthMax = 16;
+/** Of members and enumerators: samples make code of them. */
+const identifier = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+
+function identified(name) {
+  if (!identifier.test(name)) throw new SyntaxError('no identifier');
+  return name;
+}
 
 class Reader {
   constructor(text) {
@@ -46,8 +53,11 @@ class Reader {
     return item;
   }
   enumeration() {
-    const [, of, list] = this.take(/<([a-z0-9]+)\(([^)]*)\)>/y);
-    return {kind: 'enum', of, names: list.split(',').map((one) => one.split('='))};
+    const [, of, list] = this.take(/<([iu](?:8|16|32|64))\(([^)]*)\)>/y);
+    return {kind: 'enum', of, names: list.split(',').map((one) => {
+      const [, name, value] = /^([^=]+)=(-?\d+)$/.exec(one) ?? [];
+      return [identified(name ?? ''), value];
+    })};
   }
   struct(depth) {
     const members = [];
@@ -55,7 +65,7 @@ class Reader {
       const [, name] = this.take(/([^:@{},<>]+):/y);
       const type = this.type(depth + 1);
       this.take(/@\d+/y);
-      members.push({name, type});
+      members.push({name: identified(name), type});
     } while (this.tries(','));
     this.take(/\}\d+\/\d+/y);
     return {kind: 'struct', members};
