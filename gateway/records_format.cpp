@@ -86,9 +86,9 @@ std::string problem_in_records(RecordsFormat format, std::string_view problem,
   return framed(format, "{\"problem\":" + std::string(problem) + "}", count);
 }
 
-std::vector<std::string_view> records_of_body(std::string_view body) {
+std::vector<std::string_view> records_of_body(std::string_view body, std::size_t most) {
   std::vector<std::string_view> out;
-  while (!body.empty()) {
+  while (!body.empty() && out.size() < most) {
     const auto end = std::min(body.find('\n'), body.size());
     const auto line = trimmed(body.substr(0, end));
     if (!line.empty()) out.push_back(line);

@@ -25,7 +25,10 @@ std::string end_of_records(RecordsFormat format, std::uint64_t count);
 /// In its place, when the stream ended with a problem; the body is cut off behind it.
 std::string problem_in_records(RecordsFormat format, std::string_view problem, std::uint64_t count);
 
-/// The records of a body: a line each; empty lines are none.
-std::vector<std::string_view> records_of_body(std::string_view body);
+/// Records that one request may send to a handler: each takes memory beside its bytes.
+inline constexpr std::size_t records_max = 100'000;
+
+/// The first `most` records of a body: a line each; empty lines are none.
+std::vector<std::string_view> records_of_body(std::string_view body, std::size_t most);
 
 }  // namespace shmbus::gateway

@@ -117,7 +117,9 @@ Result<std::vector<std::vector<std::byte>>> messages_of(const Job& job, std::str
     out.push_back(std::move(*message));
     return out;
   }
-  for (const auto record : records_of_body(body)) {
+  const auto records = records_of_body(body, records_max + 1);
+  if (records.size() > records_max) return fail(ErrorKind::too_large, "too many records");
+  for (const auto record : records) {
     std::vector<std::byte> message;
     const auto encoded = codec::encode(job.known->request, record, message, {},
                                        fmt::format("record {}", out.size() + 1));

@@ -91,9 +91,14 @@ std::string HttpEndpoint::begin(const Principal& principal) {
   auto id = random_token();
   if (id.empty()) return id;
   if (sessions_.size() >= sessions_max) {
-    sessions_.erase(std::min_element(
-        sessions_.begin(), sessions_.end(),
-        [](const auto& a, const auto& b) { return a.second.used_at < b.second.used_at; }));
+    // The one unused for longest makes room: of this principal, if it has any. So a client that
+    // begins sessions without end loses its own.
+    const auto rank = [&](const auto& one) {
+      return std::pair(one.second.principal != principal.config().name, one.second.used_at);
+    };
+    sessions_.erase(
+        std::min_element(sessions_.begin(), sessions_.end(),
+                         [&](const auto& a, const auto& b) { return rank(a) < rank(b); }));
   }
   sessions_[id] = {std::make_shared<Session>(around_), principal.config().name, now()};
   return id;

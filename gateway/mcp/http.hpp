@@ -28,7 +28,7 @@ class HttpEndpoint {
                              Exchange& to);
   /// DELETE: ends a session.
   Response end(const Principal& principal, const std::string& session);
-  /// Forgets sessions that nobody has used for long. To be called now and then.
+  /// Forgets sessions that were not used for an hour. To be called now and then.
   void check();
 
  private:

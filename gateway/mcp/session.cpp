@@ -36,6 +36,10 @@ std::string Session::initialize(const Message& message) const {
 }
 
 std::string Session::list_tools(const Message& message, const Principal& principal) {
+  if (!principal.config().describe) {
+    return error_message(message.id, rpc_error::invalid_request,
+                         "this client may not read descriptions");
+  }
   const auto reader = inspect::Reader::open(around_.config.bus);
   if (!reader) return error_message(message.id, rpc_error::internal, reader.error().message.view());
   const auto cursor = string_of(member(message.params, "cursor").value_or("")).value_or("");

@@ -151,18 +151,23 @@ class StdioServer final : public Watcher {
  private:
   void take_lines() {
     std::size_t at = 0;
-    for (std::size_t end = 0; (end = in_.find('\n', at)) != std::string::npos; at = end + 1) {
+    std::size_t end = in_.find('\n', searched_);  // each byte is looked at once
+    for (; end != std::string::npos; end = in_.find('\n', at)) {
       if (!std::exchange(skipping_, false)) take_line(std::string_view(in_).substr(at, end - at));
+      at = end + 1;
     }
     in_.erase(0, at);
     if (in_.size() > config_.limits.read.body_bytes) {
-      if (!std::exchange(skipping_, true)) {
-        out_.put(error_message("", rpc_error::invalid_request, "the message is too long"));
-      }
+      if (!std::exchange(skipping_, true)) refuse_too_long();
       in_.clear();
     }
+    searched_ = in_.size();
+  }
+  void refuse_too_long() {
+    out_.put(error_message("", rpc_error::invalid_request, "the message is too long"));
   }
   void take_line(std::string_view line) {
+    if (line.size() > config_.limits.read.body_bytes) return refuse_too_long();
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
     const auto message = read_message(line);
     switch (message.kind) {
@@ -195,6 +200,7 @@ class StdioServer final : public Watcher {
   Output out_;
   std::list<Asked> asked_;
   std::string in_;
+  std::size_t searched_ = 0;  ///< bytes of in_ without a line feed
   bool watched_ = false;
   bool ended_ = false;
   bool skipping_ = false;

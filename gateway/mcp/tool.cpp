@@ -12,13 +12,13 @@
 #include "codec/values.hpp"
 #include "common/escape.hpp"
 #include "gateway/mcp/message.hpp"
+#include "gateway/records_format.hpp"
 #include "gateway/response.hpp"
 
 namespace shmbus::gateway::mcp {
 namespace {
 
 constexpr std::string_view digits = "0123456789ABCDEF";
-constexpr std::size_t records_max = 100'000;
 
 bool stays(char c) noexcept {
   const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

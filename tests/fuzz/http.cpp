@@ -47,7 +47,7 @@ void read_requests(std::string_view text, std::size_t cut) {
     if (reader->state() == HttpReader::State::done) {
       const auto target = parse_target(reader->head().target);
       if (target) (void)converge::query_parameters(target->query);
-      (void)records_of_body(reader->body());
+      (void)records_of_body(reader->body(), records_max);
       reader = std::make_unique<HttpReader>(limits);
     } else if (taken == 0 && text.empty()) {
       return;

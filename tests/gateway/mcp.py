@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """MCP, as a client that writes its JSON-RPC itself: over HTTP (/mcp) and over standard input."""
 import json
+import re
 import select
 import subprocess
 
@@ -178,7 +179,7 @@ class Calls(Http):
             with self.subTest(tool=tool):
                 body = json.dumps(tool_call(number, tool, arguments, **meta)).encode()
                 raw = self.raw().send(
-                    b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                    b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                     b"Accept: application/json, text/event-stream\r\nMcp-Session-Id: "
                     + session.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                 if meta:
@@ -225,6 +226,36 @@ mcp:
                                  Authorization=self.token)
         self.assertEqual(answer["error"]["code"], -32602)
         self.assertIn("tool=user.create", self.gateway.text())
+
+
+class Two(Http):
+    """Principals share the room for sessions."""
+    config = """
+principals:
+  agent: {tokens: ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"], call: "*"}
+  any: {anonymous: true, call: "math.*", describe: false}
+"""
+
+    def test_sessions_of_others_stay(self):
+        token = {"Authorization": "Bearer test"}
+        begin = json.dumps(request(0, "initialize")).encode()
+        head = self.post(begin, **token)[1]
+        raw = self.raw()
+        many = 1100  # more than there is room for
+        for _ in range(many):
+            raw.send(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: %d\r\n\r\n%s" % (len(begin), begin))
+            status, fields, _ = raw.answer()
+            self.assertEqual(status, 200)
+        last = re.search(r"(?im)^mcp-session-id: *(\S+)", fields)[1]
+        for session, more in (head["mcp-session-id"], token), (last, {}):
+            self.assertEqual(self.post(request(1, "ping"), Mcp_Session_Id=session, **more)[0], 200)
+
+    def test_descriptions_can_be_closed(self):
+        [answer] = self.ask_tool(request(1, "tools/list"))
+        self.assertEqual(answer["error"]["message"], "this client may not read descriptions")
+        [answer] = self.ask_tool(tool_call(1, "math.add", {"a": 1, "b": 2}))
+        self.assertEqual(answer["result"]["structuredContent"], {"value": 3})
 
 
 class Stdio(GatewayCase):
@@ -295,6 +326,18 @@ class Stdio(GatewayCase):
         self.put(b'{"a":"' + b"x" * 3_000_000 + b'"}')
         self.assertEqual(self.get()["error"]["code"], -32600)
         self.put(request(1, "ping"))
+        self.assertEqual(self.get()["result"], {})
+
+    def test_the_limit_of_a_line(self):
+        config = self.write_config("principals: {agent: {anonymous: true, call: '*'}}\n"
+                                   "limits: {body: 1000}\n")
+        self.start_client("--config", config, "--as", "agent")
+        ping = json.dumps(request(1, "ping")).encode()
+        self.put(ping.ljust(1000))
+        self.assertEqual(self.get()["result"], {})
+        self.put(ping.ljust(1001))
+        self.assertEqual(self.get()["error"]["message"], "the message is too long")
+        self.put(ping)
         self.assertEqual(self.get()["result"], {})
 
     def test_a_file_as_input(self):

@@ -56,7 +56,7 @@ class FromTheHandler(GatewayCase):
     def test_a_rejection_behind_records_cuts_the_body_off(self):
         for accept in LINES, "text/event-stream":
             raw = self.raw().send(
-                b'POST /call/rows.list HTTP/1.1\r\nHost: x\r\nAccept: ' + accept.encode()
+                b'POST /call/rows.list HTTP/1.1\r\nHost: localhost\r\nAccept: ' + accept.encode()
                 + b'\r\nContent-Length: 11\r\n\r\n{"ms":1002}')
             head = raw.until(b"\r\n\r\n")
             self.assertTrue(head.startswith(b"HTTP/1.1 200 "))
@@ -66,22 +66,28 @@ class FromTheHandler(GatewayCase):
             self.assertIn(b'event: error\ndata: {' if accept != LINES else b'{"problem":{', body)
             self.assertIn(b'"code":7', body)
 
+    def test_more_records_than_a_request_may_have(self):
+        fields = {"Content_Type": "application/x-ndjson"}
+        status, _, text = self.ask("POST", "/call/rows.sum", b"1\n" * 100_001, **fields)
+        self.assertEqual((status, json.loads(text)["detail"]), (413, "too many records"))
+        self.assertEqual(self.ask("POST", "/call/rows.sum", b"\n" * 500_000, **fields)[2].strip(), b"0")
+
     def test_a_deadline(self):
         began = time.monotonic()
-        raw = self.raw().send(b"POST /call/rows.endless HTTP/1.1\r\nHost: x\r\n"
+        raw = self.raw().send(b"POST /call/rows.endless HTTP/1.1\r\nHost: localhost\r\n"
                               b"Request-Timeout: 200ms\r\nContent-Length: 0\r\n\r\n")
         self.assertIn(b'"kind":"timed_out"', raw.all())
         self.assertLess(time.monotonic() - began, 10)
 
     def test_a_client_that_goes_cancels(self):
         raw = self.raw().send(
-            b"POST /call/rows.endless HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            b"POST /call/rows.endless HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
         raw.until(b'"number":20,')
         raw.close()
         self.assertTrue(eventually(lambda: self.call("slow.cancelled")[1] == 1))
 
     def test_a_slow_reader_holds_up_nobody_else(self):
-        slow = self.raw().send(b'POST /call/rows.list HTTP/1.1\r\nHost: x\r\n'
+        slow = self.raw().send(b'POST /call/rows.list HTTP/1.1\r\nHost: localhost\r\n'
                                b'Content-Length: 14\r\n\r\n{"ms":2000000}')
         slow.until(b'"number":10,')
         for _ in range(20):
