@@ -9,6 +9,7 @@
 #include "common/units.hpp"
 #include "gateway/config_file.hpp"
 #include "gateway/converge/route_yaml.hpp"
+#include "gateway/http_reader.hpp"
 #include "gateway/yaml_section.hpp"
 #include "inspect/trust_text.hpp"
 #include "shmbus/name.hpp"
@@ -56,6 +57,19 @@ void read_listener(YamlSection& in, Config& out) {
     if (const auto why = why_not_plain(tcp); !why.empty()) in.refuse_here(why);
   }
   out.listeners.push_back(std::move(listener));
+}
+
+/// As names_gateway() compares them: in lower case, without a port.
+void read_hosts(YamlSection& in, Config& out) {
+  for (const auto& [text, node] : in.list("hosts")) {
+    const auto name = lowered(text);
+    if (name.empty() ||
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_.*") != std::string::npos) {
+      in.refuse(node, "'hosts' takes names of hosts without a port, like shop.example");
+    } else {
+      out.hosts.push_back(name);
+    }
+  }
 }
 
 std::optional<uid_t> uid_of(const std::string& text) {
@@ -231,6 +245,7 @@ Config read_root(const YAML::Node& root, const std::string& source, ConfigProble
     YamlSection one(listeners[i], source, problems);
     if (one.is_map()) read_listener(one, config);
   }
+  read_hosts(in, config);
   const auto principals = in.child("principals");
   if (principals.IsDefined() && !principals.IsMap()) {
     in.refuse(principals, "'principals' takes a map of names");

@@ -1,4 +1,4 @@
-// What a gateway is configured with: the bus, where it listens, who may do what, limits.
+// What a gateway is configured with: the bus, listeners, principals and their rights, limits.
 #pragma once
 
 #include <sys/types.h>
@@ -32,7 +32,7 @@ struct ListenerConfig {
   friend bool operator==(const ListenerConfig&, const ListenerConfig&) = default;
 };
 
-/// Somebody who may use the gateway, and for what. Nobody else may do anything.
+/// A client, and what it may use. Clients that are no principal may use nothing.
 struct PrincipalConfig {
   std::string name;
   std::set<std::string> token_hashes;  ///< SHA-256 in hexadecimal digits
@@ -79,6 +79,7 @@ struct Config {
   std::string bus;
   std::int64_t trust = trust_own_and_root;
   std::vector<ListenerConfig> listeners;
+  std::vector<std::string> hosts;  ///< patterns of further names of the gateway, in lower case
   std::vector<PrincipalConfig> principals;
   Limits limits;
   ToolTexts tools;

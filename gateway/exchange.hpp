@@ -19,10 +19,11 @@ struct Peer {
   std::string address;
   std::optional<uid_t> uid;                            ///< at a Unix socket
   std::shared_ptr<const PeerCertificate> certificate;  ///< under TLS, if it has shown one
+  bool plain_tcp = false;  ///< TCP without TLS: no client has compared the name in Host
 };
 
-/// Where the answer to one request goes. It outlives the Work that uses it, and is never destroyed
-/// by what it is told.
+/// Where the answer to one request goes. It outlives the Work that uses it: no function here
+/// destroys it.
 class Exchange {
  public:
   virtual void answer(Response response) = 0;  ///< once, or:

@@ -15,29 +15,10 @@ constexpr std::string_view end_of_head = "\r\n\r\n";
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), lower);
-  return out;
-}
-
 bool is_number(std::string_view text) noexcept {
   constexpr std::size_t digits_max = 18;
   return !text.empty() && text.size() <= digits_max &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/// Whether a list of words, separated by commas, has this one.
-bool has_word(std::string_view list, std::string_view word) noexcept {
-  while (!list.empty()) {
-    const auto comma = std::min(list.find(','), list.size());
-    auto one = list.substr(0, comma);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-    while (!one.empty() && (one.front() == ' ' || one.front() == '\t')) one.remove_prefix(1);
-    while (!one.empty() && (one.back() == ' ' || one.back() == '\t')) one.remove_suffix(1);
-    if (same_word(one, word)) return true;
-  }
-  return false;
 }
 
 /// "METHOD TARGET HTTP/2.0"
@@ -53,6 +34,24 @@ bool names_another_version(std::string_view head) noexcept {
 bool same_word(std::string_view a, std::string_view b) noexcept {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
+
+bool has_word(std::string_view list, std::string_view word) noexcept {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    auto one = list.substr(0, comma);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    while (!one.empty() && (one.front() == ' ' || one.front() == '\t')) one.remove_prefix(1);
+    while (!one.empty() && (one.back() == ' ' || one.back() == '\t')) one.remove_suffix(1);
+    if (same_word(one, word)) return true;
+  }
+  return false;
 }
 
 std::optional<std::string_view> RequestHead::field(std::string_view name) const noexcept {

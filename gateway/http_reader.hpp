@@ -80,5 +80,9 @@ class HttpReader {
 
 /// Without regard to the case of ASCII letters.
 bool same_word(std::string_view a, std::string_view b) noexcept;
+/// With ASCII letters in lower case.
+std::string lowered(std::string_view text);
+/// Whether a list of words, separated by commas, has this one.
+bool has_word(std::string_view list, std::string_view word) noexcept;
 
 }  // namespace shmbus::gateway

@@ -166,6 +166,7 @@ void Listener::ready(std::uint32_t /*events*/) {
       (void)::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     }
     auto peer = peer_of(fd.get(), at, bytes);
+    peer.plain_tcp = family != AF_UNIX && tls_ == nullptr;
     accepted_(Stream(std::move(fd)), std::move(peer), tls_);
   }
 }

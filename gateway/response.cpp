@@ -12,7 +12,7 @@
 namespace shmbus::gateway {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 25> reasons{{
+constexpr std::array<std::pair<int, std::string_view>, 26> reasons{{
     {200, "OK"},
     {202, "Accepted"},
     {204, "No Content"},
@@ -29,6 +29,7 @@ constexpr std::array<std::pair<int, std::string_view>, 25> reasons{{
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
     {422, "Unprocessable Content"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},

@@ -7,6 +7,7 @@
 #include "common/escape.hpp"
 #include "common/units.hpp"
 #include "gateway/converge/route_request.hpp"
+#include "gateway/host_names.hpp"
 #include "gateway/mcp/http.hpp"
 #include "gateway/page_files.hpp"
 #include "gateway/target.hpp"
@@ -20,9 +21,8 @@ constexpr std::string_view bytes_type = "application/octet-stream";
 
 /// "Application/JSON; charset=utf-8" -> "application/json"
 std::string media_type(std::string_view field) {
-  std::string out(field.substr(0, field.find(';')));
+  auto out = lowered(field.substr(0, field.find(';')));
   while (!out.empty() && (out.back() == ' ' || out.back() == '\t')) out.pop_back();
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return out;
 }
 
@@ -72,10 +72,15 @@ std::string_view words_for(Job::Kind kind) noexcept {
   }
 }
 
-/// A page of another site, in the browser of somebody who may more than that site.
+/// A page of another site, in a browser that has more rights here than that site.
 bool is_from_another_site(const RequestHead& head) noexcept {
   const auto origin = head.field("origin");
-  if (!origin) return false;
+  if (!origin) {
+    // Images, scripts and frames are fetched without an Origin. A link may lead here.
+    const auto site = head.field("sec-fetch-site").value_or("none");
+    const bool follows_link = head.field("sec-fetch-dest") == std::string_view("document");
+    return (site == "cross-site" || site == "same-site") && !follows_link;
+  }
   const auto scheme = origin->find("://");
   return scheme == std::string_view::npos ||
          !same_word(origin->substr(scheme + 3), head.field("host").value_or(""));
@@ -133,6 +138,13 @@ struct Routes::Asked {
   converge::RouteTable::Found found;
   std::shared_ptr<Principal> principal;
 };
+
+/// Whether a page that has rebound its name could make this request in the place of its user: it
+/// has no token, and no certificate was compared with the name. Browsers always send a Host.
+bool Routes::rests_on_host(const Asked& asked) noexcept {
+  const bool http_1_0 = asked.head.http_1_0 && asked.head.count("host") == 0;
+  return asked.peer.plain_tcp && asked.head.count("authorization") == 0 && !http_1_0;
+}
 
 Routes::Routes(EventLoop& loop, const program::Log& log)
     : loop_(loop),
@@ -246,6 +258,9 @@ std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
   if (is_from_another_site(head)) {
     return refuse(asked, problem(403, "origin", "pages of other sites may not use this"));
   }
+  if (rests_on_host(asked) && !names_gateway(head.field("host").value_or(""), config_)) {
+    return refuse(asked, problem(421, "host", "this gateway has no such name: see `hosts`"));
+  }
   if (auto refusal = admit(asked)) return refuse(asked, std::move(*refusal));
   auto slot = Slot::take(asked.principal);
   if (!slot) {
@@ -321,6 +336,9 @@ std::variant<Response, Job> Routes::judge_mcp(Asked& asked, Job job) {
 }
 
 std::variant<Response, Job> Routes::judge_route(Asked& asked, Job job) {
+  if (has_dot_segment(asked.target.path)) {
+    return refuse(asked, problem(400, "target", "'.' and '..' are no parts of a path here"));
+  }
   const auto timeout = timeout_of(asked.head);
   if (!timeout.sound) {
     return refuse(
@@ -335,6 +353,7 @@ std::variant<Response, Job> Routes::judge_route(Asked& asked, Job job) {
     job.parameters.push_back(std::move(one));
   }
   job.head = asked.head;
+  job.head.target = asked.target.sent;
   job.peer = asked.peer;
   return job;
 }

@@ -1,4 +1,4 @@
-// What a request asks for, who may ask for it, and the work that answers it.
+// What a request asks for, whether its client may, and the work that answers it.
 //
 //   POST /call/{name}      a call; also POST to any other path with X-Command: name
 //   POST /send/{name}      a one-way command
@@ -88,6 +88,7 @@ class Routes {
 
  private:
   struct Asked;  ///< a request, while it is judged
+  static bool rests_on_host(const Asked& asked) noexcept;
   std::variant<Response, Job> judge_asked(Asked& asked);
   std::variant<Response, Job> judge_command(Asked& asked, Job job);
   std::optional<Response> admit(Asked& asked);

@@ -36,6 +36,17 @@ std::optional<std::string> undo_percent(std::string_view text) {
   return out;
 }
 
+bool has_dot_segment(std::string_view path) noexcept {
+  while (!path.empty()) {
+    const auto end = std::min(path.find_first_of("/\\"), path.size());
+    const auto whole = path.substr(0, end);
+    const auto segment = whole.substr(0, whole.find(';'));
+    if (segment == "." || segment == "..") return true;
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return false;
+}
+
 std::optional<Target> parse_target(std::string_view target) {
   if (target.size() > target_bytes_max) return std::nullopt;
   for (const std::string_view scheme : {"http://", "https://"}) {
@@ -49,6 +60,7 @@ std::optional<Target> parse_target(std::string_view target) {
   auto path = undo_percent(target.substr(0, mark));
   if (!path) return std::nullopt;
   Target out;
+  out.sent = target;
   out.query = target.substr(std::min(mark + 1, target.size()));
   const auto slash = path->find('/', 1);
   out.prefix = path->substr(0, slash);

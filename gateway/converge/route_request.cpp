@@ -22,9 +22,12 @@ bool passes(std::string_view lower_name) {
   return std::find(of_connection.begin(), of_connection.end(), lower_name) == of_connection.end();
 }
 
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+/// What the Connection fields of a head name is between two neighbours, too.
+std::string named_by_connection(const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::string out;
+  for (const auto& [name, value] : fields) {
+    if (same_word(name, "connection")) out += value + ",";
+  }
   return out;
 }
 
@@ -117,10 +120,9 @@ UpstreamRequest upstream_request(const RequestHead& head, const Peer& peer, cons
   out.repeatable = out.head_only || head.method == "GET" || head.method == "PUT" ||
                    head.method == "DELETE" || head.method == "OPTIONS";
   out.bytes = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", head.method, head.target, hop.host);
-  // Fields that the client's Connection names are between it and the gateway, too.
-  const auto named = lowered(head.field("connection").value_or(""));
+  const auto named = named_by_connection(head.fields);
   for (const auto& [name, value] : head.fields) {
-    if (!passes(name) || named.find(name) != std::string::npos) continue;
+    if (!passes(name) || has_word(named, name)) continue;
     if (hop.plain && name == "accept-encoding") continue;
     out.bytes.append(name).append(": ").append(value).append("\r\n");
   }
@@ -140,15 +142,12 @@ UpstreamRequest upstream_request(const RequestHead& head, const Peer& peer, cons
 Response upstream_response(UpstreamAnswer answer) {
   Response out;
   out.status = answer.status;
-  std::string named;
-  for (const auto& [name, value] : answer.fields) {
-    if (lowered(name) == "connection") named += lowered(value) + ",";
-  }
+  const auto named = named_by_connection(answer.fields);
   for (auto& [name, value] : answer.fields) {
     const auto lower = lowered(name);
     const bool own =
         lower == "date" || lower == "x-content-type-options";  // serialize() adds these
-    if (own || !passes(lower) || named.find(lower) != std::string::npos) continue;
+    if (own || !passes(lower) || has_word(named, lower)) continue;
     out.fields.emplace_back(std::move(name), std::move(value));
   }
   out.body = std::move(answer.body);

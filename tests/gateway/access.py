@@ -62,7 +62,7 @@ class Tokens(GatewayCase):
         self.assertIn("peer=127.0.0.1:", line)
 
     def test_two_credentials(self):
-        client = self.raw().send(b"POST /call/math.add HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"
+        client = self.raw().send(b"POST /call/math.add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
                                  b"Authorization: Bearer good\r\nAuthorization: Bearer x\r\n\r\n")
         self.assertEqual(client.answer()[0], 400)
 
@@ -86,7 +86,7 @@ class Rates(GatewayCase):
 
     def test_concurrency(self):
         few = b"Authorization: Bearer few\r\n"
-        open_ones = [self.raw().send(b"GET /events/price.changed HTTP/1.1\r\nHost: a\r\n" + few +
+        open_ones = [self.raw().send(b"GET /events/price.changed HTTP/1.1\r\nHost: localhost\r\n" + few +
                                      b"\r\n") for _ in range(2)]
         for one in open_ones:
             one.until(b"id: ")
@@ -96,6 +96,58 @@ class Rates(GatewayCase):
             "math.add", {"a": 1, "b": 2}, Authorization="Bearer few") == (200, 3)))
 
 
+class Hosts(GatewayCase):
+    """A page that gives its own name this machine's address (DNS rebinding) has that name in Host."""
+    config = f"""hosts: [Shop.example, "*.shop.example"]
+principals:
+  any: {{anonymous: true, call: '*', events: '*', inspect: true}}
+  known: {{tokens: ["{token_hash('good')}"], call: '*'}}
+"""
+
+    def add(self, **fields):
+        return self.ask("POST", "/call/math.add", '{"a":1,"b":2}', **fields)[0]
+
+    def test_names_of_the_gateway(self):
+        for host in ("127.0.0.1", "127.0.0.1:80", "[::1]:8080", "192.168.1.7", "LocalHost:1", "localhost.",
+                     "shop.example", "SHOP.example:443", "a.shop.example"):
+            with self.subTest(host=host):
+                self.assertEqual(self.add(Host=host), 200)
+                self.assertEqual(self.add(Host=host, Origin="http://" + host), 200)
+
+    def test_other_names(self):
+        for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example",
+                     "shop.example.evil.example", "evilshop.example", "1.2.3", "[::1", "[evil]", ":80", ""):
+            with self.subTest(host=host):
+                self.assertEqual(self.add(Host=host, Origin="http://" + host), 421)
+        for method, path in (("POST", "/send/math.add"), ("GET", "/events/price.changed"), ("POST", "/mcp"),
+                             ("GET", "/openapi.json"), ("GET", "/api/overview"), ("GET", "/api/live"),
+                             ("GET", "/metrics")):
+            with self.subTest(path=path):
+                self.assertEqual(self.ask(method, path, Host="evil.example")[0], 421)
+        self.assertIn("status=421", self.gateway.text())
+        # A page has no token of another site; the files of the page are no secret.
+        self.assertEqual(self.add(Host="evil.example", Authorization="Bearer good"), 200)
+        self.assertEqual(self.add(Host="evil.example", Authorization="Bearer bad"), 401)
+        self.assertEqual(self.ask("GET", "/", Host="evil.example")[0], 200)
+
+    def test_a_client_without_a_host(self):
+        client = self.raw().send(b"POST /call/math.add HTTP/1.0\r\nContent-Length: 13\r\n\r\n"
+                                 b'{"a":1,"b":2}')
+        self.assertEqual(client.answer()[0], 200)
+
+    def test_pages_of_other_sites(self):
+        for fields in ({"Origin": "http://evil.example"}, {"Origin": "null"},
+                       {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "image"},
+                       {"Sec_Fetch_Site": "same-site"}, {"Sec_Fetch_Site": "cross-site"},
+                       {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "iframe"}):
+            with self.subTest(fields=fields):
+                self.assertEqual(self.ask("GET", "/openapi.json", **fields)[0], 403)
+        for fields in ({"Sec_Fetch_Site": "same-origin"}, {"Sec_Fetch_Site": "none"},
+                       {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "document"}):  # a link
+            with self.subTest(fields=fields):
+                self.assertEqual(self.ask("GET", "/openapi.json", **fields)[0], 200)
+
+
 class UnixSocket(GatewayCase):
     listen = "  - tcp: 127.0.0.1:0\n  - unix: FOLDER/socket\n"
     config = f"principals:\n  me: {{uids: [{os.getuid()}], call: '*'}}\n"
@@ -103,11 +155,11 @@ class UnixSocket(GatewayCase):
     def test_who_is_at_a_unix_socket(self):
         body = b'{"a": 1, "b": 2}'
         client = self.raw(self.path("socket"))
-        client.send(b"POST /call/math.add HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n\r\n" + body)
+        client.send(b"POST /call/math.add HTTP/1.1\r\nHost: any\r\nContent-Length: 16\r\n\r\n" + body)
         self.assertEqual(client.answer()[0::2], (200, b"3\n"))
         self.assertEqual(self.ask("POST", "/call/math.add", body)[0], 401)
         # A wrong token is not made good by the uid.
-        client.send(b"POST /call/math.add HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n"
+        client.send(b"POST /call/math.add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n"
                     b"Authorization: Bearer x\r\n\r\n" + body)
         self.assertEqual(client.answer()[0], 401)
 
@@ -141,7 +193,7 @@ class Tls(GatewayCase):
             old.maximum_version = ssl.TLSVersion.TLSv1_2
             old.wrap_socket(socket.create_connection(("127.0.0.1", self.ports[1])),
                             server_hostname="127.0.0.1")
-        plain = Raw(("127.0.0.1", self.ports[1])).send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        plain = Raw(("127.0.0.1", self.ports[1])).send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertNotIn(b"HTTP", plain.all())
         plain.close()
         self.assertEqual(self.ask("GET", "/health")[0], 200)
@@ -193,7 +245,8 @@ class Configuration(GatewayCase):
                 (head + "lissten: 1\n", 3, "did you mean 'listen'"),
                 (head + "limits:\n  body: much\n", 4, "'body' takes a size"),
                 (head + "limits:\n  calls: 1\n  calls: 2\n", 5, "twice"),
-                (head + "principals:\n  a: {call: x}\n", 4, "nobody can be this principal"),
+                (head + "hosts: ['shop.example:80']\n", 3, "without a port"),
+            (head + "principals:\n  a: {call: x}\n", 4, "nobody can be this principal"),
                 (head + "principals:\n  a:\n    tokens: [abc]\n", 5, "sha256:"),
                 (head + "principals:\n  a: {uids: [nobody-has-it]}\n", 4, "no user"),
                 (head + "principals:\n  a: {anonymous: true}\n  b: {anonymous: true}\n", 1, "two"),
@@ -217,13 +270,13 @@ class Configuration(GatewayCase):
         self.assertEqual(self.call("math.add", {"a": 1, "b": 2}), (200, 3))
         self.assertEqual(self.call("who.am.i")[0], 403)
         kept = self.raw()
-        ask = b'POST /call/math.add HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n{"a":1,"b":2}'
+        ask = b'POST /call/math.add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 13\r\n\r\n{"a":1,"b":2}'
         self.assertEqual(kept.send(ask).answer()[0], 200)
         slow = self.raw()
         self.reload(self.config.replace("math.*", "*"), "read anew")
         self.assertEqual(self.call("who.am.i")[0], 200)
         self.assertEqual(kept.send(ask).answer()[0], 200)  # the connection goes on
-        slow.send(b'POST /call/slow.sleep HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n'
+        slow.send(b'POST /call/slow.sleep HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\n\r\n'
                   b'{"ms": 500}')
         self.assertTrue(eventually(lambda: self.call("slow.started")[1] == 1))
         self.reload(self.config.replace("math.*", "who.*"), "read anew")

@@ -95,7 +95,7 @@ class Calls(GatewayCase):
     def test_a_client_that_goes_cancels(self):
         client = self.raw()
         body = b'{"ms": 20000}'
-        client.send(b"POST /call/slow.sleep HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s"
+        client.send(b"POST /call/slow.sleep HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s"
                     % (len(body), body))
         self.assertTrue(eventually(lambda: self.call("slow.started") == (200, 1)))
         client.close()
@@ -104,7 +104,7 @@ class Calls(GatewayCase):
     def test_a_slow_handler_keeps_nobody_waiting(self):
         slow = [self.raw() for _ in range(5)]
         for client in slow:
-            client.send(b'POST /call/slow.sleep HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n'
+            client.send(b'POST /call/slow.sleep HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\n\r\n'
                         b'{"ms": 3000}')
         for i in range(20):
             began = time.monotonic()

@@ -15,7 +15,7 @@ class Stream:
         if receive:
             self.raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
         more = f"Last-Event-ID: {last}\r\n" if last else ""
-        self.raw.send(f"GET /events/{name} HTTP/1.1\r\nHost: a\r\n{more}\r\n".encode())
+        self.raw.send(f"GET /events/{name} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
         self.head = self.raw.until(b"\r\n\r\n").decode()
         self.text = ""
 

@@ -8,16 +8,16 @@ import time
 
 from gateway_case import GatewayCase, eventually, main
 
-WHOLE = (b'POST /call/math.add HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n\r\n{"a": 1, "b": 2}')
+WHOLE = (b'POST /call/math.add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n{"a": 1, "b": 2}')
 SEEDS = (WHOLE,
-         b'POST /call/user.create HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+         b'POST /call/user.create HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n'
          b'23\r\n{"email": "a@b.c", "plan": "paid"}\r\n0\r\nX: y\r\n\r\n',
-         b'GET /events/price.changed HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 1:2,3:4\r\n\r\n',
-         b'POST / HTTP/1.1\r\nHost: a\r\nX-Command: text.count\r\nRequest-Timeout: 100ms\r\n'
+         b'GET /events/price.changed HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 1:2,3:4\r\n\r\n',
+         b'POST / HTTP/1.1\r\nHost: localhost\r\nX-Command: text.count\r\nRequest-Timeout: 100ms\r\n'
          b'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n'
          b'Content-Length: 25\r\n\r\n{"id": 1, "body": "\\u00e9"}',
-         b'GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n',
-         b'OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, x\r\n\r\n')
+         b'GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n',
+         b'OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, x\r\n\r\n')
 PIECES = (b"\r\n", b"\n", b"\r", b"\0", b" ", b":", b"Content-Length: 5\r\n", b"%00", b"%", b"/",
           b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b"\xff" * 3, b"[" * 70, b"9" * 30)
 

@@ -8,8 +8,8 @@ import time
 from gateway_case import GatewayCase, eventually, main
 
 BODY = b'{"a": 1, "b": 2}'
-WHOLE = (b"POST /call/math.add HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n\r\n" + BODY)
-SLOW = (b'POST /call/slow.sleep HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n{"ms": 5000}')
+WHOLE = (b"POST /call/math.add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n" + BODY)
+SLOW = (b'POST /call/slow.sleep HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\n\r\n{"ms": 5000}')
 
 
 class Sizes(GatewayCase):
@@ -20,7 +20,7 @@ limits: {head: 2K, fields: 10, body: 1000, calls: 3, streams: 2, connections: 20
 
     def test_head(self):
         for extra in (b"X: " + b"y" * 2000 + b"\r\n", b"X: y\r\n" * 11):
-            client = self.raw().send(WHOLE.replace(b"Host: a\r\n", b"Host: a\r\n" + extra))
+            client = self.raw().send(WHOLE.replace(b"Host: localhost\r\n", b"Host: localhost\r\n" + extra))
             self.assertEqual(client.answer()[0], 431)
             self.assertTrue(client.closed())
         client = self.raw().send(b"POST /call/" + b"x" * 3000)  # no end yet
@@ -28,16 +28,16 @@ limits: {head: 2K, fields: 10, body: 1000, calls: 3, streams: 2, connections: 20
 
     def test_body(self):
         big = b'{"id": 1, "body": "' + b"x" * 2000 + b'"}'
-        client = self.raw().send(b"POST /call/text.count HTTP/1.1\r\nHost: a\r\n"
+        client = self.raw().send(b"POST /call/text.count HTTP/1.1\r\nHost: localhost\r\n"
                                  b"Content-Length: %d\r\n\r\n" % len(big) + big)
         self.assertEqual(client.answer()[0], 413)
         self.assertTrue(client.closed())
-        client = self.raw().send(b"POST /call/text.count HTTP/1.1\r\nHost: a\r\n"
+        client = self.raw().send(b"POST /call/text.count HTTP/1.1\r\nHost: localhost\r\n"
                                  b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(20):
             client.send(b"64\r\n" + b"x" * 100 + b"\r\n")
         self.assertEqual(client.answer()[0], 413)
-        client = self.raw().send(b"POST /call/text.count HTTP/1.1\r\nHost: a\r\n"
+        client = self.raw().send(b"POST /call/text.count HTTP/1.1\r\nHost: localhost\r\n"
                                  b"Content-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n")
         self.assertEqual(client.answer()[0], 413)
 
@@ -54,7 +54,7 @@ limits: {head: 2K, fields: 10, body: 1000, calls: 3, streams: 2, connections: 20
         self.assertTrue(eventually(lambda: self.call("math.add", {"a": 1, "b": 2}) == (200, 3)))
 
     def test_streams(self):
-        ask = b"GET /events/price.changed HTTP/1.1\r\nHost: a\r\n\r\n"
+        ask = b"GET /events/price.changed HTTP/1.1\r\nHost: localhost\r\n\r\n"
         open_ones = [self.raw().send(ask) for _ in range(2)]
         for one in open_ones:
             one.until(b"id: ")
@@ -62,7 +62,7 @@ limits: {head: 2K, fields: 10, body: 1000, calls: 3, streams: 2, connections: 20
 
     def test_connections(self):
         """The idlest connection makes room for a newcomer; those at work stay."""
-        busy = self.raw().send(b"GET /events/price.changed HTTP/1.1\r\nHost: a\r\n\r\n")
+        busy = self.raw().send(b"GET /events/price.changed HTTP/1.1\r\nHost: localhost\r\n\r\n")
         busy.until(b"id: ")
         idle = [self.raw() for _ in range(60)]
         self.assertEqual(self.call("math.add", {"a": 1, "b": 2}), (200, 3))
@@ -90,7 +90,7 @@ limits: {head_time: 600ms, body_time: 1500ms, gap_time: 600ms, idle_time: 800ms,
     def test_a_slow_body(self):
         client = self.raw().send(WHOLE[:-5])
         self.assertEqual(client.answer()[0], 408)
-        client = self.raw().send(b"POST /call/text.count HTTP/1.1\r\nHost: a\r\n"
+        client = self.raw().send(b"POST /call/text.count HTTP/1.1\r\nHost: localhost\r\n"
                                  b"Content-Length: 1000\r\n\r\n")
         began = time.monotonic()
         client.socket.settimeout(0.1)
@@ -163,7 +163,7 @@ limits: {drain_time: 2s, call_time: 20s}
     def test_what_is_under_way_ends_first(self):
         idle = self.raw()
         self.assertEqual(idle.send(WHOLE).answer()[0], 200)
-        stream = self.raw().send(b"GET /events/price.changed HTTP/1.1\r\nHost: a\r\n\r\n")
+        stream = self.raw().send(b"GET /events/price.changed HTTP/1.1\r\nHost: localhost\r\n\r\n")
         stream.until(b"id: ")
         slow = self.raw().send(SLOW.replace(b"5000", b" 700"))
         self.assertTrue(eventually(lambda: self.call("slow.started") == (200, 1)))

@@ -6,7 +6,7 @@ import json
 from gateway_case import GatewayCase, main
 
 BODY = b'{"a": 1, "b": 2}'
-POST = b"POST /call/math.add HTTP/1.1\r\nHost: a\r\n"
+POST = b"POST /call/math.add HTTP/1.1\r\nHost: localhost\r\n"
 WHOLE = POST + b"Content-Length: 16\r\n\r\n" + BODY
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -19,7 +19,7 @@ class Good(GatewayCase):
         client.send(WHOLE * 50)
         for _ in range(50):
             self.assertEqual(client.answer()[0::2], (200, b"3\n"))
-        client.send(WHOLE.replace(b"Host: a", b"Host: a\r\nConnection: close"))
+        client.send(WHOLE.replace(b"Host: localhost", b"Host: localhost\r\nConnection: close"))
         self.assertIn("Connection: close", client.answer()[1])
         self.assertTrue(client.closed())
 
@@ -31,7 +31,7 @@ class Good(GatewayCase):
 
     def test_answers_keep_the_order_of_requests(self):
         client = self.raw()
-        slow = b'POST /call/slow.sleep HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n{"ms": 100}'
+        slow = b'POST /call/slow.sleep HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\n\r\n{"ms": 100}'
         client.send(slow + WHOLE + slow)
         self.assertEqual([client.answer()[2] for _ in range(3)], [b"100\n", b"3\n", b"100\n"])
 
@@ -47,7 +47,7 @@ class Good(GatewayCase):
                      b"3\r\n" + BODY[:3] + b"\r\nd;x=y\r\n" + BODY[3:] + b"\r\n0\r\nTrailer: x\r\n\r\n"):
             self.assertEqual(client.send(CHUNKED + body).answer()[0::2], (200, b"3\n"))
         # A trailer is no field of the request.
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
                     b"10\r\n" + BODY + b"\r\n0\r\nX-Command: math.add\r\n\r\n")
         self.assertEqual(client.answer()[0], 400)
 
@@ -57,7 +57,7 @@ class Good(GatewayCase):
         self.assertEqual(client.until(b"\r\n\r\n"), b"HTTP/1.1 100 Continue\r\n\r\n")
         self.assertEqual(client.send(BODY).answer()[0], 200)
         # Refused before the body: there is no 100, and the connection ends.
-        client.send(b"POST /call/nobody.has.it HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n"
+        client.send(b"POST /call/nobody.has.it HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n"
                     b"Expect: 100-continue\r\n\r\n")
         self.assertEqual(client.answer()[0], 404)
         self.assertTrue(client.closed())
@@ -108,19 +108,19 @@ class Refused(GatewayCase):
         self.refused(b"POST /call/math.add HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
 
     def test_request_lines_and_hosts(self):
-        for line in (b"POST  /call/math.add HTTP/1.1\r\nHost: a\r\n\r\n",
-                     b"POST /call/math.add  HTTP/1.1\r\nHost: a\r\n\r\n",
-                     b"POST /call/math.add HTTP/1.1 \r\nHost: a\r\n\r\n",
-                     b"POST /call/math add HTTP/1.1\r\nHost: a\r\n\r\n",
-                     b"POST\t/call/math.add HTTP/1.1\r\nHost: a\r\n\r\n",
+        for line in (b"POST  /call/math.add HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                     b"POST /call/math.add  HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                     b"POST /call/math.add HTTP/1.1 \r\nHost: localhost\r\n\r\n",
+                     b"POST /call/math add HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                     b"POST\t/call/math.add HTTP/1.1\r\nHost: localhost\r\n\r\n",
                      b"POST /call/math.add\r\n\r\n", b"POST /call/math.add HTTP/1.1\r\n\r\n",
                      b"POST /call/math.add HTTP/1.1\nHost: a\n\n",
-                     b"POST /call/math.add HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-                     b" POST /call/math.add HTTP/1.1\r\nHost: a\r\n\r\n",
-                     b"\r\n\r\n\r\nPOST /call/math.add HTTP/1.1\r\nHost: a\r\n\r\n",
+                     b"POST /call/math.add HTTP/1.1\r\nHost: localhost\r\nHost: b\r\n\r\n",
+                     b" POST /call/math.add HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                     b"\r\n\r\n\r\nPOST /call/math.add HTTP/1.1\r\nHost: localhost\r\n\r\n",
                      b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"\x00\r\n\r\n"):
             self.refused(line)
-        self.refused(b"POST /call/math.add HTTP/2.0\r\nHost: a\r\n\r\n", (400, 505))
+        self.refused(b"POST /call/math.add HTTP/2.0\r\nHost: localhost\r\n\r\n", (400, 505))
         self.refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 505))
 
     def test_chunks(self):
