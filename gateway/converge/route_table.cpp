@@ -90,11 +90,8 @@ void RouteTable::configure(const RoutesConfig& config) {
     const auto before = upstreams_.find(wanted.name);
     if (before != upstreams_.end() && before->second->config() == wanted) {
       one = before->second;
-    } else if (const auto address = resolve_upstream(wanted.url); address) {
-      one = std::make_shared<Upstream>(loop_, wanted, *address);
     } else {
-      // Its name was known when the configuration was checked: without an address all of it fails.
-      one = std::make_shared<Upstream>(loop_, wanted, UpstreamAddress{});
+      one = std::make_shared<Upstream>(loop_, wanted);
     }
   }
   std::map<std::string, std::shared_ptr<RouteCounts>> counts;

@@ -51,7 +51,7 @@ struct Route {
 
   /// The side that `head` goes to. Moves the share on.
   Side choose(const RequestHead& head) const;
-  /// Whether that side takes a request now; then it is to be told how that ended.
+  /// Whether that side takes a request now; then its breaker waits for the outcome.
   [[nodiscard]] bool take(Side side, Time at) const noexcept { return breaker(side).take(at); }
   [[nodiscard]] Breaker& breaker(Side side) const noexcept {
     return side == Side::bus ? counts->bus : upstream->breaker();

@@ -30,7 +30,9 @@ void read_upstream(const std::string& name, YamlSection& in, RoutesConfig& out) 
     breaker.finish();
   }
   in.finish();
-  if (const auto address = resolve_upstream(one.url); !address) {
+  if (auto address = resolve_upstream(one.url); address) {
+    one.address = std::move(*address);
+  } else {
     in.refuse_here(std::string(address.error().message.view()));
   }
   out.upstreams.push_back(std::move(one));

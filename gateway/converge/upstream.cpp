@@ -78,8 +78,8 @@ void UpstreamCall::end(UpstreamResult result) {
   done(std::move(result));
 }
 
-Upstream::Upstream(EventLoop& loop, UpstreamConfig config, UpstreamAddress address)
-    : loop_(loop), config_(std::move(config)), address_(std::move(address)) {
+Upstream::Upstream(EventLoop& loop, UpstreamConfig config)
+    : loop_(loop), config_(std::move(config)) {
   breaker_.configure(config_.breaker);
 }
 Upstream::~Upstream() = default;
@@ -93,7 +93,7 @@ std::shared_ptr<UpstreamCall> Upstream::start(UpstreamRequest request, UpstreamD
 }
 
 /// Requests that wait get connections, as long as there are some. A failure is left for the tick:
-/// who starts a request is not told within start().
+/// start() never calls `done`.
 void Upstream::assign() {
   std::erase_if(connections_, [](const auto& one) { return one->dead(); });
   while (!waiting_.empty()) {
@@ -111,7 +111,7 @@ bool Upstream::place(const std::shared_ptr<UpstreamCall>& call) {
     connection = *free;
   } else if (connections_.size() < config_.connections) {
     connection = std::make_shared<UpstreamConnection>(*this);
-    if (!connection->connect(address_)) return false;
+    if (!connection->connect(config_.address)) return false;
     connections_.push_back(connection);
   } else {
     return false;

@@ -1,9 +1,10 @@
 // An older HTTP service beside the bus: connections that are kept open, requests under way, and a
-// circuit breaker. Nothing waits; what answers is told from the loop.
+// circuit breaker. Nothing waits; answers come from the loop.
 #pragma once
 
 #include <sys/socket.h>
 
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <list>
@@ -19,24 +20,28 @@
 
 namespace shmbus::gateway::converge {
 
+/// Where it listens.
+struct UpstreamAddress {
+  sockaddr_storage at{};
+  socklen_t bytes = 0;
+  std::string host;  ///< for the Host of requests
+  friend bool operator==(const UpstreamAddress& a, const UpstreamAddress& b) noexcept {
+    return a.host == b.host && a.bytes == b.bytes && std::memcmp(&a.at, &b.at, a.bytes) == 0;
+  }
+};
+/// Looks the name of its host up, and waits for that.
+Result<UpstreamAddress> resolve_upstream(const std::string& url);
+
 struct UpstreamConfig {
   std::string name;
-  std::string url;  ///< "http://127.0.0.1:9000" or "unix:/run/old.sock"
+  std::string url;          ///< "http://127.0.0.1:9000" or "unix:/run/old.sock"
+  UpstreamAddress address;  ///< of it, when the configuration was read
   std::uint32_t connections = 64;
   std::size_t answer_bytes = std::size_t{8} << 20U;
   Time timeout = 5 * second;
   BreakerConfig breaker;
   friend bool operator==(const UpstreamConfig&, const UpstreamConfig&) = default;
 };
-
-/// Where it listens.
-struct UpstreamAddress {
-  sockaddr_storage at{};
-  socklen_t bytes = 0;
-  std::string host;  ///< for the Host of requests
-};
-/// Names of hosts are looked up, once.
-Result<UpstreamAddress> resolve_upstream(const std::string& url);
 
 struct UpstreamError {
   int status = 502;
@@ -57,7 +62,7 @@ class UpstreamConnection;
 
 class Upstream : public std::enable_shared_from_this<Upstream> {
  public:
-  Upstream(EventLoop& loop, UpstreamConfig config, UpstreamAddress address);
+  Upstream(EventLoop& loop, UpstreamConfig config);
   ~Upstream();
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
@@ -69,7 +74,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   void tick(Time at);
 
   [[nodiscard]] const UpstreamConfig& config() const noexcept { return config_; }
-  [[nodiscard]] const std::string& host() const noexcept { return address_.host; }
+  [[nodiscard]] const std::string& host() const noexcept { return config_.address.host; }
   [[nodiscard]] Breaker& breaker() noexcept { return breaker_; }
   [[nodiscard]] bool busy() const noexcept;
 
@@ -81,7 +86,6 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
 
   EventLoop& loop_;
   UpstreamConfig config_;
-  UpstreamAddress address_;
   Breaker breaker_;
   std::list<std::shared_ptr<UpstreamConnection>> connections_;
   std::deque<std::weak_ptr<UpstreamCall>> waiting_;

@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import signal
+import statistics
 import subprocess
 import threading
 import time
@@ -15,7 +16,7 @@ from older_service import OlderService, RawService
 class Routed(GatewayCase):
     route = "to: upstream"
     more = ""
-    stall = "20s"  # a busy machine answers late, too
+    stall = timeout = "20s"  # a busy machine answers late, too
 
     def setUp(self):
         self.older = OlderService()
@@ -27,13 +28,14 @@ class Routed(GatewayCase):
         return f"""
 principals: {{anybody: {{anonymous: true, call: ["math.*", "slow.*", "user.*", "rows.*"], concurrent: 500}}}}
 upstreams:
-  old: {{url: "http://127.0.0.1:{self.older.port}", timeout: 3s,
+  old: {{url: "http://127.0.0.1:{self.older.port}", timeout: {self.timeout},
         breaker: {{failures: 3, stall: {self.stall}, pause: 300ms}}}}
 routes:
   - {{path: "/add/{{a}}", method: GET, command: math.add, upstream: old, {route}}}
   - {{path: /add, method: POST, command: math.add, upstream: old, {route}}}
   - {{path: "/other/*", command: math.other, upstream: old}}
   - {{path: /secret, command: secret.one, upstream: old}}
+limits: {{call_time: 20s}}
 {self.more}"""
 
     def change(self, route):
@@ -73,6 +75,25 @@ class ToTheOlder(Routed):
         self.assertEqual((status, body), (201, b""))
         self.assertEqual(self.ask("GET", "/other/after")[0], 201)
 
+    def test_fields_of_a_connection_are_named_in_full(self):
+        self.assertEqual(self.ask("GET", "/other/x", Connection="keep-alive, X-Mine-Too", X_Mine="1",
+                                  X_Mine_Too="2", Alive="3")[0], 201)
+        fields = self.older.seen[-1][2]
+        self.assertEqual((fields.get("x-mine"), fields.get("alive")), ("1", "3"))
+        self.assertNotIn("x-mine-too", fields)
+
+    def test_a_path_cannot_leave_its_route(self):
+        for path in ("/other/../secret", "/other/%2e%2E/secret", "/other/x/..%2f..%2fsecret", "/other/..",
+                     "/other/./x", "/other/.", "/other/..%5Csecret", "/other/..;x/secret"):
+            with self.subTest(path=path):
+                self.assertEqual(self.ask("GET", path)[0], 400)
+        self.assertEqual(self.older.asked(), 0)
+        self.assertEqual(self.ask("GET", "/other/.x/..y/...")[0], 201)
+
+    def test_the_older_one_does_not_see_another_authority(self):
+        self.assertEqual(self.ask("GET", "http://evil.example/other/x?q=1", Host="localhost")[0], 201)
+        self.assertEqual(self.older.seen[-1][1], "/other/x?q=1")
+
     def test_permissions_and_methods(self):
         self.assertEqual(self.ask("GET", "/secret")[0], 403)
         status, head, _ = self.ask("DELETE", "/add/1")
@@ -82,9 +103,18 @@ class ToTheOlder(Routed):
         self.assertEqual(self.older.asked(), 0)
 
     def test_connections_are_kept(self):
+        pauses, last = 0, time.monotonic()
         for i in range(30):
             self.assertEqual(self.add(i, 1), (200, i + 1, True))
-        self.assertLessEqual(len(self.older.connections), 2)
+            pauses += time.monotonic() - last > 1.5  # one that is idle for 2 s is closed
+            last = time.monotonic()
+        self.assertLessEqual(len(self.older.connections), 2 + pauses)
+
+    def started_again(self, port):
+        try:
+            return OlderService(port)
+        except OSError:  # an outgoing connection of another program has the port
+            return None
 
     def test_a_service_that_is_away(self):
         self.assertEqual(self.add(1, 1)[0], 200)
@@ -92,7 +122,8 @@ class ToTheOlder(Routed):
         statuses = [self.add(1, 1)[0] for _ in range(8)]
         self.assertEqual(statuses[:1], [502])
         self.assertIn(503, statuses)  # the breaker
-        self.older = OlderService(self.older.port)
+        self.older = eventually(lambda: self.started_again(self.older.port))
+        self.assertTrue(self.older, "its port was taken")
         self.addCleanup(self.older.end)
         self.assertTrue(eventually(lambda: self.add(1, 1)[0] == 200))
 
@@ -125,30 +156,34 @@ class Shares(Routed):
         self.change("to: share, percent: 1")
         self.assertEqual(self.add(1, 1)[0], 200)
         self.older.end()
-        began = time.monotonic()
+        times = []
         for i in range(50):
+            began = time.monotonic()
             self.assertEqual(self.add(i, 1)[:2], (200, i + 1))
-        self.assertLess(time.monotonic() - began, 5)
+            times.append(time.monotonic() - began)
+        self.assertLess(statistics.median(times), 0.1)
         self.assertGreater(self.outcomes("upstream", "passed"), 40)
         self.assertEqual(self.outcomes("upstream", "ok"), 1)
 
 
 class Hangs(Routed):
     stall = "60ms"
+    timeout = "3s"
     route = "to: share, percent: 1"
 
     def test_a_side_that_hangs_is_passed_within_100_ms(self):
         self.older.hang.set()
-        self.addCleanup(self.older.released.set)
         stuck = threading.Thread(target=self.add, args=(1, 1))
         stuck.start()
         self.addCleanup(stuck.join)
+        self.addCleanup(self.older.released.set)  # before it joins
         self.assertTrue(eventually(lambda: self.older.asked() == 1))
         reached = time.monotonic()
         self.assertTrue(eventually(
             lambda: self.metric(r'shmbus_gateway_route_breaker.*GET.*upstream.*"open"') == 1))
         # stall 60 ms, a tick 10 ms: the rest is what this machine and test take.
         self.assertLess(time.monotonic() - reached, 2)
+        self.assertTrue(stuck.is_alive())  # the request that hangs still waits for its answer
         self.assertEqual(self.add(1, 1), (200, 2, False))
 
 
@@ -188,14 +223,17 @@ class Moves(Routed):
         failed, sides, stop = [], set(), threading.Event()
 
         def load(number):
-            connection = http.client.HTTPConnection(*self.address, timeout=20)
-            while not stop.is_set():
-                connection.request("GET", f"/add/{number}?b=1")
-                answer = connection.getresponse()
-                body = answer.read()
-                sides.add(answer.getheader("x-older"))
-                if answer.status != 200 or json.loads(body) != number + 1:
-                    failed.append((answer.status, body))
+            connection = http.client.HTTPConnection(*self.address, timeout=60)
+            try:
+                while not stop.is_set():
+                    connection.request("GET", f"/add/{number}?b=1")
+                    answer = connection.getresponse()
+                    body = answer.read()
+                    sides.add(answer.getheader("x-older"))
+                    if answer.status != 200 or json.loads(body) != number + 1:
+                        failed.append((answer.status, body))
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                failed.append(repr(error))
             connection.close()
         threads = [threading.Thread(target=load, args=(n,)) for n in range(4)]
         for one in threads:
