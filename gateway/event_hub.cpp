@@ -108,7 +108,7 @@ class Topic final : public Watcher {
   };
   struct One {
     EventReader* reader = nullptr;
-    std::uint64_t missed = 0;  ///< that it was not told of yet
+    std::uint64_t missed = 0;  ///< and not reported yet
     bool begun = false;
   };
 

@@ -40,8 +40,8 @@ class Positions {
   std::map<std::uint32_t, std::uint64_t> last_;
 };
 
-/// One reader. Called from the loop; false means that it has no room now, and is to be told of what
-/// it missed later.
+/// One reader. Called from the loop; false means that it has no room now: missed() then counts what
+/// it did not get.
 class EventReader {
  public:
   virtual ~EventReader() = default;

@@ -40,7 +40,7 @@ class EventLoop {
   /// False: the kernel has no memory for it. `watcher` must live until forget().
   bool watch(int fd, std::uint32_t events, Watcher& watcher) noexcept;
   void change(int fd, std::uint32_t events, Watcher& watcher) noexcept;
-  /// Nothing is told to `watcher` any more, not even what this round has found.
+  /// `watcher` is not called any more, not even for events that this round has found.
   void forget(int fd, const Watcher& watcher) noexcept;
   /// The next round does not wait: some of this one's work was left for it.
   void hurry() noexcept { hurry_ = true; }

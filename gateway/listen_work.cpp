@@ -12,7 +12,7 @@ constexpr Time quiet_max = 15 * second;
 class ListenWork final : public Work, public EventReader {
  public:
   ListenWork(Slot slot, UnderWay& under_way, Exchange& to)
-      : slot_(std::move(slot)), under_way_(under_way), to_(to), told_at_(now()) {
+      : slot_(std::move(slot)), under_way_(under_way), to_(to), wrote_at_(now()) {
     ++under_way_.streams;
   }
   ~ListenWork() override { --under_way_.streams; }
@@ -43,13 +43,13 @@ class ListenWork final : public Work, public EventReader {
   /// The last thing that this does may be its own end.
   void tick(Time at) override {
     if (ended_) return to_.end_stream();
-    if (at - told_at_ >= quiet_max) (void)put(": still here\n\n");
+    if (at - wrote_at_ >= quiet_max) (void)put(": still here\n\n");
   }
 
  private:
   bool put(const std::string& text) {
     if (!to_.stream(text)) return false;
-    told_at_ = now();
+    wrote_at_ = now();
     return true;
   }
 
@@ -57,7 +57,7 @@ class ListenWork final : public Work, public EventReader {
   UnderWay& under_way_;
   Exchange& to_;
   std::unique_ptr<Reading> reading_;
-  Time told_at_;
+  Time wrote_at_;
   bool ended_ = false;
 };
 

@@ -1,9 +1,11 @@
 // What the page asks for, at /api/: the bus as a client may see it, once or as a stream.
 //
-//   GET /api/overview        names, topics, processes       GET /api/live          the same, a look
-//   GET /api/names/{name}    one name in full               GET /api/live/{name}   a second, as
-//   GET /api/traces          spans (needs `inspect`) text/event-stream GET /api/doctor findings
-//   (needs `inspect`)
+//   GET /api/overview        names, topics, processes
+//   GET /api/live            the same once a second, as text/event-stream
+//   GET /api/names/{name}    one name in full
+//   GET /api/live/{name}     its figures once a second, as text/event-stream
+//   GET /api/traces          spans; needs `inspect`
+//   GET /api/doctor          findings; needs `inspect`
 #include <fmt/format.h>
 
 #include "common/escape.hpp"
@@ -42,17 +44,17 @@ class LiveWork final : public Work {
   }
   void tick(Time at) override {
     const auto look = around_.watch->look(at);
-    if (!look) return tell_lost(look.error(), at);
-    if ((*look)->number == told_) return;
+    if (!look) return report_lost(look.error(), at);
+    if ((*look)->number == shown_) return;
     const Sight sight(slot_.principal());
     const auto text =
         name_.empty() ? sight.overview(**look, around_.bytes_max) : sight.live(**look, name_);
-    if (around_.to.stream(fmt::format("data: {}\n\n", text))) told_ = (*look)->number;
+    if (around_.to.stream(fmt::format("data: {}\n\n", text))) shown_ = (*look)->number;
     lost_at_ = 0;
   }
 
  private:
-  void tell_lost(const Error& error, Time at) {
+  void report_lost(const Error& error, Time at) {
     if (lost_at_ != 0 && at - lost_at_ < second) return;
     lost_at_ = at;
     (void)around_.to.stream(
@@ -62,7 +64,7 @@ class LiveWork final : public Work {
   Slot slot_;
   std::string name_;
   Around around_;
-  std::uint64_t told_ = 0;
+  std::uint64_t shown_ = 0;
   Time lost_at_ = 0;
 };
 
@@ -99,7 +101,7 @@ Response details_of(BusWatch& watch, const Sight& sight, std::string_view name) 
       return json_response(200, sight.details(**reader, (*look)->now, one));
     }
   }
-  return problem(404, "name", "nobody has registered this name");
+  return problem(404, "name", "this name was never registered");
 }
 
 }  // namespace

@@ -58,14 +58,12 @@ const NameInfo* same_name(const Snapshot& in, const NameInfo& name) {
 }
 
 std::vector<double> rates_between(const Snapshot& before, const Snapshot& now) {
-  const double seconds = static_cast<double>(now.bus.taken_at_ns - before.bus.taken_at_ns) / 1e9;
+  const double seconds = seconds_between(before, now);
   std::vector<double> per_s;
   per_s.reserve(now.names.size());
   for (const auto& name : now.names) {
     const auto* earlier = same_name(before, name);
-    const std::uint64_t from = earlier == nullptr ? 0 : earlier->commands;
-    const bool grew = name.commands >= from && seconds > 0;
-    per_s.push_back(grew ? static_cast<double>(name.commands - from) / seconds : 0);
+    per_s.push_back(rate(earlier == nullptr ? 0 : earlier->commands, name.commands, seconds));
   }
   return per_s;
 }
