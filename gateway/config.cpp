@@ -59,7 +59,7 @@ void read_listener(YamlSection& in, Config& out) {
   out.listeners.push_back(std::move(listener));
 }
 
-/// As names_gateway() compares them: in lower case, without a port.
+/// As is_for_another_host() compares them: in lower case, without a port.
 void read_hosts(YamlSection& in, Config& out) {
   for (const auto& [text, node] : in.list("hosts")) {
     const auto name = lowered(text);

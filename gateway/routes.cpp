@@ -7,8 +7,8 @@
 #include "common/escape.hpp"
 #include "common/units.hpp"
 #include "gateway/converge/route_request.hpp"
-#include "gateway/host_names.hpp"
 #include "gateway/mcp/http.hpp"
+#include "gateway/origin.hpp"
 #include "gateway/page_files.hpp"
 #include "gateway/target.hpp"
 #include "shmbus/name.hpp"
@@ -72,20 +72,6 @@ std::string_view words_for(Job::Kind kind) noexcept {
   }
 }
 
-/// A page of another site, in a browser that has more rights here than that site.
-bool is_from_another_site(const RequestHead& head) noexcept {
-  const auto origin = head.field("origin");
-  if (!origin) {
-    // Images, scripts and frames are fetched without an Origin. A link may lead here.
-    const auto site = head.field("sec-fetch-site").value_or("none");
-    const bool follows_link = head.field("sec-fetch-dest") == std::string_view("document");
-    return (site == "cross-site" || site == "same-site") && !follows_link;
-  }
-  const auto scheme = origin->find("://");
-  return scheme == std::string_view::npos ||
-         !same_word(origin->substr(scheme + 3), head.field("host").value_or(""));
-}
-
 Action action_of(Job::Kind kind) noexcept {
   return kind == Job::Kind::call   ? Action::call
          : kind == Job::Kind::send ? Action::send
@@ -138,13 +124,6 @@ struct Routes::Asked {
   converge::RouteTable::Found found;
   std::shared_ptr<Principal> principal;
 };
-
-/// Whether a page that has rebound its name could make this request in the place of its user: it
-/// has no token, and no certificate was compared with the name. Browsers always send a Host.
-bool Routes::rests_on_host(const Asked& asked) noexcept {
-  const bool http_1_0 = asked.head.http_1_0 && asked.head.count("host") == 0;
-  return asked.peer.plain_tcp && asked.head.count("authorization") == 0 && !http_1_0;
-}
 
 Routes::Routes(EventLoop& loop, const program::Log& log)
     : loop_(loop),
@@ -258,7 +237,7 @@ std::variant<Response, Job> Routes::judge_asked(Asked& asked) {
   if (is_from_another_site(head)) {
     return refuse(asked, problem(403, "origin", "pages of other sites may not use this"));
   }
-  if (rests_on_host(asked) && !names_gateway(head.field("host").value_or(""), config_)) {
+  if (is_for_another_host(head, asked.peer, config_)) {
     return refuse(asked, problem(421, "host", "this gateway has no such name: see `hosts`"));
   }
   if (auto refusal = admit(asked)) return refuse(asked, std::move(*refusal));

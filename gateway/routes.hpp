@@ -88,7 +88,6 @@ class Routes {
 
  private:
   struct Asked;  ///< a request, while it is judged
-  static bool rests_on_host(const Asked& asked) noexcept;
   std::variant<Response, Job> judge_asked(Asked& asked);
   std::variant<Response, Job> judge_command(Asked& asked, Job job);
   std::optional<Response> admit(Asked& asked);

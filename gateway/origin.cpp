@@ -1,12 +1,10 @@
-#include "gateway/host_names.hpp"
+#include "gateway/origin.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <string>
-
-#include "gateway/http_reader.hpp"
 
 namespace shmbus::gateway {
 namespace {
@@ -23,8 +21,6 @@ std::string name_of(std::string_view host) {
   return out;
 }
 
-}  // namespace
-
 bool names_gateway(std::string_view host, const Config& config) {
   if (host.starts_with('[')) {
     const auto end = host.find(']');
@@ -39,6 +35,27 @@ bool names_gateway(std::string_view host, const Config& config) {
   return std::any_of(config.listeners.begin(), config.listeners.end(), listens_at) ||
          std::any_of(config.hosts.begin(), config.hosts.end(),
                      [&](const auto& pattern) { return matches(pattern, name); });
+}
+
+}  // namespace
+
+bool is_from_another_site(const RequestHead& head) noexcept {
+  const auto origin = head.field("origin");
+  if (!origin) {
+    // Images, scripts and frames are fetched without an Origin.
+    const auto site = head.field("sec-fetch-site").value_or("none");
+    const bool follows_link = head.field("sec-fetch-dest") == std::string_view("document");
+    return (site == "cross-site" || site == "same-site") && !follows_link;
+  }
+  const auto scheme = origin->find("://");
+  return scheme == std::string_view::npos ||
+         !same_word(origin->substr(scheme + 3), head.field("host").value_or(""));
+}
+
+bool is_for_another_host(const RequestHead& head, const Peer& peer, const Config& config) {
+  const auto host = head.field("host");  // browsers always send one
+  return peer.plain_tcp && host && head.count("authorization") == 0 &&
+         !names_gateway(*host, config);
 }
 
 }  // namespace shmbus::gateway
