@@ -53,10 +53,13 @@ int run_repair(const std::string& file) {
     print_error("shmbus-spool: " + escape::terminal(repaired.error().message.view()) + "\n");
     return code_of(repaired.error());
   }
-  fmt::print("{} commands copied, {} spoiled ones left out{}\nthe damaged file is {}\n",
-             repaired->copied, repaired->spoiled,
-             repaired->all_read ? "" : "; not all of the file could be read, more may be lost",
-             escape::terminal(repaired->kept));
+  const char* unread =
+      repaired->all_read ? "" : "; not all of the file could be read, more may be lost";
+  const auto copied = repaired->resumed
+                          ? std::string("an interrupted repair is complete")
+                          : fmt::format("{} commands copied, {} spoiled ones left out{}",
+                                        repaired->copied, repaired->spoiled, unread);
+  fmt::print("{}\nthe damaged file is {}\n", copied, escape::terminal(repaired->kept));
   return flush_standard_output().state == Printed::ok ? exit_code::stopped : exit_code::failed;
 }
 

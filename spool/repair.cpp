@@ -35,7 +35,8 @@ class Salvage {
         from_, fmt::format("SELECT seq,id,name,key,types,body,created,clock,sum,attempts,state,"
                            "cause FROM commands NOT INDEXED {}",
                            order));
-    if (!rows) return {};  // not even its schema can be read
+    // Not even its schema can be read, or another process has it: then it stays where it is.
+    if (!rows) return tl::unexpected<Error>(rows.error());
     int result = rows->step();
     for (; result == SQLITE_ROW; result = rows->step()) {
       if (!seen_.insert(rows->number(0)).second) break;  // where the other walk has ended
@@ -80,35 +81,57 @@ Result<void> move(const std::string& from, const std::string& to) {
               errno);
 }
 
-std::string free_name(const std::string& path) {
-  for (int i = 1;; ++i) {
-    const auto name = fmt::format("{}.damaged-{}", path, i);
-    if (::access(name.c_str(), F_OK) != 0) return name;
+bool is_there(const std::string& path) noexcept { return ::access(path.c_str(), F_OK) == 0; }
+
+/// Where the damaged file goes, or where an interrupted repair has put it.
+std::string kept_name(const std::string& path) {
+  const auto name = [&path](int i) { return fmt::format("{}.damaged-{}", path, i); };
+  int next = 1;
+  while (is_there(name(next))) ++next;
+  return name(next > 1 && !is_there(path) ? next - 1 : next);
+}
+
+/// What is sound in `path`, in a new file that has the name `made` once it is whole.
+Result<void> make_repaired(const std::string& path, const std::string& made, Repaired& result) {
+  const std::string part = made + ".part";
+  for (const char* end : {"", "-wal", ".new"}) (void)::unlink((part + end).c_str());
+  {
+    auto from = open_unchecked(path, {});
+    if (!from) return tl::unexpected<Error>(from.error());
+    // Closing without a checkpoint: the -wal of the damaged file stays as it is.
+    (void)sqlite3_db_config(from->get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    auto to = Store::open(part, {});
+    if (!to) return tl::unexpected<Error>(to.error());
+    if (auto done = Salvage(from->get(), **to, result).run(); !done) return done;
+    if (auto done = (*to)->commit(); !done) return done;
   }
+  if (is_there(part + "-wal")) {  // the checkpoint when it was closed did not succeed
+    return fail(ErrorKind::overloaded, "the new file is not whole: is the disk full?");
+  }
+  if (auto moved = move(part, made); !moved) return moved;
+  return sync_folder_of(path);
 }
 
 }  // namespace
 
 Result<Repaired> repair(const std::string& path) {
   Repaired result;
-  const std::string made = path + ".repaired";
-  for (const char* end : {"", "-wal", ".new"}) (void)::unlink((made + end).c_str());
-  {
-    auto to = Store::open(made, {});
-    if (!to) return tl::unexpected<Error>(to.error());
-    auto from = open_unchecked(path, {});
-    if (!from) return tl::unexpected<Error>(from.error());
-    const auto salvaged = Salvage(from->get(), **to, result).run();
-    if (!salvaged) return tl::unexpected<Error>(salvaged.error());
-    if (const auto done = (*to)->commit(); !done) return tl::unexpected<Error>(done.error());
-    // Closing without a checkpoint: the -wal of the damaged file stays as it is.
-    (void)sqlite3_db_config(from->get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  const std::string made = repaired_name(path);
+  result.resumed = is_there(made);
+  if (!result.resumed) {
+    if (const auto done = make_repaired(path, made, result); !done) {
+      (void)::unlink((made + ".part").c_str());
+      return tl::unexpected<Error>(done.error());
+    }
   }
-  result.kept = free_name(path);
-  const auto moved = move(path, result.kept);
-  const auto wal = moved ? move(path + "-wal", result.kept + "-wal") : moved;
-  const auto placed = wal ? move(made, path) : wal;
-  if (!placed) return tl::unexpected<Error>(placed.error());
+  result.kept = kept_name(path);
+  // Until `made` has its place, its presence keeps a spool from opening what is left.
+  auto moved = move(path + "-wal", result.kept + "-wal");
+  if (moved) moved = move(path, result.kept);
+  if (moved) moved = sync_folder_of(path);
+  if (moved) moved = move(made, path);
+  if (moved) moved = sync_folder_of(path);
+  if (!moved) return tl::unexpected<Error>(moved.error());
   return result;
 }
 

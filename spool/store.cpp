@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -34,6 +35,7 @@ std::uint64_t size_of(const std::string& path) noexcept {
 }
 
 constexpr std::int64_t clock_kept_every_ms = 10'000;
+constexpr std::int64_t clock_forgotten_max_ms = 120'000;
 
 std::uint64_t checksum(const NewCommand& command, std::int64_t created, std::int64_t clock) {
   Checksum sum;
@@ -100,7 +102,9 @@ Result<void> Store::prepare() {
       {insert_,
        "INSERT INTO commands(seq,id,name,key,types,body,created,clock,sum) "
        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT(id) DO NOTHING"},
-      {size_of_, "SELECT length(name),length(key),length(body),state FROM commands WHERE seq=?1"},
+      {size_of_,  // length() of a text counts characters
+       "SELECT length(CAST(name AS BLOB)),length(CAST(key AS BLOB)),length(body),state "
+       "FROM commands WHERE seq=?1"},
       {erase_, "DELETE FROM commands WHERE seq=?1"},
       {attempts_, "UPDATE commands SET attempts=?2 WHERE seq=?1"},
       {bury_, "UPDATE commands SET state=1,attempts=?2,cause=?3 WHERE seq=?1 AND state=0"},
@@ -138,6 +142,9 @@ Result<void> Store::load() {
   clock_kept_ms_ = clock_base_ms_;
   started_ns_ = boot_ns();
   const auto counted = each([this](const CommandHead& head) {
+    // A kill forgets some of it, and no command is younger; more than that is damage.
+    const auto oldest = std::min(head.clock_ms, clock_kept_ms_ + clock_forgotten_max_ms);
+    clock_base_ms_ = std::max(clock_base_ms_, oldest);
     totals_.bytes += head.bytes;
     ++(head.state == State::waiting ? totals_.waiting : totals_.dead);
     next_ = std::max(next_, head.sequence + 1);
@@ -242,6 +249,7 @@ Result<void> Store::insert_as_is(const StoredCommand& one) {
   put->bind(9, static_cast<std::int64_t>(checksum(command, one.created_ms, one.clock_ms)));
   put->bind(10, std::int64_t{one.attempts}).bind(11, static_cast<std::int64_t>(one.state));
   put->bind(12, std::string_view(one.cause));
+  clock_base_ms_ = std::max(clock_base_ms_, one.clock_ms);
   return put->run("store a command");
 }
 
@@ -337,6 +345,8 @@ Result<std::vector<StoredCommand>> Store::list(State state, std::string_view nam
   if (result != SQLITE_DONE) return sqlite_error(db_.get(), result, "list commands");
   return out;
 }
+
+std::int64_t Store::clock_unkept_ms() const noexcept { return clock_ms() - clock_kept_ms_; }
 
 std::int64_t Store::clock_ms() const noexcept {
   return clock_base_ms_ + static_cast<std::int64_t>((boot_ns() - started_ns_) / 1'000'000U);

@@ -139,6 +139,8 @@ class Store {
   /// Milliseconds for which this spool has run, over all its lives. Goes on evenly whatever
   /// happens to the wall clock.
   [[nodiscard]] std::int64_t clock_ms() const noexcept;
+  /// How much of it a kill would forget.
+  [[nodiscard]] std::int64_t clock_unkept_ms() const noexcept;
   [[nodiscard]] std::uint64_t file_bytes() const noexcept;
   [[nodiscard]] std::uint64_t wal_bytes() const noexcept;
   [[nodiscard]] const std::string& path() const noexcept { return path_; }

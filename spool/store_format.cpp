@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <optional>
 
@@ -69,12 +70,28 @@ Result<std::int64_t> pragma(sqlite3* db, const char* name) {
   return statement->number(0);
 }
 
+}  // namespace
+
 Result<void> sync_folder_of(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const program::Descriptor fd(descriptor::open(folder.c_str(), O_RDONLY | O_DIRECTORY));
   if (!fd.valid() || ::fsync(fd.get()) != 0) return system_error("sync the folder of the spool");
   return {};
+}
+
+namespace {
+
+/// Two that start at once both make one: the second finds the first one's, which may hold commands.
+Result<void> name_it(const std::string& made, const std::string& path) {
+  if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (errno == EEXIST) {
+    (void)::unlink(made.c_str());
+    return {};
+  }
+  const bool unknown = errno == EINVAL || errno == ENOSYS;  // to this file system
+  if (unknown && ::rename(made.c_str(), path.c_str()) == 0) return {};
+  return system_error("name the new spool");
 }
 
 /// Under another name first, so that a crash leaves either no spool or a whole one.
@@ -94,7 +111,7 @@ Result<void> make_file(const std::string& path) {
         application_id, format_version, schema_sql);
     if (auto done = execute(db->get(), sql.c_str(), "create the spool"); !done) return done;
   }
-  if (::rename(made.c_str(), path.c_str()) != 0) return system_error("name the new spool");
+  if (auto named = name_it(made, path); !named) return named;
   return sync_folder_of(path);
 }
 
@@ -122,6 +139,9 @@ Result<void> check_format(sqlite3* db) {
 }  // namespace
 
 Result<void> prepare_file(const std::string& path, bool create) {
+  if (look_at(repaired_name(path)) != There::no) {
+    return fail(ErrorKind::corrupted, "a repair was interrupted: run shmbus-spool --repair again");
+  }
   const There file = look_at(path);
   if (file == There::yes) return {};
   if (file == There::empty) {
@@ -170,8 +190,13 @@ Result<Database> open_database(const std::string& path, const std::string& vfs,
 Result<Database> open_unchecked(const std::string& path, const std::string& vfs) {
   auto db = open_plainly(path, vfs, SQLITE_OPEN_READWRITE);
   if (!db) return db;
+  // writable_schema: without it SQLite reads nothing of a file that is shorter than its header
+  // says.
   const auto set =
-      execute(db->get(), "PRAGMA locking_mode=EXCLUSIVE; PRAGMA mmap_size=0;", "set up the spool");
+      execute(db->get(),
+              "PRAGMA locking_mode=EXCLUSIVE; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0;"
+              "PRAGMA writable_schema=ON;",
+              "set up the spool");
   if (!set) return tl::unexpected<Error>(set.error());
   return db;
 }

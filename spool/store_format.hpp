@@ -38,13 +38,18 @@ class Checksum {
   std::uint64_t hash_ = 0xCBF29CE484222325ULL;
 };
 
+/// Where a repair puts a file that is whole, until it has the place of the damaged one.
+inline std::string repaired_name(const std::string& path) { return path + ".repaired"; }
+/// So that a new name is on the disk.
+Result<void> sync_folder_of(const std::string& path);
+
 /// Makes a file that is missing, whole or not at all. A file of no bytes, or a WAL without its
 /// file, is corrupted: something has cut it, and what it held would be forgotten.
 Result<void> prepare_file(const std::string& path, bool create);
 /// Opens it for this connection alone, and checks all of it.
 Result<Database> open_database(const std::string& path, const std::string& vfs,
                                std::int64_t wal_bytes);
-/// Opens it without checking more than that it is a spool's, for `shmbus-spool --repair`.
+/// Opens it without checking anything, for `shmbus-spool --repair`.
 Result<Database> open_unchecked(const std::string& path, const std::string& vfs);
 
 }  // namespace shmbus::spool

@@ -126,6 +126,50 @@ void judge(Store& store, const std::vector<Batch>& batches) {
   }
 }
 
+TEST_CASE("what is stored and removed again counts for nothing") {
+  Folder folder;
+  auto store = Store::open(folder.file(), {});
+  REQUIRE(store.has_value());
+  const std::string_view key(
+      "K\xC3\xBC"
+      "che\0 7",
+      9);
+  REQUIRE((*store)->begin().has_value());
+  const auto number = (*store)->insert({{1, 1}, "test.put", key, 0, {}});
+  REQUIRE(number.has_value());
+  CHECK((*store)->totals_then().bytes == bytes_of(8, key.size(), 0));
+  REQUIRE((*store)->erase(**number).has_value());
+  REQUIRE((*store)->commit().has_value());
+  CHECK((*store)->totals().bytes == 0);
+}
+
+TEST_CASE("the clock is not behind the commands, and damage does not set it forward") {
+  Folder folder;
+  const auto set_clock = [&folder](const char* sql) {
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open(folder.file().c_str(), &db) == SQLITE_OK);
+    const Database closes(db);
+    REQUIRE(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  };
+  {
+    auto store = Store::open(folder.file(), {});
+    REQUIRE(store.has_value());
+    REQUIRE((*store)->begin().has_value());
+    REQUIRE(put(**store, 1).has_value());
+    REQUIRE((*store)->commit().has_value());
+  }
+  set_clock("UPDATE commands SET clock=60000");
+  {
+    auto store = Store::open(folder.file(), {});
+    REQUIRE(store.has_value());
+    CHECK((*store)->clock_ms() >= 60'000);
+  }
+  set_clock("UPDATE commands SET clock=9223372036854775807");
+  auto store = Store::open(folder.file(), {});
+  REQUIRE(store.has_value());
+  CHECK((*store)->clock_ms() < 3'600'000);
+}
+
 TEST_CASE("power loss: what was committed is there, and transactions are whole") {
   Folder folder;
   REQUIRE(Store::open(folder.file(), {}).has_value());
@@ -255,6 +299,11 @@ TEST_CASE("a repair keeps what is sound") {
       REQUIRE(put(**store, number).has_value());
     }
     REQUIRE((*store)->bury(3, 4, "why").has_value());
+    auto old = (*store)->read(1);
+    REQUIRE(old.has_value());
+    REQUIRE((*store)->erase(1).has_value());
+    (*old)->clock_ms = 5'000'000;
+    REQUIRE((*store)->insert_as_is(**old).has_value());
     REQUIRE((*store)->commit().has_value());
   }
   const auto repaired = repair(folder.file());
@@ -264,6 +313,7 @@ TEST_CASE("a repair keeps what is sound") {
   auto store = Store::open(folder.file(), {});
   REQUIRE(store.has_value());
   CHECK((*store)->totals().waiting == 199);
+  CHECK((*store)->clock_ms() >= 5'000'000);  // age goes on
   const auto dead = (*store)->list(State::dead, "", 0, 10);
   REQUIRE(dead.has_value());
   REQUIRE(dead->size() == 1);
