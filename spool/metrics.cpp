@@ -20,55 +20,44 @@ constexpr std::size_t request_bytes_max = 8 * 1024;
 }  // namespace
 
 std::string metrics_text(const Snapshot& s) {
+  const auto number = [](auto value) { return static_cast<double>(value); };
+  const Counters& c = s.counters;
   const struct {
-    const char* name;
-    const char* type;
-    const char* help;
+    std::string_view name;
+    std::string_view help;
     double value;
   } all[] = {
-      {"commands_waiting", "gauge", "Commands that wait for delivery",
-       static_cast<double>(s.totals.waiting)},
-      {"commands_dead", "gauge", "Dead letters", static_cast<double>(s.totals.dead)},
-      {"commands_under_way", "gauge", "Attempts under way", static_cast<double>(s.under_way)},
-      {"bytes", "gauge", "Bytes of all commands in the spool", static_cast<double>(s.totals.bytes)},
-      {"limit_bytes", "gauge", "limits.bytes", static_cast<double>(s.limits.bytes)},
-      {"oldest_seconds", "gauge", "How long the oldest command has waited",
-       static_cast<double>(s.oldest_ms) / 1000},
-      {"file_bytes", "gauge", "Size of the file", static_cast<double>(s.file_bytes)},
-      {"wal_bytes", "gauge", "Size of the write-ahead log", static_cast<double>(s.wal_bytes)},
-      {"disk_free_bytes", "gauge", "Free on its disk", static_cast<double>(s.disk_free)},
-      {"disk_full", "gauge", "1 while the disk takes nothing", s.disk_full ? 1.0 : 0.0},
-      {"accepted_total", "counter", "Commands stored", static_cast<double>(s.counters.accepted)},
-      {"repeated_total", "counter", "Commands that were there already, by their ids",
-       static_cast<double>(s.counters.repeated)},
-      {"refused_total", "counter", "Commands refused for want of room",
-       static_cast<double>(s.counters.refused)},
-      {"delivered_total", "counter", "Commands that ran",
-       static_cast<double>(s.counters.delivered)},
-      {"attempts_failed_total", "counter", "Attempts that may have run and failed",
-       static_cast<double>(s.counters.attempts_failed)},
-      {"buried_total", "counter", "Commands that became dead letters",
-       static_cast<double>(s.counters.buried)},
-      {"carried_total", "counter", "Rows taken out of outboxes",
-       static_cast<double>(s.counters.carried)},
-      {"commits_total", "counter", "Transactions", static_cast<double>(s.counters.commits)},
-      {"commits_failed_total", "counter", "Transactions that the disk refused",
-       static_cast<double>(s.counters.commits_failed)},
-      {"rule_dropped_total", "counter", "Commands that a rule dropped",
-       static_cast<double>(s.counters.dropped_by_rule)},
-      {"rule_replaced_total", "counter", "Commands that keep_last replaced",
-       static_cast<double>(s.counters.replaced_by_rule)},
-      {"rule_calls_total", "counter", "Commands that rules sent at once",
-       static_cast<double>(s.counters.calls_by_rule)},
-      {"rule_calls_failed_total", "counter", "The same that could not be sent",
-       static_cast<double>(s.counters.calls_by_rule_failed)},
+      {"commands_waiting", "Commands that wait for delivery", number(s.totals.waiting)},
+      {"commands_dead", "Dead letters", number(s.totals.dead)},
+      {"commands_under_way", "Attempts under way", number(s.under_way)},
+      {"bytes", "Bytes of all commands in the spool", number(s.totals.bytes)},
+      {"limit_bytes", "limits.bytes", number(s.limits.bytes)},
+      {"oldest_seconds", "How long the oldest command has waited", number(s.oldest_ms) / 1000},
+      {"file_bytes", "Size of the file", number(s.file_bytes)},
+      {"wal_bytes", "Size of the write-ahead log", number(s.wal_bytes)},
+      {"disk_free_bytes", "Free on its disk", number(s.disk_free)},
+      {"disk_full", "1 while the disk takes nothing", number(s.disk_full)},
+      {"accepted_total", "Commands stored", number(c.accepted)},
+      {"repeated_total", "Commands that were there already, by their ids", number(c.repeated)},
+      {"refused_total", "Commands refused for want of room", number(c.refused)},
+      {"delivered_total", "Commands that ran", number(c.delivered)},
+      {"attempts_failed_total", "Attempts that may have run and failed", number(c.attempts_failed)},
+      {"buried_total", "Commands that became dead letters", number(c.buried)},
+      {"carried_total", "Rows taken out of outboxes", number(c.carried)},
+      {"commits_total", "Transactions", number(c.commits)},
+      {"commits_failed_total", "Transactions that the disk refused", number(c.commits_failed)},
+      {"rule_dropped_total", "Commands that a rule dropped", number(c.dropped_by_rule)},
+      {"rule_replaced_total", "Commands that keep_last replaced", number(c.replaced_by_rule)},
+      {"rule_calls_total", "Commands that rules sent at once", number(c.calls_by_rule)},
+      {"rule_calls_failed_total", "The same that could not be sent",
+       number(c.calls_by_rule_failed)},
   };
   std::string out;
   for (const auto& one : all) {
     fmt::format_to(
         std::back_inserter(out),
         "# HELP shmbus_spool_{0} {1}\n# TYPE shmbus_spool_{0} {2}\nshmbus_spool_{0} {3}\n",
-        one.name, one.help, one.type, one.value);
+        one.name, one.help, one.name.ends_with("_total") ? "counter" : "gauge", one.value);
   }
   return out;
 }
