@@ -93,7 +93,7 @@ Result<void> Deliverer::prepare(Target& target) {
 }
 
 /// Each caller holds a lane of the bus, which many names would exhaust: the one that has been idle
-/// for longest gives its lane back.
+/// for longest gives its lane back. While more names than that are under way, each has one.
 void Deliverer::make_room_for_caller() noexcept {
   if (callers_ < callers_max) return;
   Target* oldest = nullptr;
@@ -161,16 +161,18 @@ bool Deliverer::send_now(std::string_view name, std::span<const std::byte> body)
   return found->second.send(body).has_value();
 }
 
-bool Deliverer::publish(std::string_view name, std::span<const std::byte> body) {
+Result<void> Deliverer::publish(std::string_view name, std::span<const std::byte> body) {
   auto found = publishers_.find(name);
   if (found == publishers_.end()) {
     PublisherOptions options;
     options.event_bytes = 4096;
     auto publisher = bus_.publisher(CommandName(name), options);
-    if (!publisher) return false;
+    if (!publisher) return tl::unexpected<Error>(publisher.error());
     found = publishers_.emplace(std::string(name), std::move(*publisher)).first;
   }
-  return found->second.publish(body, Duration::zero()).has_value();
+  const auto published = found->second.publish(body, Duration::zero());
+  if (!published) return tl::unexpected<Error>(published.error());
+  return {};
 }
 
 }  // namespace shmbus::spool

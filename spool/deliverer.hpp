@@ -52,10 +52,13 @@ class Deliverer {
   void start(const Queue::Work& work, const StoredCommand& command);
   /// Sends a one-way command that is not durable. False: it could not be sent.
   bool send_now(std::string_view name, std::span<const std::byte> body);
-  bool publish(std::string_view name, std::span<const std::byte> body);
+  Result<void> publish(std::string_view name, std::span<const std::byte> body);
   void finished(const std::function<void(const Attempt&)>& tell);
 
-  [[nodiscard]] std::size_t under_way() const noexcept { return under_way_.size(); }
+  /// Those that could not begin too, until finished() has told of them.
+  [[nodiscard]] std::size_t under_way() const noexcept {
+    return under_way_.size() + failed_.size();
+  }
   /// Descriptors of callers that became known since the last call.
   std::vector<int> new_descriptors() { return std::exchange(new_fds_, {}); }
   [[nodiscard]] std::size_t targets() const noexcept { return targets_.size(); }

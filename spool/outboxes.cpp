@@ -14,6 +14,8 @@ namespace {
 using program::Level;
 
 constexpr Time retry_pause = 1'000'000'000;
+constexpr Time query_time_max = 1'000'000'000;
+constexpr int query_steps_per_look = 100'000;
 constexpr int rows_per_round = 256;
 
 ino_t file_at(const std::string& path) {
@@ -41,7 +43,13 @@ struct Outboxes::Box {
   ino_t file = 0;
   Time not_before = 0;
   bool more = false;
-  std::string said;  ///< the last thing that was logged
+  Time query_until = 0;  ///< the schema is another program's, and a view can be endless
+  std::string said;      ///< the last thing that was logged
+
+  void limit_query() noexcept { query_until = now_ns() + query_time_max; }
+  static int is_late(void* box) noexcept {
+    return now_ns() > static_cast<const Box*>(box)->query_until ? 1 : 0;
+  }
 
   void close() {
     version = {};
@@ -65,17 +73,21 @@ void Outboxes::configure() {
   boxes_ = std::move(boxes);
 }
 
+/// Tried again later; logged when the reason is another one than before.
+void Outboxes::put_off(Box& box, std::string_view why) {
+  if (box.said != why) {
+    service_.log_.write(Level::warning, "an outbox waits", {{"file", box.path}, {"why", why}});
+  }
+  box.said = why;
+  box.not_before = now_ns() + retry_pause;
+}
+
 bool Outboxes::open(Box& box) {
   if (box.db != nullptr && box.file == file_at(box.path)) return true;
   box.close();
   const auto give_up = [&](std::string_view why) {
-    if (box.said != why) {
-      service_.log_.write(Level::warning, "an outbox cannot be read",
-                          {{"file", box.path}, {"why", why}});
-    }
-    box.said = why;
+    put_off(box, why);
     box.close();
-    box.not_before = now_ns() + retry_pause;
     return false;
   };
   box.file = file_at(box.path);
@@ -86,6 +98,8 @@ bool Outboxes::open(Box& box) {
   box.db.reset(db);
   if (opened != SQLITE_OK) return give_up(sqlite3_errmsg(db));
   // The program that owns the database checkpoints it.
+  sqlite3_progress_handler(db, query_steps_per_look, &Box::is_late, &box);
+  box.limit_query();
   (void)execute(db, "PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0",
                 "set up");
   auto source = Statement::prepare(db, "SELECT id FROM shmbus_outbox_source");
@@ -105,7 +119,6 @@ bool Outboxes::open(Box& box) {
   if (!carried) return give_up(carried.error().message.view());
   box.carried = box.taken = *carried;
   box.removed = 0;
-  box.said.clear();
   return true;
 }
 
@@ -117,6 +130,7 @@ void Outboxes::carry(Time now) {
   looked_at_ = now;
   for (const auto& box : boxes_) {
     if (now < box->not_before || !open(*box)) continue;
+    box->limit_query();
     // Changes of other connections alone: our own deletions do not change it.
     std::int64_t version = box->seen;
     if (box->version.step() == SQLITE_ROW) version = box->version.number(0);
@@ -127,6 +141,35 @@ void Outboxes::carry(Time now) {
   }
 }
 
+Service::NewOne Outboxes::row_of(const Box& box) {
+  Service::NewOne one;
+  std::array<std::uint8_t, 16> id{};
+  const auto bytes = box.rows.bytes(1);
+  // Another length would be cut, and two commands could share what is left: it has no id then.
+  if (bytes.size() == id.size()) std::memcpy(id.data(), bytes.data(), id.size());
+  one.id = DurableId::of(id);
+  one.name = box.rows.text(2);
+  one.key = box.rows.text(3);
+  one.body = box.rows.bytes(4);
+  one.type_hash = static_cast<std::uint64_t>(box.rows.number(5));
+  one.types = {std::string(box.rows.text(6)), static_cast<std::uint32_t>(box.rows.number(7)),
+               static_cast<std::uint32_t>(box.rows.number(8))};
+  return one;
+}
+
+/// Into the transaction, or published. overloaded: it has to wait, and so do those behind it.
+Status Outboxes::carry_row(const Box& box, Result<void>& done) {
+  const auto one = row_of(box);
+  const bool event = box.rows.number(9) != 0;
+  const auto why = event ? service_.why_not_published(one) : service_.why_not(one);
+  if (event && why.is_ok()) return why;  // published before it is noted as carried
+  if (why.kind() == ErrorKind::overloaded) return why;
+  if (const auto room = service_.why_no_room(one); !room.is_ok()) return room;
+  done = service_.store_->begin();
+  if (done) done = service_.carry_in(one, why);
+  return Status::ok();
+}
+
 void Outboxes::carry_from(Box& box) {
   auto& store = *service_.store_;
   box.more = false;
@@ -134,34 +177,15 @@ void Outboxes::carry_from(Box& box) {
   box.rows.bind(1, box.carried).bind(2, std::int64_t{rows_per_round});
   int result = SQLITE_DONE;
   int count = 0;
-  bool wait = false;
+  Status wait = Status::ok();
   Result<void> done;
-  while (done && !wait && (result = box.rows.step()) == SQLITE_ROW) {
+  while (done && wait.is_ok() && (result = box.rows.step()) == SQLITE_ROW) {
     ++count;
-    Service::NewOne one;
-    std::array<std::uint8_t, 16> id{};
-    const auto bytes = box.rows.bytes(1);
-    std::memcpy(id.data(), bytes.data(), std::min(bytes.size(), id.size()));
-    one.id = DurableId::of(id);
-    one.name = box.rows.text(2);
-    one.key = box.rows.text(3);
-    one.body = box.rows.bytes(4);
-    one.type_hash = static_cast<std::uint64_t>(box.rows.number(5));
-    one.types = {std::string(box.rows.text(6)), static_cast<std::uint32_t>(box.rows.number(7)),
-                 static_cast<std::uint32_t>(box.rows.number(8))};
-    if (box.rows.number(9) != 0) {  // an event: published before it is noted as carried
-      wait = !service_.deliverer_.publish(one.name, one.body);
-      if (wait) box.not_before = now_ns() + retry_pause;
-    } else {
-      const auto why = service_.why_not(one);
-      wait = why.kind() == ErrorKind::overloaded;
-      if (!wait) {
-        done = store.begin();
-        if (done) done = service_.carry_in(one, why);
-      }
-    }
-    if (done && !wait) box.taken = box.rows.number(0);
+    wait = carry_row(box, done);
+    if (done && wait.is_ok()) box.taken = box.rows.number(0);
   }
+  const bool failed = result != SQLITE_DONE && result != SQLITE_ROW;
+  const std::string why(failed ? std::string_view(sqlite3_errmsg(box.db.get())) : wait.message());
   box.rows.reset();
   if (done && box.taken > box.carried) {
     done = store.begin();
@@ -170,12 +194,22 @@ void Outboxes::carry_from(Box& box) {
   if (!done) {
     store.roll_back();
     service_.answer_all(done);
-    box.taken = box.carried;
   }
-  // Also after SQLITE_BUSY of the other program's write.
-  box.more = wait || count == rows_per_round || (result != SQLITE_DONE && result != SQLITE_ROW);
-  if (box.more && count < rows_per_round) {
-    box.not_before = std::max(box.not_before, now_ns() + retry_pause / 20);
+  box.more = failed || !wait.is_ok() || count == rows_per_round;
+  if ((result & 0xFF) == SQLITE_BUSY) {  // the other program writes
+    box.not_before = now_ns() + retry_pause / 20;
+  } else if (failed || !wait.is_ok()) {
+    put_off(box, why);
+  } else {
+    box.said.clear();
+  }
+}
+
+/// Nothing of the transaction is in the spool's file: what was taken is still to be carried.
+void Outboxes::rolled_back() noexcept {
+  for (const auto& box : boxes_) {
+    box->taken = box->carried;
+    box->seen = -1;
   }
 }
 
@@ -186,6 +220,7 @@ void Outboxes::committed() {
     service_.counters_.carried += static_cast<std::uint64_t>(box->taken - box->carried);
     box->carried = box->taken;
     if (box->removed >= box->carried) continue;
+    box->limit_query();
     if (box->remove.bind(1, box->carried).run("empty the outbox")) box->removed = box->carried;
   }
 }

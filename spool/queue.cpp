@@ -180,19 +180,22 @@ bool Queue::remove(std::int64_t sequence, std::string_view key, std::uint32_t ta
   return false;
 }
 
-std::optional<Entry> Queue::last_of(std::string_view key, std::uint32_t target) const {
-  const Lane* lane = nullptr;
+std::vector<std::int64_t> Queue::waiting_of(std::string_view key, std::uint32_t target) const {
+  std::vector<std::int64_t> out;
+  const auto from = [&](const Lane& lane) {
+    for (std::size_t i = lane.head_; i < lane.waiting_.size(); ++i) {
+      if (lane.waiting_[i].target == target) out.push_back(lane.waiting_[i].sequence);
+    }
+  };
+  if (waiting_for(target) == 0) return out;
   if (!key.empty()) {
     const auto found = keyed_.find(std::string(key));
-    if (found != keyed_.end()) lane = found->second.get();
-  } else if (target < targets_.size()) {
-    lane = targets_[target].get();
+    if (found != keyed_.end()) from(*found->second);
+    return out;
   }
-  if (lane == nullptr) return std::nullopt;
-  for (std::size_t i = lane->waiting_.size(); i > lane->head_; --i) {
-    if (lane->waiting_[i - 1].target == target) return lane->waiting_[i - 1];
-  }
-  return std::nullopt;
+  if (target < targets_.size() && targets_[target] != nullptr) from(*targets_[target]);
+  for (const auto& [raw, lane] : solo_) from(*lane);
+  return out;
 }
 
 template <class F>

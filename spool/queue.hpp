@@ -76,8 +76,10 @@ class Queue {
 
   /// False when it is not there, or is under way.
   bool remove(std::int64_t sequence, std::string_view key, std::uint32_t target);
-  /// The last that waits in the lane of `key` for that target, and is not under way.
-  [[nodiscard]] std::optional<Entry> last_of(std::string_view key, std::uint32_t target) const;
+  /// Sequence numbers of those with that key, or without one, that wait for that target and are not
+  /// under way.
+  [[nodiscard]] std::vector<std::int64_t> waiting_of(std::string_view key,
+                                                     std::uint32_t target) const;
   /// Sequence numbers of those that wait since before `clock_ms`, at most `most`.
   struct Old {
     Entry entry;

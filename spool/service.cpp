@@ -29,6 +29,7 @@ constexpr int busy_pause_ms = 10;  // a death or a deadline of an attempt makes 
 constexpr int quiet_pause_ms = 500;
 constexpr std::size_t puts_per_round = 512;
 constexpr std::size_t under_way_max = 1024;
+constexpr std::int64_t clock_kept_at_least_every_ms = 60'000;
 constexpr std::size_t outcomes_max = 4096;  ///< that the disk has not taken
 
 std::uint64_t file_at(std::string_view path) {
@@ -40,6 +41,17 @@ std::uint64_t free_bytes_at(const std::string& path) {
   struct statvfs status {};
   if (::statvfs(path.c_str(), &status) != 0) return 0;
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+/// What an operator reads of an attempt that was the last.
+std::string cause_of(const Error& error) {
+  std::string cause(to_string(error.kind));
+  if (error.code != 0) cause += " " + std::to_string(error.code);
+  cause += ": " + std::string(error.message.view());
+  for (const Cause one : error.causes) {
+    cause += "; because of " + std::string(one.command) + " " + std::string(to_string(one.kind));
+  }
+  return cause;
 }
 
 }  // namespace
@@ -159,42 +171,38 @@ void Service::take_outcomes() {
   deliverer_.finished([this](const Attempt& attempt) { after_attempt(attempt); });
 }
 
+void Service::bury(const Entry& entry, const std::string& key, std::string cause) {
+  ++counters_.buried;
+  outcomes_.push_back({Outcome::Do::bury, entry.sequence, entry.attempts, std::move(cause)});
+  if (config_.delivery.dead_blocks_key) queue_.block(key);
+}
+
 void Service::after_attempt(const Attempt& attempt) {
   const auto& work = attempt.work;
   const std::string key = work.lane->key();
   Entry entry = work.entry;
   Fate fate = attempt.fate;
+  if (fate == Fate::failed || fate == Fate::dead) ++entry.attempts;
   if (fate == Fate::failed) {
     ++counters_.attempts_failed;
-    ++entry.attempts;
     const bool enough = config_.retry.attempts != 0 && entry.attempts >= config_.retry.attempts;
     if (enough) fate = Fate::dead;
   }
   switch (fate) {
     case Fate::done:
       ++counters_.delivered;
-      outcomes_.push_back({Outcome::Do::erase, entry.sequence, 0, {}, {}});
+      outcomes_.push_back({Outcome::Do::erase, entry.sequence, 0, {}});
       return queue_.done(work.lane);
     case Fate::vacant:
       return queue_.park(work);
-    case Fate::dead: {
-      ++counters_.buried;
-      std::string cause(to_string(attempt.error.kind));
-      if (attempt.error.code != 0) cause += " " + std::to_string(attempt.error.code);
-      cause += ": " + std::string(attempt.error.message.view());
-      for (const Cause one : attempt.error.causes) {
-        cause +=
-            "; because of " + std::string(one.command) + " " + std::string(to_string(one.kind));
-      }
-      outcomes_.push_back({Outcome::Do::bury, entry.sequence, entry.attempts, cause, key});
-      if (config_.delivery.dead_blocks_key) queue_.block(key);
+    case Fate::dead:
+      bury(entry, key, cause_of(attempt.error));
       return queue_.done(work.lane);
-    }
     default:
       break;
   }
   if (fate == Fate::failed) {
-    outcomes_.push_back({Outcome::Do::attempts, entry.sequence, entry.attempts, {}, {}});
+    outcomes_.push_back({Outcome::Do::attempts, entry.sequence, entry.attempts, {}});
   }
   const auto first = static_cast<Time>(config_.retry.first.count());
   const auto most = static_cast<Time>(config_.retry.most.count());
@@ -205,7 +213,7 @@ void Service::after_attempt(const Attempt& attempt) {
 }
 
 bool Service::store_outcomes() {
-  if (outcomes_.empty() || (disk_full_ && now_ns() < outcomes_after_)) return true;
+  if (outcomes_.empty()) return true;
   auto done = store_->begin();
   for (const auto& one : outcomes_) {
     if (!done) break;
@@ -227,10 +235,10 @@ bool Service::store_outcomes() {
   return false;
 }
 
-/// False: what was in the transaction is not stored, and everybody concerned was told.
+/// False: what was in the transaction is not stored, and all senders concerned got an error.
 bool Service::commit() {
   const bool with_outcomes = !disk_full_ || now_ns() >= outcomes_after_;
-  if (!store_outcomes()) return false;
+  if (with_outcomes && !store_outcomes()) return false;
   if (!store_->in_transaction()) return true;
   const auto done = store_->commit();
   if (done) {
@@ -242,9 +250,14 @@ bool Service::commit() {
   return done.has_value();
 }
 
+/// Of all that may end; the disk may not take them for long.
+bool Service::has_room_for_outcomes() const noexcept {
+  return outcomes_.size() + deliverer_.under_way() < outcomes_max;
+}
+
 void Service::dispatch() {
   const Time now = now_ns();
-  while (deliverer_.under_way() < under_way_max && outcomes_.size() < outcomes_max) {
+  while (deliverer_.under_way() < under_way_max && has_room_for_outcomes()) {
     const auto work = queue_.next(now);
     if (!work) return;
     auto command = store_->read(work->entry.sequence);
@@ -257,8 +270,8 @@ void Service::dispatch() {
       continue;
     }
     if (!(*command)->sound) {
-      const Error damaged{ErrorKind::corrupted, 0, 0, "its checksum does not fit: never delivered"};
-      after_attempt({*work, Fate::dead, damaged});
+      bury(work->entry, work->lane->key(), "corrupted: its checksum does not fit: never delivered");
+      queue_.done(work->lane);
       busy_ = true;
       continue;
     }
@@ -282,6 +295,9 @@ void Service::tick() {
   if (now - slow_ticked_at_ >= slow_tick_pause) {
     slow_ticked_at_ = now;
     expire();
+    // While commands wait, their age goes on in the file too, also when nothing else is written.
+    const bool old = store_->clock_unkept_ms() >= clock_kept_at_least_every_ms;
+    if (old && queue_.waiting() != 0 && !disk_full_) (void)store_->begin();
     if (file_at(bus_.path()) != bus_file_) {
       broken_ = Error{ErrorKind::bus_unusable, 0, 0, "the bus was removed or replaced"};
     }
@@ -303,11 +319,9 @@ void Service::expire() {
   using std::chrono::milliseconds;
   const auto age = std::chrono::duration_cast<milliseconds>(config_.limits.age).count();
   for (const auto& old : queue_.older_than(store_->clock_ms() - age, 1000)) {
+    if (!has_room_for_outcomes()) return;
     if (!queue_.remove(old.entry.sequence, old.key, old.entry.target)) continue;
-    ++counters_.buried;
-    outcomes_.push_back({Outcome::Do::bury, old.entry.sequence, old.entry.attempts,
-                         "expired: it waited longer than limits.age", old.key});
-    if (config_.delivery.dead_blocks_key) queue_.block(old.key);
+    bury(old.entry, old.key, "expired: it waited longer than limits.age");
   }
 }
 
@@ -320,7 +334,8 @@ int Service::pause_ms() const {
   if (busy_) return 0;
   if (deliverer_.under_way() != 0) return busy_pause_ms;
   int pause = outboxes_->pause_ms(quiet_pause_ms);
-  if (const auto next = queue_.next_time()) {
+  // With as many outcomes as are kept, nothing is delivered until the disk takes them.
+  if (const auto next = queue_.next_time(); next && has_room_for_outcomes()) {
     const Time now = now_ns();
     const Time left = *next > now ? (*next - now) / millisecond + 1 : 0;
     pause = static_cast<int>(std::min<Time>(left, static_cast<Time>(pause)));
@@ -371,7 +386,8 @@ Result<void> Service::run(const std::string& config_path, const program::Notifie
   }
   notifier.send("STOPPING=1");
   if (broken_) return tl::unexpected<Error>(*broken_);
-  (void)commit();  // outcomes that are known already
+  (void)store_->begin();
+  (void)commit();  // outcomes that are known already, and the clock
   log_.write(Level::info, "stopped", {{"waiting", store_->totals().waiting}});
   return {};
 }

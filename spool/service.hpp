@@ -93,7 +93,6 @@ class Service {
     std::int64_t sequence = 0;
     std::uint32_t attempts = 0;
     std::string cause;
-    std::string key;
   };
   struct NewOne {
     DurableId id;
@@ -105,6 +104,8 @@ class Service {
   };
   /// What is wrong with it, before anything is stored.
   Status why_not(const NewOne& one);
+  [[nodiscard]] Status why_no_room(const NewOne& one) const;
+  Status why_not_published(const NewOne& one);
   /// Into the transaction. `repeated`: it was there before.
   Result<void> take(const NewOne& one, Accepted& accepted);
   /// Out of an outbox. What `why` refuses for ever becomes a dead letter.
@@ -123,11 +124,13 @@ class Service {
   void round();
   void take_outcomes();
   void after_attempt(const Attempt& attempt);
+  void bury(const Entry& entry, const std::string& key, std::string cause);
   bool store_outcomes();
   bool commit();
   void answer_all(const Result<void>& committed);
   void act_by_rules(const Accepted& accepted);
   void give_up(const Error& error);
+  [[nodiscard]] bool has_room_for_outcomes() const noexcept;
   void dispatch();
   void tick();
   void expire();
@@ -150,6 +153,7 @@ class Service {
   std::vector<Outcome> outcomes_;
   std::map<std::uint64_t, codec::Type> request_types_;
   std::map<std::uint64_t, StoredTypes> types_to_learn_;  ///< with the commit
+  std::vector<std::string> buried_keys_;                 ///< of refused rows, with the commit
   std::vector<std::byte> scratch_;
   std::minstd_rand random_;
   Counters counters_;

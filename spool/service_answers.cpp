@@ -158,6 +158,10 @@ Status Service::on_change(const SpoolChangeRequest& request, Deferred<SpoolChang
     (void)answer.reject(code, why);
     return Status::ok();
   };
+  if (asked.action != SpoolAction::retry && asked.action != SpoolAction::drop) {
+    (void)answer.reject(Status::refuse(ErrorKind::invalid_argument, "no such action"));
+    return Status::ok();
+  }
   std::vector<StoredCommand> ones;
   if (asked.sequence != 0) {
     auto one = store_->read(static_cast<std::int64_t>(asked.sequence));

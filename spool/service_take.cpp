@@ -1,6 +1,7 @@
 // How commands come into the spool, and how their senders are answered.
 #include <fmt/format.h>
 
+#include "spool/outboxes.hpp"
 #include "spool/service_parts.hpp"
 
 namespace shmbus::spool {
@@ -21,7 +22,7 @@ Status Service::why_not(const NewOne& one) {
   if (!is_valid_name(one.name)) return refuse(invalid, "no command can have this name");
   if (one.name.starts_with("spool."))
     return refuse(invalid, "the spool's own names are not spooled");
-  if (!one.id.valid()) return refuse(invalid, "a durable command needs an id");
+  if (!one.id.valid()) return refuse(invalid, "an id has 16 bytes, not all of them 0");
   if (one.key.size() > key_bytes_max) return refuse(invalid, "a key has at most 256 bytes");
   if (one.type_hash != 0 && !deliverer_.known_types(one.type_hash)) {
     const bool sound = one.types.text.size() <= types_bytes_max &&
@@ -37,6 +38,10 @@ Status Service::why_not(const NewOne& one) {
       (new_types && deliverer_.type_count() + types_to_learn_.size() >= types_max)) {
     return refuse(ErrorKind::overloaded, "too many names: start the spool anew");
   }
+  return why_no_room(one);
+}
+
+Status Service::why_no_room(const NewOne& one) const {
   const auto& then = store_->totals_then();
   const auto bytes = bytes_of(one.name.size(), one.key.size(), one.body.size());
   const auto overloaded = ErrorKind::overloaded;
@@ -50,6 +55,18 @@ Status Service::why_not(const NewOne& one) {
     return refuse(overloaded, "the disk is full: limits.free");
   }
   return Status::ok();
+}
+
+/// Publishes an event out of an outbox. overloaded: it can be published later.
+Status Service::why_not_published(const NewOne& one) {
+  const auto published = deliverer_.publish(one.name, one.body);
+  if (published) return Status::ok();
+  constexpr KindSet never{ErrorKind::invalid_argument, ErrorKind::too_large,
+                          ErrorKind::already_registered, ErrorKind::type_mismatch};
+  const Error& error = published.error();
+  const bool hopeless = never.has(error.kind);
+  return refuse(hopeless ? ErrorKind::invalid_argument : ErrorKind::overloaded,
+                fmt::format("event: {}", error.message.view()));
 }
 
 Result<void> Service::take(const NewOne& one, Accepted& accepted) {
@@ -69,9 +86,7 @@ Result<void> Service::take(const NewOne& one, Accepted& accepted) {
   accepted.key = one.key;
   accepted.entry = {**inserted, store_->clock_ms(), target, 0};
   if (!verdict.keep_last) return {};
-  if (const auto old = queue_.last_of(one.key, target)) {
-    accepted.replaces.push_back(old->sequence);
-  }
+  accepted.replaces = queue_.waiting_of(one.key, target);
   for (auto& other : accepted_) {
     const bool same = other.entry.target == target && other.key == one.key &&
                       other.entry.sequence != 0 && !other.dropped;
@@ -98,8 +113,8 @@ Status Service::on_put(const SpoolPutRequest& put, Deferred<SpoolPut> answer, Co
   scratch_.assign(body.begin(), body.end());
   one.body = scratch_;
   Status why = why_not(one);
-  if (body.size() != head.body.size()) {
-    why = refuse(ErrorKind::invalid_argument, "the body leads out of the message");
+  if (body.size() != head.body.size() || one.key.size() != head.key.size()) {
+    why = refuse(ErrorKind::invalid_argument, "the body or the key leads out of the message");
   }
   if (!why.is_ok()) {
     if (why.kind() == ErrorKind::overloaded) ++counters_.refused;
@@ -127,8 +142,8 @@ Result<void> Service::carry_in(const NewOne& one, const Status& why) {
     const auto id = one.id.valid() ? one.id : DurableId::random();
     const auto inserted = store_->insert({id, one.name, one.key, 0, one.body});
     if (!inserted) return tl::unexpected<Error>(inserted.error());
-    ++counters_.buried;
     if (!*inserted) return {};
+    buried_keys_.push_back(one.key);
     return store_->bury(**inserted, 0, fmt::format("refused: {}", why.message()));
   }
   Result<void> done;
@@ -147,8 +162,10 @@ void Service::answer_all(const Result<void>& committed) {
   auto accepted = std::exchange(accepted_, {});
   auto changed = std::exchange(changed_, {});
   auto learned = std::exchange(types_to_learn_, {});
+  const auto buried = std::exchange(buried_keys_, {});
   if (!committed) {
     ++counters_.commits_failed;
+    outboxes_->rolled_back();
     const Error& error = committed.error();
     const bool nothing = error.kind == ErrorKind::overloaded;
     const auto status = nothing
@@ -166,6 +183,10 @@ void Service::answer_all(const Result<void>& committed) {
     give_up(error);
     return;
   }
+  counters_.buried += buried.size();
+  for (const auto& key : buried) {
+    if (config_.delivery.dead_blocks_key) queue_.block(key);
+  }
   for (auto& [hash, types] : learned) deliverer_.learn_types(hash, std::move(types));
   for (auto& one : accepted) {
     if (one.answer) {
@@ -174,8 +195,7 @@ void Service::answer_all(const Result<void>& committed) {
     ++(one.repeated ? counters_.repeated : counters_.accepted);
     if (one.repeated) continue;
     for (const auto sequence : one.replaces) {
-      ++counters_.replaced_by_rule;
-      (void)queue_.remove(sequence, one.key, one.entry.target);
+      counters_.replaced_by_rule += queue_.remove(sequence, one.key, one.entry.target) ? 1U : 0U;
     }
     if (one.dropped) {
       ++counters_.dropped_by_rule;
@@ -199,7 +219,7 @@ void Service::act_by_rules(const Accepted& accepted) {
     ++(sent ? counters_.calls_by_rule : counters_.calls_by_rule_failed);
   }
   for (const auto& name : accepted.events) {
-    if (deliverer_.publish(name, accepted.body)) ++counters_.events_by_rule;
+    if (deliverer_.publish(name, accepted.body).has_value()) ++counters_.events_by_rule;
   }
 }
 

@@ -62,8 +62,9 @@ class Statement {
   [[nodiscard]] std::int64_t number(int column) const noexcept {
     return sqlite3_column_int64(one_.get(), column);
   }
+  /// In UTF-8, whatever the database's encoding.
   [[nodiscard]] std::string_view text(int column) const noexcept {
-    const auto* chars = static_cast<const char*>(sqlite3_column_blob(one_.get(), column));
+    const auto* chars = reinterpret_cast<const char*>(sqlite3_column_text(one_.get(), column));
     return {chars == nullptr ? "" : chars,
             static_cast<std::size_t>(sqlite3_column_bytes(one_.get(), column))};
   }

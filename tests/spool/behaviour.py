@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a spool does: stores, waits, retries, buries, obeys its rules, carries outboxes."""
+"""What a spool does: stores, waits, retries, buries, obeys its rules."""
 import json
 import os
 import pathlib
@@ -12,16 +12,6 @@ from spool_case import BIN, ENV, SpoolCase, eventually, main
 
 
 class Behaviour(SpoolCase):
-    def put(self, name, text, key="", number=1):
-        request = {"id_high": 1, "id_low": number, "type_hash": 0, "request_bytes": 0,
-                   "reply_bytes": 0, "name": name, "key": key, "types": "",
-                   "body": list(text.encode())}
-        return json.loads(self.tool("call", "spool.put", json.dumps(request)))
-
-    def listed(self, dead=False):
-        request = {"after": 0, "most": 100, "dead": dead, "bodies": True, "name": ""}
-        return json.loads(json.loads(self.tool("call", "spool.list", json.dumps(request)))["json"])
-
     def test_waits_for_its_handler_over_a_kill(self):
         spool = self.start_spool()
         self.send(1, 20)
@@ -49,6 +39,7 @@ class Behaviour(SpoolCase):
         self.assertTrue(eventually(lambda: self.stat()["dead"] == 1))
         letter = self.listed(dead=True)["commands"][0]
         self.assertIn("rejected 7: no", letter["cause"])
+        self.assertEqual(letter["attempts"], 1)
         change = {"sequence": letter["sequence"], "action": "retry", "name": ""}
         self.assertEqual(json.loads(self.tool("call", "spool.change", json.dumps(change))),
                          {"changed": 1})
@@ -82,6 +73,17 @@ class Behaviour(SpoolCase):
         held = [one["lanes"] for one in lanes["participants"] if one["label"] == "shmbus-spool"]
         self.assertEqual(len(held), 1, lanes)
         self.assertLessEqual(held[0], 33, lanes)
+
+    def test_names_and_types_have_limits(self):
+        self.start_spool()
+        done = subprocess.run([BIN / "peer_spool_peer", "learn", self.bus, "5000"], env=ENV,
+                              capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, f"1024 {4096 - 1024}\n"), done.stderr)
+        request = {"id_high": 1, "id_low": 1, "type_hash": 0, "request_bytes": 0, "reply_bytes": 0,
+                   "name": "name.5000", "key": "", "types": "", "body": []}
+        self.tool("call", "spool.put", json.dumps(request), code=7)  # overloaded
+        self.put("name.0", "a name that it knows", number=2)
+        self.assertEqual(self.stat()["waiting"], 4097)
 
     def test_the_tool(self):
         spool = self.start_spool()
@@ -154,6 +156,17 @@ class Behaviour(SpoolCase):
         self.assertEqual((rules["dropped"], rules["replaced"], rules["calls"], rules["events"]),
                          (1, 2, 1, 1))
 
+    def test_keep_last_replaces_all_that_wait(self):
+        spool = self.start_spool()
+        for number in (1, 2, 3):
+            self.put("level", str(number), key="tank-1", number=number)
+        self.config("rules: [{match: {name: level}, keep_last: true}]\n")
+        spool.process.send_signal(signal.SIGHUP)
+        self.assertTrue(eventually(lambda: "read anew" in spool.text()))
+        self.put("level", "4", key="tank-1", number=4)
+        self.assertEqual([one["hex"] for one in self.listed()["commands"]], [b"4".hex()])
+        self.assertEqual(self.stat()["rules"]["replaced"], 3)
+
     def test_wrong_configurations_are_refused_with_lines(self):
         for text, line, why in (
                 ("limits: {bites: 3}\n", 3, "did you mean 'bytes'"),
@@ -182,17 +195,32 @@ class Behaviour(SpoolCase):
         self.send(1, 200)
         self.assertEqual(spool.end(signal.SIGTERM), 0)
         data = pathlib.Path(self.file).read_bytes()
-        pathlib.Path(self.file).write_bytes(data[:len(data) // 2])
+        pathlib.Path(self.file).write_bytes(data[:len(data) * 3 // 4])
         again = self.start_spool(ready=False)
         self.assertEqual(again.process.wait(60), 3, again.text())
-        self.assertEqual(pathlib.Path(self.file).read_bytes(), data[:len(data) // 2])
-        done = subprocess.run([BIN / "shmbus-spool", "--file", self.file, "--repair"], env=ENV,
-                              capture_output=True, text=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("commands copied", done.stdout)
+        self.assertEqual(pathlib.Path(self.file).read_bytes(), data[:len(data) * 3 // 4])
+        said = self.repair(self.file, 0)
+        self.assertIn("more may be lost", said)
         self.assertTrue(os.path.exists(self.file + ".damaged-1"))
+        copied = int(said.split()[0])
+        self.assertTrue(0 < copied < 200, said)
         self.start_spool()
-        self.assertLessEqual(self.stat()["waiting"], 200)
+        self.assertEqual(self.stat()["waiting"], copied)
+
+    def test_a_repair_takes_no_file_that_is_in_use_or_cannot_be_read(self):
+        spool = self.start_spool()
+        self.put("nobody.home", "x")
+        self.assertIn("locked", self.repair(self.file, 1))
+        spool.end()
+        self.start_spool()
+        self.assertEqual(self.stat()["waiting"], 1)
+        other = self.path("other.db")
+        db = sqlite3.connect(other)
+        db.execute("CREATE TABLE mine(x)")
+        db.close()
+        before = pathlib.Path(other).read_bytes()
+        self.repair(other, 1)
+        self.assertEqual(pathlib.Path(other).read_bytes(), before)
 
     def test_an_empty_file_is_no_new_spool(self):
         pathlib.Path(self.file).write_bytes(b"")
@@ -208,35 +236,6 @@ class Behaviour(SpoolCase):
             with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as page:
                 return "shmbus_spool_commands_waiting 1\n" in page.read().decode()
         self.assertTrue(eventually(waiting))
-
-    def test_outbox(self):
-        box = self.path("app.db")
-        schema = pathlib.Path(__file__).parents[2] / "spool/include/shmbus/spool/outbox.hpp"
-        text = schema.read_text().split("outbox_sql =")[1].split(";\n\n")[0]
-        app = sqlite3.connect(box, isolation_level=None)
-        self.addCleanup(app.close)
-        app.execute("PRAGMA journal_mode=WAL")
-        app.executescript("".join(part for part in text.split('"')[1::2]))
-        app.execute("CREATE TABLE work(number INTEGER)")
-        self.start_handler()
-        spool = self.start_spool(f"outboxes: [{box}]\noutbox_poll: 10ms\n")
-
-        def work(number, end):
-            app.execute("BEGIN IMMEDIATE")
-            app.execute("INSERT INTO work VALUES(?)", (number,))
-            app.execute("INSERT INTO shmbus_outbox(name,key,body) VALUES('test.put','k',?)",
-                        (number.to_bytes(8, "little") + bytes(8),))
-            app.execute(end)
-        for number in range(1, 41):
-            work(number, "ROLLBACK" if number % 4 == 0 else "COMMIT")
-            if number % 10 == 0:
-                spool.end()
-                spool = self.start_spool(f"outboxes: [{box}]\noutbox_poll: 10ms\n")
-        done = [n for n, in app.execute("SELECT number FROM work")]
-        self.assertTrue(eventually(
-            lambda: [n for n, in self.rows("SELECT number FROM effects ORDER BY at")] == done))
-        self.assertTrue(eventually(
-            lambda: app.execute("SELECT count(*) FROM shmbus_outbox").fetchone()[0] == 0))
 
 
 if __name__ == "__main__":

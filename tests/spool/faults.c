@@ -6,6 +6,7 @@
  *   SPOOL_FAULT_HIT      a file that is made when one has failed
  *   SPOOL_FAULT_FULL     while this file exists, writes fail with ENOSPC
  *   SPOOL_FAULT_CLOCK    a file with seconds that are added to CLOCK_REALTIME
+ *   SPOOL_FAULT_UPTIME   the same for CLOCK_BOOTTIME
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -124,17 +125,28 @@ int rename(const char* from, const char* to) {
   return real(from, to);
 }
 
+int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) {
+  REAL(renameat2);
+  if (in_folder(from) && fails()) return -1;
+  return real(from_folder, from, to_folder, to, flags);
+}
+
 int unlink(const char* path) {
   REAL(unlink);
   if (in_folder(path) && fails()) return -1;
   return real(path);
 }
 
+static const char* steps_of(clockid_t clock) {
+  if (clock == CLOCK_REALTIME) return getenv("SPOOL_FAULT_CLOCK");
+  return clock == CLOCK_BOOTTIME ? getenv("SPOOL_FAULT_UPTIME") : NULL;
+}
+
 int clock_gettime(clockid_t clock, struct timespec* now) {
   REAL(clock_gettime);
   const int result = real(clock, now);
-  const char* file = getenv("SPOOL_FAULT_CLOCK");
-  if (result == 0 && clock == CLOCK_REALTIME && file != NULL) {
+  const char* file = steps_of(clock);
+  if (result == 0 && file != NULL) {
     FILE* in = fopen(file, "r");
     long seconds = 0;
     if (in != NULL) {

@@ -25,6 +25,26 @@ def eventually(condition, limit=60.0):
     return condition()
 
 
+def make_outbox(box, first=""):
+    schema = pathlib.Path(__file__).parents[2] / "spool/include/shmbus/spool/outbox.hpp"
+    text = schema.read_text().split("outbox_sql =")[1].split(";\n\n")[0]
+    app = sqlite3.connect(box, isolation_level=None)
+    if first:
+        app.execute(first)
+    app.execute("PRAGMA journal_mode=WAL")
+    app.executescript("".join(part for part in text.split('"')[1::2]))
+    return app
+
+
+def add_row(app, number, key="k"):
+    app.execute("INSERT INTO shmbus_outbox(name,key,body) VALUES('test.put',?,?)",
+                (key, number.to_bytes(8, "little") + bytes(8)))
+
+
+def rows_of(app):
+    return app.execute("SELECT count(*) FROM shmbus_outbox").fetchone()[0]
+
+
 class Program:
     """One that runs beside the test; what it writes to standard error is kept in a file."""
 
@@ -103,11 +123,35 @@ class SpoolCase(unittest.TestCase):
 
     def stat(self):
         """What the spool says of itself; None while it does not run."""
-        done = subprocess.run([str(BIN / "shmbus"), "--bus", self.bus, "call", "spool.stat"],
+        done = subprocess.run([str(BIN / "shmbus"), "--json", "--bus", self.bus, "spool", "stat"],
                               env=ENV, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode != 0:
-            return None
-        return json.loads(json.loads(done.stdout)["json"])
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def put(self, name, text, key="", number=1):
+        request = {"id_high": 1, "id_low": number, "type_hash": 0, "request_bytes": 0,
+                   "reply_bytes": 0, "name": name, "key": key, "types": "",
+                   "body": list(text.encode())}
+        return json.loads(self.tool("call", "spool.put", json.dumps(request)))
+
+    def listed(self, dead=False):
+        request = {"after": 0, "most": 100, "dead": dead, "bodies": True, "name": ""}
+        return json.loads(json.loads(self.tool("call", "spool.list", json.dumps(request)))["json"])
+
+    def repair(self, file, code, **env):
+        done = subprocess.run([BIN / "shmbus-spool", "--file", file, "--repair"],
+                              env={**ENV, **env}, capture_output=True, text=True, timeout=60, check=False)
+        if code is not None:
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def outbox(self, first=""):
+        """Its path, in a folder of its own, and the program's connection."""
+        folder = tempfile.TemporaryDirectory(prefix="shmbus-outbox-")
+        self.addCleanup(folder.cleanup)
+        box = os.path.join(folder.name, "app.db")
+        app = make_outbox(box, first)
+        self.addCleanup(app.close)
+        return box, app
 
     def accepted(self):
         if not os.path.exists(self.ledger):

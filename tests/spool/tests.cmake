@@ -5,7 +5,7 @@ if(TARGET peer_spool_peer AND Python3_Interpreter_FOUND)
   set_target_properties(spool_faults PROPERTIES PREFIX "" C_STANDARD 11
     LIBRARY_OUTPUT_DIRECTORY "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   target_link_libraries(spool_faults PRIVATE ${CMAKE_DL_LIBS})
-  foreach(name behaviour ledger faults)
+  foreach(name behaviour outbox ledger faults)
     if(name STREQUAL "faults" AND SHMBUS_SANITIZE)
       continue()  # a preloaded library before the sanitizer's own
     endif()

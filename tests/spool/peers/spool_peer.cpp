@@ -1,10 +1,12 @@
-// The two sides of a spool, for tests that kill them: peer_spool_peer send|handle|fill ...
+// The two sides of a spool, for tests that kill them: peer_spool_peer send|handle|fill|learn ...
 //
 //   send BUS LEDGER FIRST LAST KEYS   durable commands test.put with these numbers, one under way
 //                                     for each key; a number is written to LEDGER once it is stored
 //   handle BUS DATABASE               runs test.put once for each id; effects in a table.
 //                                     test.no refuses; many.0 to many.39 take anything
 //   fill BUS COUNT                    start_durable() of COUNT commands as fast as it goes
+//   learn BUS COUNT                   commands of a new type each, then of a new name each, until
+//                                     one is refused or COUNT were taken; prints how many were
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #include <cstdlib>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "os/descriptor.hpp"
@@ -171,6 +174,38 @@ int fill(const std::vector<std::string>& words) {
   return 0;
 }
 
+/// How many of `count` commands, each with what `of` makes of its number, were taken.
+template <class F>
+std::uint64_t taken(shmbus::Durable& durable, std::uint64_t count, F&& of) {
+  std::uint64_t done = 0;
+  while (done < count) {
+    const auto [name, types] = of(done);
+    const shmbus::Schema schema{types, types.empty() ? 0 : shmbus::detail::hash_name(types), 4, 0};
+    const auto sent = durable.send_durable(name, {}, {}, schema);
+    if (!sent && sent.error().kind != shmbus::ErrorKind::overloaded) (void)failed(sent.error());
+    if (!sent) break;
+    ++done;
+  }
+  return done;
+}
+
+int learn(const std::vector<std::string>& words) {
+  using Pair = std::pair<std::string, std::string>;
+  auto bus = shmbus::Bus::open(words.at(0));
+  if (!bus) return failed(bus.error());
+  auto durable = shmbus::Durable::open(*bus);
+  if (!durable) return failed(durable.error());
+  const std::uint64_t count = std::stoull(words.at(1));  // NOLINT: of our own test
+  const auto types = taken(*durable, count, [](std::uint64_t i) {
+    return Pair{"typed", fmt::format("str{}->none", i + 1)};
+  });
+  const auto names = taken(*durable, count, [](std::uint64_t i) {
+    return Pair{fmt::format("name.{}", i), {}};
+  });
+  fmt::print("{} {}\n", types, names);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -179,5 +214,6 @@ int main(int argc, char** argv) {
   const std::string what = words.front();
   words.erase(words.begin());
   if (what == "send") return send(words);
+  if (what == "learn") return learn(words);
   return what == "handle" ? handle(words) : fill(words);
 }

@@ -13,7 +13,7 @@
 // Threads    A Durable belongs to the thread that made it, as a caller does.
 // Errors     Values; nothing is thrown. See SpoolPut for those of the spool. timed_out,
 //            handler_died_after_start: it may be stored; sent again with the same id it is stored
-//            once.
+//            once while the spool has it, and delivered again, with that id, if it had run.
 // Memory     Header only, over the public interface of the library.
 #pragma once
 
