@@ -198,10 +198,8 @@ type starter func(room C.size_t, pending **C.shmbus_pending_t, ready *C.int, e *
 
 // callUntilDone starts a call and waits for it, or for ctx.
 func (c *Caller) callUntilDone(ctx context.Context, timeout C.int64_t, start starter) ([]byte, error) {
-	if c.options.Wait {
-		if err := c.bus.await(ctx, c.name, timeout); err != nil {
-			return nil, c.nobodyCame(err)
-		}
+	if err := c.awaitHandler(ctx, timeout); err != nil {
+		return nil, err
 	}
 	runtime.LockOSThread() // a pending call belongs to its thread
 	defer runtime.UnlockOSThread()
@@ -221,6 +219,15 @@ func (c *Caller) callUntilDone(ctx context.Context, timeout C.int64_t, start sta
 		return nil, ofContext(ctx.Err(), true)
 	}
 	return waitReply(pending)
+}
+
+// awaitHandler waits for a handler, with CallerOptions.Wait: the library does too, but does not see
+// that ctx is cancelled.
+func (c *Caller) awaitHandler(ctx context.Context, timeout C.int64_t) error {
+	if !c.options.Wait || ctx.Done() == nil {
+		return nil
+	}
+	return c.nobodyCame(c.bus.await(ctx, c.name, timeout))
 }
 
 // nobodyCame is the error of a wait for a handler, as the library has it: NotRegistered at the
@@ -267,6 +274,9 @@ func (c *Caller) Send(ctx context.Context, request []byte) error {
 		return err
 	}
 	defer end()
+	if err := c.awaitHandler(ctx, timeout); err != nil {
+		return err
+	}
 	e := newError()
 	return result(C.go_send(c.c, pointer(request), C.size_t(len(request)), timeout, e), e)
 }
@@ -280,6 +290,9 @@ func (c *Caller) CallInPlace(ctx context.Context, size int, fill func([]byte) er
 		return nil, err
 	}
 	defer end()
+	if err := c.awaitHandler(ctx, timeout); err != nil {
+		return nil, err
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	loan, err := c.loan(size, c.options.Room, fill)
@@ -307,6 +320,9 @@ func (c *Caller) SendInPlace(ctx context.Context, size int, fill func([]byte) er
 		return err
 	}
 	defer end()
+	if err := c.awaitHandler(ctx, timeout); err != nil {
+		return err
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	loan, err := c.loan(size, 0, fill)

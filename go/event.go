@@ -149,7 +149,7 @@ func (s *Subscriber) leave() { atomic.StoreInt32(&s.busy, 0) }
 
 const eventSlice = 20 * time.Millisecond // how soon a wait sees that its context is done
 
-// Next waits for the next event until ctx is done; without a deadline, for the timeout of the bus.
+// Next waits for the next event until ctx is done; with one that never is, for the timeout of the bus.
 func (s *Subscriber) Next(ctx context.Context) (Event, error) {
 	if err := s.enter(); err != nil {
 		return Event{}, err

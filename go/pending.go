@@ -26,6 +26,10 @@ func (c *Caller) Start(ctx context.Context, request []byte) (*Pending, error) {
 	if err := c.acquire(); err != nil {
 		return nil, err
 	}
+	if err := c.awaitHandler(ctx, timeout); err != nil {
+		c.release()
+		return nil, err
+	}
 	runtime.LockOSThread()
 	p := &Pending{ctx: ctx, caller: c}
 	var ready C.int

@@ -222,12 +222,21 @@ func TestWaitForHandler(t *testing.T) {
 	caller, err := p.bus.Caller("later", CallerOptions{Wait: true})
 	check(t, err)
 	defer caller.Close()
-	ctx, cancel := context.WithCancel(p.ctx)
-	go func() { time.Sleep(20 * time.Millisecond); cancel() }()
-	_, err = caller.Call(ctx, nil)
-	want(t, err, Cancelled)
+	fill := func([]byte) error { return nil }
+	for _, way := range []func(context.Context) error{
+		func(ctx context.Context) error { _, err := caller.Call(ctx, nil); return err },
+		func(ctx context.Context) error { _, err := caller.CallInPlace(ctx, 1, fill); return err },
+		func(ctx context.Context) error { _, err := caller.Start(ctx, nil); return err },
+		func(ctx context.Context) error { return caller.Send(ctx, nil) },
+		func(ctx context.Context) error { return caller.SendInPlace(ctx, 1, fill) },
+		func(ctx context.Context) error { _, err := caller.Open(ctx, nil, StreamOptions{}); return err },
+	} {
+		ctx, cancel := context.WithCancel(p.ctx)
+		go func() { time.Sleep(20 * time.Millisecond); cancel() }()
+		want(t, way(ctx), Cancelled)
+	}
 	check(t, p.bus.WaitUntilAvailable(p.ctx, "echo"))
-	ctx, cancel = context.WithTimeout(p.ctx, 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Millisecond)
 	defer cancel()
 	_, err = caller.Call(ctx, nil)
 	if e := want(t, err, NotRegistered); e.MayHaveRun || !errors.Is(err, context.DeadlineExceeded) {

@@ -47,6 +47,10 @@ func (c *Caller) Open(ctx context.Context, request []byte, options StreamOptions
 	if _, limited := ctx.Deadline(); !limited {
 		timeout = C.SHMBUS_FOREVER
 	}
+	if err := c.awaitHandler(ctx, timeout); err != nil {
+		end()
+		return nil, err
+	}
 	given := C.shmbus_stream_options_t{records: C.int32_t(options.Records), window: C.size_t(options.Window),
 		reply_capacity: C.size_t(options.Room), timeout_ns: timeout}
 	given.size = C.size_t(unsafe.Sizeof(given))
