@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {writeFileSync} from 'node:fs';
+import {get} from 'node:http';
 import {join} from 'node:path';
+import {gunzipSync} from 'node:zlib';
 import {axe, bus, end, eventually, finish, folder, gateway, handlers, open, programsIn, shoot} from './stage.mjs';
 
 const short = process.argv.includes('--short');
@@ -24,6 +26,12 @@ const row = (page, table, text) =>
   page.locator(`table[aria-label="${table}"] tbody tr`).filter({hasText: text});
 const cell = (one, label) => one.locator(`td[data-label="${label}"]`);
 
+/** What an answer holds, as it is sent. */
+const bytesOf = (path, headers) => new Promise((done, failed) => {
+  get(address + path, {headers}, async (answer) => done(Buffer.concat(await answer.toArray())))
+    .on('error', failed);
+});
+
 async function sound(page) {
   assert.deepEqual(page.faults, []);
   assert.equal(await page.evaluate(() => document.querySelectorAll('main img, main script, main b, main i').length), 0);
@@ -37,14 +45,18 @@ test('the files: strict policy, no inline script or style, nothing from elsewher
   assert.doesNotMatch(policy, /unsafe|https?:|\*/);
   const html = await got.text();
   assert.doesNotMatch(html, /<style|style=|<script(?![^>]*src=)| on\w+=/);
+  const gzipped = await bytesOf('/', {'Accept-Encoding': 'gzip'});  // fetch would take it apart
+  assert.equal(gunzipSync(gzipped).toString(), html);
   const tag = got.headers.get('etag');
   const again = await fetch(address + '/', {headers: {'If-None-Match': tag}});
   assert.equal(again.status, 304);
   assert.equal(await again.text(), '');
   const other = await fetch(address + '/', {headers: {'If-None-Match': '"other"'}});
   assert.equal(other.status, 200);
-  const head = await fetch(address + '/', {method: 'HEAD'});
-  assert.equal(Number(head.headers.get('content-length')), Buffer.byteLength(html));
+  for (const [coding, bytes] of [['identity', Buffer.byteLength(html)], ['gzip', gzipped.length]]) {
+    const head = await fetch(address + '/', {method: 'HEAD', headers: {'Accept-Encoding': coding}});
+    assert.equal(Number(head.headers.get('content-length')), bytes, coding);
+  }
   const queue = ['/page/app.js', '/page/style.css', '/page/icon.svg'];
   for (let i = 0; i < queue.length; ++i) {
     const file = await fetch(address + queue[i]);
@@ -217,7 +229,9 @@ test('an event: a live tail that can be paused', async () => {
   assert.ok((await lines.first().innerText()).includes('<script>pwned()</script>'));
   await page.getByRole('button', {name: 'Pause'}).click();
   const before = await lines.first().innerText();
-  await page.waitForTimeout(400);
+  const other = (await fetch(`${address}/events/price.%3Cb%3Echanged%3C%2Fb%3E`)).body.getReader();
+  for (let i = 0; i < 5; ++i) assert.equal((await other.read()).done, false);  // they still come
+  await other.cancel();
   assert.equal(await lines.first().innerText(), before);
   await page.getByRole('button', {name: 'Go on'}).click();
   await eventually('it goes on', async () => (await lines.first().innerText()) !== before);
