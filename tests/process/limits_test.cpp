@@ -320,6 +320,31 @@ TEST_CASE("lanes run out with the name of the option", "[limits]") {
   CHECK_OK(first.call({}, {}));
 }
 
+TEST_CASE("an idle lane of the thread is given up for the handler of another name", "[limits]") {
+  test::TempBus path;
+  auto options = test::small_bus();
+  options.capacities.lanes = 1;
+  { CHECK_OK(Bus::open(path.path(), options)); }
+  const auto echo = [](Context& c) { return test::answer(c, c.request()); };
+  const auto one = test::handler_process(path.path(), test::handlers({{"one", echo}}));
+  const auto two = test::handler_process(path.path(), test::handlers({{"two", echo}}));
+  auto bus = test::open_when_served(path.path(), "one");
+  CHECK_OK(bus.wait_until_available("two", 10s));
+  auto first = test::caller_of(bus, "one");
+  auto second = test::caller_of(bus, "two");
+  for (int i = 0; i < 5; ++i) {
+    CHECK_OK(first.call({}, {}));
+    CHECK_OK(second.call({}, {}));
+  }
+  // A call under way keeps its lane.
+  auto pending = first.start({}, 0);
+  CHECK_OK(pending);
+  const auto refused = second.call({}, {}, 50ms);
+  CHECK((!refused && refused.error().kind == ErrorKind::limit_reached));
+  CHECK_OK(pending->wait());
+  CHECK_OK(second.call({}, {}));
+}
+
 TEST_CASE("a handler gets a slot when dead callers sit on all of them", "[limits]") {
   test::TempBus path;
   auto options = test::small_bus();

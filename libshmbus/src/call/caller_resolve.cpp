@@ -145,6 +145,12 @@ Result<std::shared_ptr<LeasedLane>> CallerCore::lane_to(std::uint32_t endpoint,
                                                         Deadline& deadline) noexcept {
   auto lane = port_->lane_to(endpoint);
   if (lane || lane.error().kind != ErrorKind::limit_reached) return lane;
+  // The lane that is missing may be the one where the name led before, kept by commands that no
+  // handler will take there.
+  if (!routed_ && withdraw_if_moved()) {
+    lane = port_->lane_to(endpoint);
+    if (lane || lane.error().kind != ErrorKind::limit_reached) return lane;
+  }
   if (options_.when_full == WhenFull::fail || deadline.over(wait::ticks())) return lane;
   if (!enclosing_wanted()) return cancelled_error();
   // Nobody tells when another thread lets go of one, or an owner has finished with it.

@@ -69,6 +69,17 @@ void Port::retire_idle_lanes() noexcept {
   });
 }
 
+bool Port::let_go_of_an_idle_lane() noexcept {
+  auto& lanes = resources_->lanes;
+  const auto idle = std::find_if(lanes.begin(), lanes.end(),
+                                 [](const auto& lane) { return lane->lane.outstanding() == 0; });
+  if (idle == lanes.end()) return false;
+  (*idle)->retired = true;
+  lane::detach(bus_->attachment(), (*idle)->lane.index());
+  lanes.erase(idle);
+  return true;
+}
+
 /// The user whose abandoned lanes may be dropped to get more of it: at its own quota a user frees
 /// nothing of others.
 std::uint32_t Port::whose(quota::Of what, std::uint32_t more) const noexcept {
@@ -92,6 +103,9 @@ Result<std::shared_ptr<LeasedLane>> Port::lane_to(std::uint32_t endpoint) noexce
       attached = lane::attach(bus, endpoint);
     }
   }
+  // Two threads that each keep an idle lane, and need another, would wait for each other for ever.
+  // The owner of the lane frees it, so it is there for a later attempt.
+  if (!attached && let_go_of_an_idle_lane()) attached = lane::attach(bus, endpoint);
   if (!attached && quota::exceeded(bus, quota::Of::lanes, 1)) {
     return quota::reached(bus, quota::Of::lanes);
   }

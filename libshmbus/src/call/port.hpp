@@ -75,8 +75,10 @@ class Port {
 
  private:
   [[nodiscard]] std::uint32_t whose(quota::Of what, std::uint32_t more) const noexcept;
-  /// Lets go of lanes to endpoints that nobody owns any more.
+  /// Lets go of lanes to endpoints that nobody owns any more. Collects all others.
   void retire_idle_lanes() noexcept;
+  /// Gives one lane without a command under way to its endpoint's owner, which frees it.
+  bool let_go_of_an_idle_lane() noexcept;
 
   std::shared_ptr<BusCore> bus_;
   const ThreadState* thread_;

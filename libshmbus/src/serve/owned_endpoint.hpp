@@ -126,6 +126,7 @@ class OwnedEndpoint {
   void end_settling() noexcept;
   void await_turn(OwnerLane& lane) noexcept;
   void look_again(OwnerLane& lane) noexcept;
+  void leave_ticketed() noexcept;
   void learns_order(OwnerLane& lane) noexcept;
   [[nodiscard]] bool waits_without_ticket() noexcept;
   [[nodiscard]] std::size_t turn_of(const OwnerLane& lane) const noexcept;

@@ -50,6 +50,7 @@ void OwnedEndpoint::move_in(std::string_view label) noexcept {
     if (!certain && !ordered_) look_again(*lane);
     if (ordered_ && (settling_ || lane->ticketless_below != 0)) await_turn(*lane);
   }
+  if (settling_ && ordered_) leave_ticketed();
   if (settling_ && ordered_ && backlog_.empty()) end_settling();
 }
 
@@ -73,6 +74,19 @@ void OwnedEndpoint::end_settling() noexcept {
 void OwnedEndpoint::await_turn(OwnerLane& lane) noexcept {
   lane.ticketless_below = lane::queued_end(bus_->view, lane.index());
   if (lane.ticketless_below > lane.next_seq()) queue_again(lane);
+}
+
+/// A predecessor of our order that died before it had settled has told callers of it: what they
+/// sent since then has tickets, and waits for them.
+void OwnedEndpoint::leave_ticketed() noexcept {
+  inbox_.for_each([this](layout::TicketWord ticket) {
+    if (ticket.lane() >= lanes_.size() || ticket.tag() == inbox::any_command) return;
+    OwnerLane* const lane = lanes_[ticket.lane()].get();
+    if (lane == nullptr) return;
+    const std::uint64_t next = lane->next_seq();
+    const auto ahead = inbox::tag_ahead(ticket.tag(), next);
+    if (ahead) lane->ticketless_below = std::min(lane->ticketless_below, next + *ahead);
+  });
 }
 
 /// Without an exact fence: what a caller published by the former mode is seen a little later.

@@ -55,6 +55,17 @@ class Consumer {
   /// The oldest ticket; it stays in the ring until release().
   [[nodiscard]] std::optional<layout::TicketWord> peek() noexcept;
   void release() noexcept;
+  /// Calls `f(ticket)` for each ticket that is in the ring now, oldest first. They stay there.
+  template <class F>
+  void for_each(F f) const {
+    Consumer ahead = *this;
+    for (std::size_t left = ring_.size(); left != 0; --left) {
+      const auto ticket = ahead.peek();
+      if (!ticket) return;
+      f(*ticket);
+      ++ahead.head_;
+    }
+  }
   /// Tickets taken so far, by all owners.
   [[nodiscard]] std::uint64_t head() const noexcept { return head_; }
   /// REQUIRES: peek() found nothing. Over an empty ring the tail is the head; a hint that says
