@@ -1,8 +1,8 @@
 // Calls that are sent again because their handler went before it had started them: it died, gave
 // the name up, or lost the race for the endpoint of one that had died. A caller that waits for the
-// next handler (WhenVacant::wait) need not hear of it: the command never ran and never will from
-// its old cell, which is certain, so it is sent to the present owner of the name, within the limit
-// it had.
+// next handler (WhenVacant::wait), or of a group whose other members serve, need not hear of it:
+// the command never ran and never will from its old cell, which is certain, so it is sent to the
+// present owner of the name, within the limit it had.
 //
 // It must not overtake, nor fall behind, what it came before:
 //
@@ -43,12 +43,17 @@ bool may_come(const Error& error) noexcept {
 
 }  // namespace
 
+/// Another handler is waited for, or takes commands already: another member of the group.
+bool CallerCore::next_is_wanted() const noexcept {
+  return options_.when_vacant == WhenVacant::wait ||
+         (routed_ && names::takes_elsewhere(bus().view, *record_));
+}
+
 bool CallerCore::goes_on(const Error& error, Deadline& deadline) const noexcept {
   if (SHMBUS_MISTAKE("refused.told")) return false;
   const bool went =
       error.kind == ErrorKind::not_registered || error.kind == ErrorKind::handler_died_before_start;
-  return went && options_.when_vacant == WhenVacant::wait && bus().intact() &&
-         !deadline.over(wait::ticks());
+  return went && bus().intact() && !deadline.over(wait::ticks()) && next_is_wanted();
 }
 
 /// `status`: what stands in the cell of a call that was refused. Its caller withdraws all that it
@@ -59,8 +64,7 @@ bool CallerCore::goes_on(const Published& call, StatusCode status) const noexcep
   const bool went = status == StatusCode::not_registered ||
                     (status == StatusCode::cancelled && enclosing_wanted());
   if (!went || (call.pending != nullptr && !may_go_on(*call.pending))) return false;
-  return options_.when_vacant == WhenVacant::wait && bus().intact() &&
-         !call.deadline->over(wait::ticks());
+  return bus().intact() && !call.deadline->over(wait::ticks()) && next_is_wanted();
 }
 
 /// But for what was sent to its lane after it, which going() asks for.

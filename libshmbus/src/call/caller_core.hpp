@@ -203,6 +203,7 @@ class CallerCore {
   };
 
   // Sent again, since its handler went before it started (caller_again.cpp)
+  [[nodiscard]] bool next_is_wanted() const noexcept;
   [[nodiscard]] bool goes_on(const Error& error, Deadline& deadline) const noexcept;
   [[nodiscard]] bool goes_on(const Published& call, StatusCode status) const noexcept;
   [[nodiscard]] bool may_go_on(const Pending& pending) const noexcept;
