@@ -21,6 +21,7 @@ constexpr Time drain_time = 5 * second;
 constexpr int busy_pause_ms = 5;  // deaths, deadlines and cancellation make nothing readable
 constexpr int idle_pause_ms = 500;
 constexpr int messages_in_a_round = 256;
+constexpr std::size_t refusals_max = 4096;  // that the log has named; then they are named again
 
 }  // namespace
 
@@ -35,7 +36,7 @@ class Bridge::Socket final : public Watcher {
   Bridge& bridge_;
 };
 
-/// Who comes and goes on the bus.
+/// Passes changes of the bus's names to the exports and imports.
 class Bridge::Names final : public Watcher {
  public:
   Names(Bridge& bridge, NameWatch watch) : bridge_(bridge), watch_(std::move(watch)) {
@@ -142,6 +143,7 @@ Result<void> Bridge::start() {
   exports_ = std::make_unique<Exports>(loop_, engine_, *directory_, bus_, config_);
   imports_ = std::make_unique<Imports>(engine_, *directory_, bus_, config_);
   imports_->on_refused = [this](const std::string& name, const Error& why) {
+    if (refusals_.size() >= refusals_max) refusals_.clear();
     auto& last = refusals_[name];
     if (last == why.message.view()) return;
     last = std::string(why.message.view());
@@ -166,6 +168,12 @@ bool Bridge::bus_is_there() const {
   struct stat status {};
   return ::stat(std::string(bus_.path()).c_str(), &status) == 0 && status.st_dev == device_ &&
          status.st_ino == inode_;
+}
+
+Result<void> Bridge::check() const {
+  if (!bus_is_there()) return fail(ErrorKind::bus_unusable, "the bus was removed or replaced");
+  if (engine_.closed()) return engine_.failed("cannot connect: ", NATS_CONNECTION_CLOSED);
+  return {};
 }
 
 void Bridge::tick(Time at) {
@@ -209,8 +217,8 @@ Result<void> Bridge::run() {
     if (!more_) exports_->wait_shortly();
     const Time at = now();
     tick(at);
-    if (at == checked_at_ && !bus_is_there()) {
-      return fail(ErrorKind::bus_unusable, "the bus was removed or replaced");
+    if (at == checked_at_) {
+      if (auto usable = check(); !usable) return usable;
     }
     if (signals.count > 1) return {};
     if (signals.count == 1 && drained_by == 0) {

@@ -23,7 +23,8 @@ class Bridge {
   /// Opens the bus, which need not be there yet, and begins to connect.
   Result<void> start();
   /// Until SIGTERM or SIGINT: then new calls are refused, and what is under way has `drain_time`.
-  /// An error when the bus was removed or replaced. REQUIRES: the two are blocked.
+  /// An error when the bus was removed or replaced, or the engine refuses the credentials.
+  /// REQUIRES: the two are blocked.
   Result<void> run();
 
  private:
@@ -34,6 +35,7 @@ class Bridge {
   void tick(Time at);
   [[nodiscard]] int pause_ms() const;
   [[nodiscard]] bool bus_is_there() const;
+  [[nodiscard]] Result<void> check() const;
 
   Loop loop_;
   Config config_;

@@ -53,7 +53,8 @@ struct Engine::Callbacks {
   static natsStatus write(void* user, bool add) {
     auto& engine = *static_cast<Engine*>(user);
     engine.wants_write_.store(add, std::memory_order_release);
-    // The library's timer and its thread that connects anew write too: the loop does it for them.
+    // Pings of the library's timer, and what its reconnecting thread sends, are written by the
+    // loop.
     if (!add) watch(engine, EPOLLIN);
     if (add && !writes_next) watch(engine, EPOLLIN | EPOLLOUT);
     return NATS_OK;
@@ -85,12 +86,7 @@ struct Engine::Callbacks {
                     void* /*closure*/) {}
 };
 
-Engine::Engine() { (void)natsStatistics_Create(&statistics_); }
-
-Engine::~Engine() {
-  close();
-  natsStatistics_Destroy(statistics_);
-}
+Engine::~Engine() { close(); }
 
 Result<void> Engine::open(const EngineConfig& config, int epoll, void* mark) {
   epoll_ = epoll;
@@ -151,9 +147,7 @@ Result<void> Engine::open(const EngineConfig& config, int epoll, void* mark) {
   if (s == NATS_OK) {
     Callbacks::up(connection_, this);
   } else if (s != NATS_NOT_YET_CONNECTED) {
-    Error error{ErrorKind::bus_unusable, static_cast<std::int32_t>(s), 0, {}};
-    error.message.append("cannot connect to the engine: ").append(natsStatus_GetText(s));
-    return tl::unexpected<Error>(error);
+    return failed("cannot connect to the engine: ", s);
   }
   return {};
 }
@@ -172,20 +166,25 @@ bool Engine::connected() const noexcept {
          natsConnection_Status(connection_) == NATS_CONN_STATUS_CONNECTED;
 }
 
+bool Engine::closed() const noexcept { return natsConnection_IsClosed(connection_); }
+
+tl::unexpected<Error> Engine::failed(std::string_view what, natsStatus status) const {
+  const char* why = closed() ? "the servers refuse the credentials" : natsStatus_GetText(status);
+  Error error{ErrorKind::bus_unusable, static_cast<std::int32_t>(status), 0, {}};
+  error.message.append(what).append(std::string_view(why));
+  return tl::unexpected<Error>(error);
+}
+
 std::string Engine::server() const {
   std::array<char, 256> url{};
   if (natsConnection_GetConnectedUrl(connection_, url.data(), url.size()) != NATS_OK) return {};
   return url.data();
 }
 
-std::size_t Engine::payload_max() const noexcept {
+std::size_t Engine::part_max() const noexcept {
   const auto bytes = natsConnection_GetMaxPayload(connection_);
   constexpr std::size_t usual = 1U << 20U;
-  return bytes > 0 ? static_cast<std::size_t>(bytes) : usual;
-}
-
-std::size_t Engine::part_max() const noexcept {
-  const auto most = payload_max();
+  const auto most = bytes > 0 ? static_cast<std::size_t>(bytes) : usual;
   return most - std::min(most / 2, head_room);
 }
 
@@ -196,11 +195,7 @@ Result<std::shared_ptr<Engine::Subscription>> Engine::subscribe(const std::strin
   const auto s = queue.empty() ? natsConnection_SubscribeSync(&made, connection_, subject.c_str())
                                : natsConnection_QueueSubscribeSync(&made, connection_,
                                                                    subject.c_str(), queue.c_str());
-  if (s != NATS_OK) {
-    Error error{ErrorKind::bus_unusable, static_cast<std::int32_t>(s), 0, {}};
-    error.message.append("cannot subscribe: ").append(natsStatus_GetText(s));
-    return tl::unexpected<Error>(error);
-  }
+  if (s != NATS_OK) return failed("cannot subscribe: ", s);
   (void)natsSubscription_SetPendingLimits(made, pending_messages, pending_bytes);
   auto subscription = std::make_shared<Subscription>(made, std::move(on_message));
   subscriptions_.push_back(subscription);
@@ -208,7 +203,8 @@ Result<std::shared_ptr<Engine::Subscription>> Engine::subscribe(const std::strin
   return subscription;
 }
 
-/// What a thread of the library shares with the subscription, and outlives it.
+/// What a thread of the library shares with the subscription. Each may end first: the library ends
+/// its part when the subscription is destroyed, and also when the connection is closed.
 struct Engine::Subscription::Gate {
   std::mutex mutex;
   OnMessage on_message;
@@ -217,27 +213,24 @@ struct Engine::Subscription::Gate {
 void Engine::deliver(natsConnection* /*nc*/, natsSubscription* /*sub*/, natsMsg* message,
                      void* gate) {
   Message taken(message);
-  auto& to = *static_cast<Subscription::Gate*>(gate);
+  auto& to = **static_cast<std::shared_ptr<Subscription::Gate>*>(gate);
   const std::scoped_lock lock(to.mutex);
   if (to.on_message) to.on_message(std::move(taken));
 }
 
 Result<std::shared_ptr<Engine::Subscription>> Engine::subscribe_answers(const std::string& subject,
                                                                         OnMessage on_message) {
-  auto gate = std::make_unique<Subscription::Gate>();
-  gate->on_message = std::move(on_message);
-  const auto subscription = std::shared_ptr<Subscription>(new Subscription(gate.get()));
+  const auto subscription =
+      std::shared_ptr<Subscription>(new Subscription(std::make_shared<Subscription::Gate>()));
+  subscription->gate_->on_message = std::move(on_message);
+  auto gate = std::make_unique<std::shared_ptr<Subscription::Gate>>(subscription->gate_);
   const auto s = natsConnection_Subscribe(&subscription->subscription_, connection_,
                                           subject.c_str(), &Engine::deliver, gate.get());
-  if (s != NATS_OK) {
-    subscription->gate_ = nullptr;
-    Error error{ErrorKind::bus_unusable, static_cast<std::int32_t>(s), 0, {}};
-    error.message.append("cannot subscribe: ").append(natsStatus_GetText(s));
-    return tl::unexpected<Error>(error);
-  }
+  if (s != NATS_OK) return failed("cannot subscribe: ", s);
   (void)natsSubscription_SetOnCompleteCB(
       subscription->subscription_,
-      [](void* done) { delete static_cast<Subscription::Gate*>(done); }, gate.release());
+      [](void* done) { delete static_cast<std::shared_ptr<Subscription::Gate>*>(done); },
+      gate.release());
   (void)natsSubscription_SetPendingLimits(subscription->subscription_, pending_messages,
                                           pending_bytes);
   return subscription;
@@ -264,8 +257,13 @@ bool Engine::publish(const Message& message) noexcept {
   return true;
 }
 
-/// The library asks for a turn of the loop to write; whoever made it ask takes the turn at once.
+/// The library only asks for a write event when there is something to write. The publishing thread
+/// writes at once instead of waking the loop; the loop writes what is left when the socket is full.
+/// One thread at a time: the library takes a write of nothing, after another thread has written
+/// all, for the end of the connection.
 void Engine::write_out() noexcept {
+  if (!wants_write_.load(std::memory_order_acquire)) return;
+  const std::scoped_lock lock(writing_);
   if (!wants_write_.load(std::memory_order_acquire)) return;
   natsConnection_ProcessWriteEvent(connection_);
   if (wants_write_.load(std::memory_order_acquire)) Callbacks::watch(*this, EPOLLIN | EPOLLOUT);
@@ -298,18 +296,6 @@ bool Engine::take(int budget) {
     }
   }
   return false;
-}
-
-std::uint64_t Engine::dropped() const noexcept {
-  std::uint64_t sum = 0;
-  for (const auto& weak : subscriptions_) {
-    std::int64_t dropped = 0;
-    const auto one = weak.lock();
-    if (one && natsSubscription_GetDropped(one->subscription_, &dropped) == NATS_OK) {
-      sum += static_cast<std::uint64_t>(dropped);
-    }
-  }
-  return sum;
 }
 
 }  // namespace shmbus::bridge

@@ -3,7 +3,7 @@
 //
 // Threads   publish() by any thread; everything else by the loop's. Only answers to requests come
 //           by a thread of the library (subscribe_answers). The library's thread that
-//           connects anew tells by callbacks, which only store what the loop then looks at.
+//           reconnects calls callbacks, which only set flags that the loop reads.
 // Loss      What is published while there is no connection is refused, never kept for later: a
 //           command that is sent after its caller has given up would run beyond its deadline.
 #pragma once
@@ -12,6 +12,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +40,7 @@ class Engine {
   using OnMessage = std::function<void(Message)>;
   class Subscription;
 
-  Engine();
+  Engine() = default;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -53,18 +54,19 @@ class Engine {
     return connections_.load(std::memory_order_acquire);
   }
   [[nodiscard]] bool connected() const noexcept;
+  /// For ever: the client's library gives up when servers refuse the credentials.
+  [[nodiscard]] bool closed() const noexcept;
+  [[nodiscard]] tl::unexpected<Error> failed(std::string_view what, natsStatus status) const;
   [[nodiscard]] std::string server() const;
-  /// The largest payload that the engine takes.
-  [[nodiscard]] std::size_t payload_max() const noexcept;
-  /// The same less the room that headers may take.
+  /// The largest payload of a message that the engine takes, less the room that headers may need.
   [[nodiscard]] std::size_t part_max() const noexcept;
 
   /// Ends when the result is destroyed. `queue` empty: each subscriber gets each message.
   Result<std::shared_ptr<Subscription>> subscribe(const std::string& subject,
                                                   const std::string& queue, OnMessage on_message);
-  /// The same for answers to requests: `on_message` also gets the engine's word that a request has
-  /// no responders, which the client's library keeps from the other kind. A thread of the library
-  /// calls it; it does not any more once the result is destroyed.
+  /// The same for answers to requests: `on_message` also gets the engine's notice that a request
+  /// has no responders, which the client's library hides from the other kind. A thread of the
+  /// library calls it, never after the result is destroyed.
   Result<std::shared_ptr<Subscription>> subscribe_answers(const std::string& subject,
                                                           OnMessage on_message);
   /// False: it was not sent, and will not be: no connection, or too much waits to be written.
@@ -72,8 +74,6 @@ class Engine {
 
   /// Its socket is ready: takes what has come, at most `budget` messages. True: there is more.
   bool process(std::uint32_t events, int budget);
-  [[nodiscard]] natsConnection* connection() const noexcept { return connection_; }
-  [[nodiscard]] std::uint64_t dropped() const noexcept;
 
  private:
   friend class Subscription;
@@ -84,11 +84,11 @@ class Engine {
 
   natsConnection* connection_ = nullptr;
   natsOptions* options_ = nullptr;
-  natsStatistics* statistics_ = nullptr;
   int epoll_ = -1;
   void* mark_ = nullptr;
   std::atomic<int> socket_{-1};
   std::atomic<bool> wants_write_{false};
+  std::mutex writing_;
   std::atomic<std::uint64_t> connections_{0};
   std::atomic<bool> connected_{false};
   std::list<std::weak_ptr<Subscription>> subscriptions_;
@@ -105,11 +105,11 @@ class Engine::Subscription {
  private:
   friend class Engine;
   struct Gate;
-  explicit Subscription(Gate* gate) noexcept : gate_(gate) {}
+  explicit Subscription(std::shared_ptr<Gate> gate) noexcept : gate_(std::move(gate)) {}
 
   natsSubscription* subscription_ = nullptr;
   OnMessage on_message_;
-  Gate* gate_ = nullptr;  ///< of answers; the library frees it when it is done
+  std::shared_ptr<Gate> gate_;  ///< of answers
 };
 
 }  // namespace shmbus::bridge

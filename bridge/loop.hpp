@@ -33,7 +33,7 @@ class Loop {
  public:
   static Result<Loop> make() noexcept;
   bool watch(int fd, Watcher& watcher) noexcept;
-  /// Nothing is told to `watcher` any more, not even what this round has found.
+  /// `watcher` is not called any more, not even for events that this round has found.
   void forget(int fd, const Watcher& watcher) noexcept;
   void run_once(int limit_ms);
   [[nodiscard]] int epoll() const noexcept { return epoll_.get(); }

@@ -66,6 +66,18 @@ class Program:
         return code
 
 
+def start_server(case, settings="", *flags):
+    """A server of the engine of one test; returns its port and the program."""
+    port, = free_ports(1)
+    file = pathlib.Path(case.path(f"engine-{port}.conf"))
+    file.write_text(settings)
+    program = Program("nats-server", "-a", "127.0.0.1", "-p", port, "-c", file, *flags,
+                      log=case.path(f"engine-{port}"))
+    case.addCleanup(program.end)
+    case.assertTrue(eventually(lambda: "Server is ready" in program.text()), program.text())
+    return port, program
+
+
 class Machine:
     """A bus, with a bridge and handlers as wanted."""
 
@@ -97,10 +109,20 @@ class Machine:
         return program
 
     def start_bridge(self, *options, server=None):
-        words = ["--bus", self.bus, "--machine", self.name]
+        words = ["--machine", self.name]
         for url in ([server] if server else self.case.urls):
             words += ["--server", url]
-        self.bridge = Program(BIN / "shmbus-bridge", *words, *options,
+        return self.launch_bridge(*words, *options)
+
+    def start_bridge_with(self, engine, **settings):
+        """With a file of configuration; JSON is YAML."""
+        file = pathlib.Path(self.case.path(f"bridge-{self.name}.yaml"))
+        file.write_text(json.dumps({"machine": self.name, "engine": engine, **settings}))
+        return self.launch_bridge("--config", file)
+
+    def launch_bridge(self, *words):
+        words = ["--bus", self.bus, *words]
+        self.bridge = Program(BIN / "shmbus-bridge", *words,
                               log=self.case.path(f"bridge-{self.name}"))
         self.case.addCleanup(self.bridge.end)
         return self.bridge
@@ -126,6 +148,58 @@ class Machine:
             return all(owner in owners.get(name, "") for name in wanted)
         self.case.assertTrue(eventually(seen), f"{names} of {owner} at {self.name}: {self.tool('ls').stdout}"
                                                f"{self.bridge.text() if self.bridge else ''}")
+
+
+class Nats:
+    """As much of the engine's protocol as a test needs."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.file = self.socket.makefile("rb")
+        self.file.readline()
+        self.socket.sendall(b'CONNECT {"verbose":false,"echo":false,"headers":true,"no_responders":true}\r\n')
+        self.next = 0
+
+    def subscribe(self, subject):
+        self.next += 1
+        self.socket.sendall(f"SUB {subject} {self.next}\r\n".encode())
+
+    def publish(self, subject, body, headers=b"", reply=""):
+        head = b"NATS/1.0\r\n" + headers + b"\r\n" if headers else b""
+        sizes = f"{len(head)} {len(head) + len(body)}" if head else f"{len(body)}"
+        self.socket.sendall(f"{'H' if head else ''}PUB {subject} {reply} {sizes}\r\n".encode() + head + body + b"\r\n")
+
+    def receive(self):
+        """The next message: subject, subject for the answer or none, headers, body."""
+        while True:
+            line = self.file.readline().split()
+            if line[0] in (b"MSG", b"HMSG"):
+                data = self.file.read(int(line[-1]) + 2)[:-2]
+                size = int(line[-2]) if line[0] == b"HMSG" else 0
+                reply = line[3].decode() if len(line) == (6 if line[0] == b"HMSG" else 5) else None
+                return line[1].decode(), reply, data[:size].decode(), data[size:]
+            if line[0] == b"PING":
+                self.socket.sendall(b"PONG\r\n")
+
+    def ask(self, subject, body=b"", headers=b""):
+        """Sends a request; the subject of its answer."""
+        inbox = f"_INBOX.test.{self.next + 1}"
+        self.subscribe(inbox)
+        self.publish(subject, body, headers, inbox)
+        return inbox
+
+    def answer(self, inbox):
+        while True:
+            subject, _, head, body = self.receive()
+            if subject == inbox:  # not one more answer to an earlier request
+                return head, body
+
+    def request(self, subject, body=b"", headers=b""):
+        return self.answer(self.ask(subject, body, headers))
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
 
 
 class FleetCase(unittest.TestCase):
