@@ -77,7 +77,7 @@ class Callers::Lane final : public Watcher {
 Callers::Callers(Loop& loop, Where where) : loop_(loop), where_(std::move(where)) {}
 Callers::~Callers() = default;
 
-/// Labels beyond the limit share a identity: strangers must not use up the slots of the bus.
+/// Labels beyond the limit share one identity: each takes a participant's slot of the bus.
 Result<Callers::Identity*> Callers::identity_for(const std::string& label) {
   auto found = identities_.find(label);
   if (found != identities_.end()) return &found->second;

@@ -47,7 +47,7 @@ class Callers {
   void cancel(const std::string& id);
   /// Answers, deaths, deadlines.
   void tick();
-  /// If there is one call alone: its answer is likely to come before a turn of the loop would.
+  /// Waits for the answer of the only call under way: it usually comes before a turn of the loop.
   void wait_shortly(Duration limit);
   [[nodiscard]] std::size_t under_way() const noexcept { return under_way_; }
 

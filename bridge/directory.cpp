@@ -46,16 +46,20 @@ std::string text_at(const Json& json, const char* key) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+bool flag_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_boolean() && found->get<bool>();
+}
+
 std::uint64_t number_at(const Json& json, const char* key, std::uint64_t most) {
   const auto found = json.find(key);
   if (found == json.end() || !found->is_number_unsigned()) return 0;
   return std::min(found->get<std::uint64_t>(), most);
 }
 
-/// What a peer says that it serves; what makes no sense is left out.
-Offer offer_in(const Json& names) {
-  Offer offer;
-  if (!names.is_array()) return offer;
+/// Of the names in a peer's hello those that are well-formed.
+void add_names(Offer& offer, const Json& names) {
+  if (!names.is_array()) return;
   for (const auto& one : names) {
     if (!one.is_object() || offer.size() >= names_max) continue;
     const auto name = text_at(one, "name");
@@ -68,7 +72,6 @@ Offer offer_in(const Json& names) {
     if (!out.schema.empty()) out.hash = detail::hash_name(out.schema);
     offer[name] = std::move(out);
   }
-  return offer;
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) noexcept {
@@ -115,7 +118,7 @@ Result<void> Directory::open() {
   if (!pongs) return tl::unexpected<Error>(pongs.error());
   subscriptions_.push_back(std::move(*pongs));
   return add(prefix_ + ".bridge." + id_, [this](const Message& m) {
-    if (m.text() == "tell") return say(true, false);
+    if (m.text() == "tell") return say_names(false);
     if (m.reply().empty()) return;
     Message pong(std::string(m.reply()), {}, {});
     pong.set(header::sent, now());
@@ -127,30 +130,76 @@ void Directory::offer(Offer names) {
   if (names == mine_) return;
   mine_ = std::move(names);
   ++version_;
-  say(true, false);
+  say_names(false);
 }
 
-void Directory::introduce(bool ask) { say(true, ask); }
+void Directory::introduce(bool ask) { say_names(ask); }
 
 void Directory::leave() { (void)engine_.publish(Message(prefix_ + ".bye", {}, bytes_of(id_))); }
 
-/// In short: whoever does not know this version of what is served asks for it.
-void Directory::say(bool in_full, bool ask) {
+Json Directory::hello(bool ask) const {
   Json json{{"v", 1}, {"id", id_}, {"machine", machine_}, {"epoch", std::to_string(version_)}};
   if (ask) json["ask"] = true;
-  if (in_full) {
-    auto& names = json["names"] = Json::array();
-    for (const auto& [name, one] : mine_) {
-      names.push_back({{"name", name},
-                       {"request_bytes", one.request_bytes},
-                       {"reply_bytes", one.reply_bytes},
-                       {"schema", one.schema}});
-    }
-  }
+  return json;
+}
+
+void Directory::publish_hello(const Json& hello) {
   // patterns: for other bridges, not for a terminal
-  const auto text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const auto text = hello.dump(-1, ' ', false, Json::error_handler_t::replace);
   (void)engine_.publish(Message(prefix_ + ".hello", {}, bytes_of(text)));
   said_at_ = now();
+}
+
+/// A bridge that has the names of another version asks for them.
+void Directory::say_version() { publish_hello(hello(false)); }
+
+/// Names that do not fit into one message go in several, in order: each says at which name it
+/// begins, and all but the last that there is more.
+void Directory::say_names(bool ask) {
+  const auto part_max = engine_.part_max();
+  Json json = hello(ask);
+  Json names = Json::array();
+  std::size_t at = 0;
+  std::size_t bytes = 0;
+  const auto publish = [&](bool more) {
+    const auto count = names.size();
+    json["at"] = at;
+    json["more"] = more;
+    json["names"] = std::exchange(names, Json::array());
+    publish_hello(json);
+    json.erase("ask");
+    at += count;
+    bytes = 0;
+  };
+  for (const auto& [name, one] : mine_) {
+    Json entry{{"name", name},
+               {"request_bytes", one.request_bytes},
+               {"reply_bytes", one.reply_bytes},
+               {"schema", one.schema}};
+    // patterns: only its size is used
+    const auto size = entry.dump(-1, ' ', false, Json::error_handler_t::replace).size() + 1;
+    if (!names.empty() && bytes + size > part_max) publish(true);
+    bytes += size;
+    names.push_back(std::move(entry));
+  }
+  publish(false);
+}
+
+/// Adds the names of a hello to those of the same version that came before. True: they are all.
+bool Directory::gather(Peer& peer, const Json& hello, const std::string& epoch) {
+  auto& coming = peer.coming;
+  const auto at = number_at(hello, "at", ~0U);
+  if (at == 0) coming = {epoch, 0, {}};
+  // One was lost: the next short hello has a version that is not known here, and asks anew.
+  if (at != coming.count || epoch != coming.epoch) return false;
+  const auto& names = hello["names"];
+  std::size_t others = 0;
+  for (const auto& [id, one] : peers_) {
+    others += one.coming.names.size() + (id == peer.id ? 0 : one.offer.size());
+  }
+  coming.count += names.size();
+  if (others + names.size() <= names_in_all_max) add_names(coming.names, names);
+  return !flag_at(hello, "more");
 }
 
 void Directory::heard_hello(const Message& message) {
@@ -170,13 +219,11 @@ void Directory::heard_hello(const Message& message) {
   peer.heard_at = now();
   peer.asked_at = 0;
   if (is_new && on_peer) on_peer("found", peer);
+  if (flag_at(json, "ask")) say_names(false);
   const auto epoch = text_at(json, "epoch").substr(0, id_max);
-  const auto names = json.find("names");
-  if (names != json.end()) {
-    auto offer = offer_in(*names);
-    std::size_t others = 0;
-    for (const auto& [other, one] : peers_) others += other == id ? 0 : one.offer.size();
-    if (others + offer.size() > names_in_all_max) offer.clear();
+  if (json.contains("names")) {
+    if (!gather(peer, json, epoch)) return;
+    auto offer = std::exchange(peer.coming, {}).names;
     const bool changed = !peer.known || offer != peer.offer;
     peer.known = true;
     peer.epoch = epoch;
@@ -185,7 +232,6 @@ void Directory::heard_hello(const Message& message) {
   } else if (!peer.known || peer.epoch != epoch) {
     (void)engine_.publish(Message(prefix_ + ".bridge." + id, {}, bytes_of("tell")));
   }
-  if (json.value("ask", Json()).is_boolean()) say(true, false);
 }
 
 void Directory::ask(Peer& peer) {
@@ -257,7 +303,7 @@ void Directory::doubt() {
 
 void Directory::tick(Time at) {
   if (!engine_.connected()) return;
-  if (at - said_at_ >= say_pause) say(false, false);
+  if (at - said_at_ >= say_pause) say_version();
   for (auto& [id, peer] : peers_) {
     const bool quiet = at - peer.heard_at > quiet_after;
     const bool calls = at - peer.called_at < clock_fresh && peer.clock.asked_at != 0 &&

@@ -1,9 +1,10 @@
 // What the other bridges serve, and what their clocks say.
 //
-// A bridge introduces itself (P.hello) when it begins, when it has a connection anew, when what it
-// serves has changed, when it is asked, and every few seconds in short. One that ended says so
-// (P.bye). That one was killed or cut off is the engine's word: nobody has subscribed to its
-// subject any more (no responders). A bridge that merely says nothing is asked, never given up.
+// A bridge publishes P.hello with its names when it starts, reconnects, is asked, or its names
+// change, and a short hello with only their version every few seconds. It publishes P.bye when it
+// ends. If it was killed or cut off, its subject has no subscriber: the engine reports that in
+// answer to a request (no responders), and the bridge is removed. Silence alone only causes such a
+// request.
 //
 // Clocks    Machines have different monotonic clocks. A bridge that runs calls asks the caller's
 //           bridge for its clock and takes the answer with the shortest round trip of late. So it
@@ -16,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,11 +41,20 @@ struct PeerClock {
   Time asked_at = 0;  ///< here; 0: not known
   Time their_time = 0;
   Time round_trip = 0;
-  /// How old something is at most that was sent at `sent` there.
+  /// How old something is at most that was sent at `sent` there. NTP may make a clock 0.05 % fast
+  /// or slow: two drift apart by 0.1 %.
   [[nodiscard]] Time age_of(Time sent) const noexcept {
-    const Time since = now() - asked_at;
+    const Time passed = now() - asked_at;
+    const Time since = passed + passed / 1000;
     return their_time + since > sent ? their_time + since - sent : 0;
   }
+};
+
+/// A list of names that comes in several messages.
+struct PartialOffer {
+  std::string epoch;
+  std::size_t count = 0;  ///< of names so far, with those that are malformed
+  Offer names;
 };
 
 struct Peer {
@@ -52,6 +63,7 @@ struct Peer {
   std::string epoch;
   bool known = false;  ///< its offer is
   Offer offer;
+  PartialOffer coming;
   PeerClock clock;
   Time heard_at = 0;
   Time asked_at = 0;   ///< whether it is there, or for its clock; 0: no answer is awaited
@@ -77,7 +89,8 @@ class Directory {
   [[nodiscard]] const std::map<std::string, Peer>& peers() const noexcept { return peers_; }
   /// Of the bridge that a call came from; null until its clock is known: then on_clock is called.
   const PeerClock* clock_of(const std::string& id);
-  /// Somebody had no responders: who is still there?
+  /// Asks every peer for a sign of life: a call to a name that one of them offers had no
+  /// responders.
   void doubt();
 
   std::function<void()> on_change;  ///< what the others serve has changed
@@ -86,10 +99,14 @@ class Directory {
 
  private:
   void heard_hello(const Message& message);
+  bool gather(Peer& peer, const nlohmann::json& hello, const std::string& epoch);
   void heard_pong(const Message& message);
   void ask(Peer& peer);
   void remove(const std::string& id, std::string_view why);
-  void say(bool in_full, bool ask);
+  void say_version();
+  void say_names(bool ask);
+  [[nodiscard]] nlohmann::json hello(bool ask) const;
+  void publish_hello(const nlohmann::json& hello);
 
   Engine& engine_;
   std::string prefix_;

@@ -14,15 +14,9 @@ namespace {
 constexpr const char* queue_group = "shmbus";
 constexpr std::size_t two_cells = 104;
 constexpr std::size_t label_max = 60;
-constexpr std::size_t parked_max = 4096;
+constexpr std::size_t parked_max = 1024;
 constexpr Time parked_for = second;
 constexpr const char* json_type = "application/json";
-
-Error never(ErrorKind kind, std::string_view text) noexcept {
-  Error error{kind, 0, 0, text};
-  error.never_ran = true;
-  return error;
-}
 
 }  // namespace
 
@@ -71,8 +65,7 @@ void Exports::add(const std::string& name) {
   out.types = *types;
   if (auto sides = codec::CommandTypes::parse(types->text.view()); !types->text.empty() && sides) {
     if (sides->request_stream || sides->reply_stream) return;  // streams do not cross yet
-    out.sides = std::move(*sides);
-    out.typed = true;
+    out.sides = std::make_shared<const codec::CommandTypes>(std::move(*sides));
   }
   const auto subject = subject_of(name);
   auto calls = engine_.subscribe(config_.prefix + ".call." + subject, queue_group,
@@ -100,11 +93,13 @@ void Exports::gather(Arrived call, std::size_t size) {
   const std::string id =
       fmt::format("{}.stream.{}.{}", config_.prefix, directory_.id(), next_part_++);
   const auto& limits = config_.limits;
-  if (size > limits.payload || in_parts_ + size > limits.in_parts) {
-    Error error = never(size > limits.payload ? ErrorKind::too_large : ErrorKind::overloaded,
-                        "the request is larger than its machine takes in at a time");
-    error.needed = size;
-    return refused(call.message, call.name, error);
+  if (size > limits.payload) {
+    return refused(call.message, call.name,
+                   unrun(ErrorKind::too_large, "the request is larger than its machine takes"));
+  }
+  if (assemblies_.size() >= limits.calls || in_parts_ + size > limits.in_parts) {
+    return refused(call.message, call.name,
+                   unrun(ErrorKind::overloaded, "too many requests in parts"));
   }
   Assembly assembly(size);
   (void)assembly.add(0, call.message.body());
@@ -130,7 +125,7 @@ void Exports::part(const std::string& id, const Message& message) {
   assemblies_.erase(found);
   if (!good) {
     return refused(whole.first.message, whole.first.name,
-                   never(ErrorKind::cancelled, "a part of the request was lost on its way"));
+                   unrun(ErrorKind::cancelled, "a part of the request was lost on its way"));
   }
   whole.first.whole = whole.assembly.bytes();
   whole.first.assembled = true;
@@ -142,16 +137,16 @@ std::optional<Error> Exports::refuse(const Arrived& call, const Name& name) cons
   for (std::size_t at = 0; at < path.size();) {
     const auto end = std::min(path.find(',', at), path.size());
     if (path.substr(at, end - at) == directory_.machine()) {
-      return never(ErrorKind::not_permitted, "the call was at this machine before: a loop");
+      return unrun(ErrorKind::not_permitted, "the call was at this machine before: a loop");
     }
     at = end + 1;
   }
   if (callers_.under_way() >= config_.limits.calls) {
-    return never(ErrorKind::overloaded, "the bridge has too many calls under way");
+    return unrun(ErrorKind::overloaded, "the bridge has too many calls under way");
   }
   const auto theirs = call.message.number(header::schema, 16);
   if (theirs && *theirs != 0 && name.types.hash != 0 && *theirs != name.types.hash) {
-    Error error = never(ErrorKind::type_mismatch, {});
+    Error error = unrun(ErrorKind::type_mismatch, {});
     error.message.append(
         std::string_view(fmt::format("{} has types {:x}, the caller's machine {:x}",
                                      directory_.machine(), name.types.hash, *theirs)));
@@ -177,7 +172,7 @@ Result<Duration> Exports::time_left(const Arrived& call, bool& parked) {
   }
   if (age >= left) {
     return tl::unexpected<Error>(
-        never(ErrorKind::timed_out, "the deadline passed on the way: it was not run"));
+        unrun(ErrorKind::timed_out, "the deadline passed on the way: it was not run"));
   }
   return Duration(left - age);
 }
@@ -186,7 +181,7 @@ void Exports::run(Arrived call) {
   const auto found = names_.find(call.name);
   if (found == names_.end()) {
     return refused(call.message, call.name,
-                   never(ErrorKind::not_registered, "the handler has just gone"));
+                   unrun(ErrorKind::not_registered, "the handler has just gone"));
   }
   const auto& message = call.message;
   if (const auto error = refuse(call, found->second)) return refused(message, call.name, *error);
@@ -194,20 +189,17 @@ void Exports::run(Arrived call) {
   const auto left = time_left(call, parked);
   if (!left) return refused(message, call.name, left.error());
   if (parked) {
-    if (parked_.size() >= parked_max) {
-      return refused(message, call.name, never(ErrorKind::overloaded, "too many calls wait"));
-    }
-    return parked_.push_back(std::move(call));
+    return park(std::move(call));
   }
   const bool native = message.number(header::schema, 16).has_value();
-  const bool json = !native && found->second.typed;
+  const auto json = native ? nullptr : found->second.sides;
   std::vector<std::byte> encoded;
   BusCall out;
   out.name = call.name;
   out.request = call.assembled ? std::span<const std::byte>(call.whole) : message.body();
   if (json) {
     const std::string_view text = message.text().empty() ? "{}" : message.text();
-    const auto done = codec::encode(found->second.sides.request, text, encoded);
+    const auto done = codec::encode(json->request, text, encoded);
     if (!done) return refused(message, call.name, done.error());
     out.request = encoded;
   }
@@ -230,12 +222,14 @@ void Exports::run(Arrived call) {
   }
   const auto started = callers_.start(
       out, to, [this, to, name = call.name, began = call.at, json](Result<ReplyView> reply) {
-        answer(to, name, began, reply, json);
+        answer(to, name, began, reply, json.get());
       });
   if (!started) refused(message, call.name, started.error());
 }
 
-void Exports::refused(const Message& message, const std::string& name, const Error& error) {
+/// The call was not run, whatever the kind of the error says.
+void Exports::refused(const Message& message, const std::string& name, Error error) {
+  error.never_ran = true;
   auto& counts = counts_[name];
   ++counts.errors;
   counts.last_error = std::string(error.message.view());
@@ -244,14 +238,10 @@ void Exports::refused(const Message& message, const std::string& name, const Err
   }
 }
 
-Message Exports::in_json(const std::string& to, const std::string& name,
-                         std::span<const std::byte> bytes) {
-  const auto found = names_.find(name);
+Message Exports::in_json(const std::string& to, const codec::CommandTypes& sides,
+                         std::span<const std::byte> bytes) const {
   std::string text;
-  if (found == names_.end()) {
-    return error_answer(to, Error{ErrorKind::type_mismatch, 0, 0, "its types have just changed"});
-  }
-  if (const auto done = codec::decode(found->second.sides.reply, bytes, text); !done) {
+  if (const auto done = codec::decode(sides.reply, bytes, text); !done) {
     return error_answer(to, done.error());
   }
   if (text.size() > engine_.part_max()) {
@@ -265,7 +255,7 @@ Message Exports::in_json(const std::string& to, const std::string& name,
 }
 
 void Exports::answer(const std::string& to, const std::string& name, Time began,
-                     const Result<ReplyView>& reply, bool json) {
+                     const Result<ReplyView>& reply, const codec::CommandTypes* json) {
   auto& counts = counts_[name];
   counts.time += now() - began;
   if (!reply) {
@@ -275,8 +265,8 @@ void Exports::answer(const std::string& to, const std::string& name, Time began,
     return;
   }
   const auto bytes = reply->bytes();
-  if (json) {
-    (void)engine_.publish(in_json(to, name, bytes));
+  if (json != nullptr) {
+    (void)engine_.publish(in_json(to, *json, bytes));
     return;
   }
   const auto part_max = engine_.part_max();
@@ -289,6 +279,17 @@ void Exports::answer(const std::string& to, const std::string& name, Time began,
     out.set(header::size, bytes.size()).set(header::at, at);
     return engine_.publish(out);
   });
+}
+
+/// Keeps a call until the clock of its caller's machine is known.
+void Exports::park(Arrived call) {
+  const auto held = [](const Arrived& one) { return one.message.body().size() + one.whole.size(); };
+  std::size_t bytes = held(call);
+  for (const auto& one : parked_) bytes += held(one);
+  if (parked_.size() >= parked_max || bytes > config_.limits.in_parts) {
+    return refused(call.message, call.name, unrun(ErrorKind::overloaded, "too many calls wait"));
+  }
+  parked_.push_back(std::move(call));
 }
 
 void Exports::clock_known(const std::string& id) {
@@ -309,7 +310,7 @@ void Exports::tick(Time at) {
     const auto call = std::move(parked_.front());
     parked_.pop_front();
     refused(call.message, call.name,
-            never(ErrorKind::overloaded, "the clock of the caller's machine is not known"));
+            unrun(ErrorKind::overloaded, "the clock of the caller's machine is not known"));
   }
   for (auto one = assemblies_.begin(); one != assemblies_.end();) {
     if (at < one->second.until) {

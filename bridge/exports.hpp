@@ -44,8 +44,7 @@ class Exports {
  private:
   struct Name {
     RegisteredTypes types;
-    bool typed = false;
-    codec::CommandTypes sides;
+    std::shared_ptr<const codec::CommandTypes> sides;  ///< null when the name has no schema
     std::shared_ptr<Engine::Subscription> calls;
     std::shared_ptr<Engine::Subscription> cancels;
   };
@@ -71,9 +70,11 @@ class Exports {
   std::optional<Error> refuse(const Arrived& call, const Name& name) const;
   Result<Duration> time_left(const Arrived& call, bool& parked);
   void answer(const std::string& to, const std::string& name, Time began,
-              const Result<ReplyView>& reply, bool json);
-  void refused(const Message& message, const std::string& name, const Error& error);
-  Message in_json(const std::string& to, const std::string& name, std::span<const std::byte> bytes);
+              const Result<ReplyView>& reply, const codec::CommandTypes* json);
+  void refused(const Message& message, const std::string& name, Error error);
+  void park(Arrived call);
+  [[nodiscard]] Message in_json(const std::string& to, const codec::CommandTypes& sides,
+                                std::span<const std::byte> bytes) const;
 
   Engine& engine_;
   Directory& directory_;

@@ -15,12 +15,6 @@ namespace {
 constexpr std::size_t offerings_max = 16;       // a bus has 64 by default
 constexpr Time lost_after = 200 * millisecond;  // behind the deadline: the caller has its error
 
-Error unrun(ErrorKind kind, std::string_view text) noexcept {
-  Error error{kind, 0, 0, text};
-  error.never_ran = true;
-  return error;
-}
-
 }  // namespace
 
 Imports::Imports(Engine& engine, Directory& directory, Bus& bus, const Config& config)
@@ -38,6 +32,8 @@ Imports::Imports(Engine& engine, Directory& directory, Bus& bus, const Config& c
 }
 
 Imports::~Imports() {
+  for (auto& [machine, offering] : offerings_) offering->thread.request_stop();
+  for (auto& [machine, offering] : offerings_) offering->thread.join();
   replies_.reset();
   std::unordered_map<std::uint64_t, Outstanding> left;
   {
@@ -48,8 +44,6 @@ Imports::~Imports() {
     (void)call.responder.reject(
         relayed(Error{ErrorKind::timed_out, 0, 0, "the bridge ended: it may have run"}));
   }
-  for (auto& [machine, offering] : offerings_) offering->thread.request_stop();
-  offerings_.clear();
 }
 
 Result<void> Imports::open() {
@@ -141,12 +135,12 @@ void Imports::displace(const std::string& name, const Wanted& wanted) {
 
 Message Imports::request_of(Context& context, const std::string& name, std::uint64_t hash,
                             std::uint64_t id, std::span<const std::byte> body,
-                            Duration left) const {
+                            const Deadline& deadline) const {
   Message out(config_.prefix + ".call." + subject_of(name), fmt::format("{}.{}", inbox_, id), body);
   out.set(header::from, directory_.id())
       .set(header::path, directory_.machine())
-      .set(header::sent, now())
-      .set(header::left, static_cast<std::uint64_t>(left.count()))
+      .set(header::sent, deadline.at)
+      .set(header::left, static_cast<std::uint64_t>(deadline.left.count()))
       .set(header::schema, fmt::format("{:x}", hash));
   const auto label = context.caller().label.view();
   out.set(header::label, header_text(fmt::format("{}@{}", label, directory_.machine())));
@@ -158,12 +152,11 @@ Message Imports::request_of(Context& context, const std::string& name, std::uint
 }
 
 Status Imports::send_one_way(Context& context, const std::string& name, std::uint64_t hash) {
-  counts_.sends.fetch_add(1, std::memory_order_relaxed);
-  const auto left = std::min(context.remaining(), usual_time_);
+  const Deadline deadline{now(), std::min(context.remaining(), usual_time_)};
   if (context.request().size() > engine_.part_max()) {
     return Status::refuse(ErrorKind::invalid_argument, "too large for a one-way command");
   }
-  Message out = request_of(context, name, hash, 0, context.request(), left);
+  Message out = request_of(context, name, hash, 0, context.request(), deadline);
   out.set(header::one_way, std::string("1"));
   return engine_.publish(out) ? Status::ok()
                               : Status::refuse(ErrorKind::overloaded, "the engine is away");
@@ -171,9 +164,7 @@ Status Imports::send_one_way(Context& context, const std::string& name, std::uin
 
 Status Imports::take(Context& context, const std::string& name, std::uint64_t hash) {
   if (context.one_way()) return send_one_way(context, name, hash);
-  counts_.calls.fetch_add(1, std::memory_order_relaxed);
-  const auto refuse = [this](ErrorKind kind, std::string_view text) {
-    counts_.errors.fetch_add(1, std::memory_order_relaxed);
+  const auto refuse = [](ErrorKind kind, std::string_view text) {
     return relayed(unrun(kind, text));
   };
   if (!engine_.connected()) return refuse(ErrorKind::not_registered, "the engine is away");
@@ -181,19 +172,19 @@ Status Imports::take(Context& context, const std::string& name, std::uint64_t ha
   if (request.size() > config_.limits.payload) {
     return refuse(ErrorKind::too_large, "more than the bridge takes");
   }
-  const auto remaining = context.remaining();
-  const Duration left = remaining == forever ? usual_time_ : remaining;
+  Deadline deadline{now(), context.remaining()};
+  if (deadline.left == forever) deadline.left = usual_time_;
   const std::size_t part_max = engine_.part_max();
   const auto id = next_id_.fetch_add(1, std::memory_order_relaxed);
   const bool parts = request.size() > part_max;
   Message out =
-      request_of(context, name, hash, id, parts ? request.first(part_max) : request, left);
+      request_of(context, name, hash, id, parts ? request.first(part_max) : request, deadline);
   out.set(header::room, context.reply_capacity());
   if (parts) out.set(header::size, request.size());
   Outstanding call;
   call.name = name;
   call.room = context.reply_capacity();
-  call.until = now() + static_cast<Time>(left.count()) + lost_after;
+  call.until = deadline.at + static_cast<Time>(deadline.left.count()) + lost_after;
   if (parts) call.rest.assign(request.begin(), request.end());
   call.responder = context.defer();
   if (!call.responder.valid()) return refuse(ErrorKind::overloaded, "out of memory");
@@ -202,14 +193,12 @@ Status Imports::take(Context& context, const std::string& name, std::uint64_t ha
     if (table_.size() >= config_.limits.calls) {
       (void)call.responder.reject(
           relayed(unrun(ErrorKind::overloaded, "too many calls to other machines")));
-      counts_.errors.fetch_add(1, std::memory_order_relaxed);
       return Status::ok();
     }
     table_.emplace(id, std::move(call));
   }
   if (!engine_.publish(out)) {
     if (auto mine = claim(id)) {
-      counts_.errors.fetch_add(1, std::memory_order_relaxed);
       (void)mine->responder.reject(relayed(unrun(ErrorKind::not_registered, "the engine is away")));
     }
   }
@@ -225,11 +214,11 @@ std::optional<Imports::Outstanding> Imports::claim(std::uint64_t id) {
   return call;
 }
 
-/// The other parts of a request, to whoever got the first.
+/// Sends the other parts of a request to the bridge that received the first.
 bool Imports::go_on(const Message& message, std::uint64_t id) {
   const std::string to(message.get(header::go_on));
   if (to.empty()) return false;
-  // Another subject is none that a bridge asks for: nothing is published where the sender likes.
+  // A bridge names a subject below P.stream. An answer cannot have parts published anywhere else.
   const auto prefix = config_.prefix + ".stream.";
   if (!to.starts_with(prefix) || !is_plain_subject(to)) return true;
   std::vector<std::byte> all;
@@ -252,7 +241,6 @@ void Imports::answered(Message message) {
   std::uint64_t id = 0;
   std::from_chars(token.data(), token.data() + token.size(), id);
   if (message.no_responders()) doubt_.store(true, std::memory_order_release);
-  if (id == 0 && error_in(message)) counts_.errors.fetch_add(1, std::memory_order_relaxed);
   if (go_on(message, id)) return;
   if (const auto size = message.number(header::size)) {
     const auto at = message.number(header::at).value_or(~std::uint64_t{0});
@@ -273,11 +261,9 @@ void Imports::finish(Outstanding call, const Message& message) {
   if (!error) {
     const auto& whole = call.reply.bytes();
     const auto bytes = whole.empty() ? message.body() : std::span<const std::byte>(whole);
-    if (call.responder.reply(bytes)) return;
-    counts_.errors.fetch_add(1, std::memory_order_relaxed);
+    (void)call.responder.reply(bytes);
     return;
   }
-  counts_.errors.fetch_add(1, std::memory_order_relaxed);
   if (error->kind == ErrorKind::too_large && error->needed != 0 &&
       call.responder.buffer(error->needed).empty()) {
     (void)call.responder.reply();  // the caller gets too_large, with the size
@@ -303,7 +289,6 @@ void Imports::tick(Time at) {
     refused.swap(refused_);
   }
   for (auto& [id, call] : ended) {
-    counts_.lost.fetch_add(1, std::memory_order_relaxed);
     Message out(config_.prefix + ".cancel." + subject_of(call.name), {}, {});
     out.set(header::cancel, fmt::format("{}.{}", inbox_, id));
     (void)engine_.publish(out);

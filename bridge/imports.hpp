@@ -2,11 +2,12 @@
 // thread of its own, and the calls that go out.
 //
 // A handler's thread (the server's) defers the command, writes it into the table and publishes it.
-// A thread of the client's library takes answers, and the loop's gives up what nobody waits for any
-// more. Between them stands the table's mutex; none holds it while it calls out.
+// A thread of the client's library takes answers, and the loop's thread ends calls that were
+// cancelled or have passed their deadline. The table's mutex is between them; no thread holds it
+// while it calls out.
 //
-// A call leaves the table once: by its answer, by the engine's word that nobody serves it, by its
-// caller's end, or by its deadline. It is published once, never again.
+// A call leaves the table once: by its answer, by the engine's notice that it had no responders, by
+// its cancellation, or by its deadline. It is published once, never again.
 #pragma once
 
 #include <atomic>
@@ -26,13 +27,6 @@
 
 namespace shmbus::bridge {
 
-struct ImportCounts {
-  std::atomic<std::uint64_t> calls{0};
-  std::atomic<std::uint64_t> sends{0};
-  std::atomic<std::uint64_t> errors{0};
-  std::atomic<std::uint64_t> lost{0};  ///< calls whose outcome is not known
-};
-
 class Imports {
  public:
   Imports(Engine& engine, Directory& directory, Bus& bus, const Config& config);
@@ -48,8 +42,6 @@ class Imports {
   void update();
   void tick(Time at);
   [[nodiscard]] bool busy() const;
-  [[nodiscard]] const ImportCounts& counts() const noexcept { return counts_; }
-  [[nodiscard]] std::size_t offered() const noexcept { return wanted_.size(); }
 
   std::function<void(const std::string& name, const Error& why)> on_refused;
 
@@ -69,14 +61,19 @@ class Imports {
   };
   struct Offering {
     Server server;
-    std::map<std::string, OfferedName> names;
     std::jthread thread;
+  };
+
+  struct Deadline {
+    Time at = 0;  ///< read before `left`: if this process is stopped between, the call seems older
+    Duration left{};
   };
 
   Status take(Context& context, const std::string& name, std::uint64_t hash);
   Status send_one_way(Context& context, const std::string& name, std::uint64_t hash);
   Message request_of(Context& context, const std::string& name, std::uint64_t hash,
-                     std::uint64_t id, std::span<const std::byte> body, Duration left) const;
+                     std::uint64_t id, std::span<const std::byte> body,
+                     const Deadline& deadline) const;
   void answered(Message message);
   bool go_on(const Message& message, std::uint64_t id);
   void finish(Outstanding call, const Message& message);
@@ -96,13 +93,12 @@ class Imports {
   std::set<std::string> local_;
   std::map<std::string, Wanted> wanted_;
   std::map<std::string, std::unique_ptr<Offering>> offerings_;
-  ImportCounts counts_;
-  std::atomic<bool> doubt_{false};  ///< somebody who was known to serve a name did not
+  std::atomic<bool> doubt_{false};  ///< a call to an offered name had no responders
   std::atomic<std::uint64_t> next_id_{1};
 
   mutable std::mutex mutex_;
   std::unordered_map<std::uint64_t, Outstanding> table_;
-  std::map<std::string, Error> refused_;  ///< by name; told by the loop
+  std::map<std::string, Error> refused_;  ///< by name; the loop reports them
 };
 
 }  // namespace shmbus::bridge

@@ -114,6 +114,12 @@ std::string text_of_header(std::string_view value) {
   return out;
 }
 
+Error unrun(ErrorKind kind, std::string_view text) noexcept {
+  Error error{kind, 0, 0, text};
+  error.never_ran = true;
+  return error;
+}
+
 Message error_answer(const std::string& to, const Error& error) {
   const auto words = error.message.view();
   Message out(to, {}, {reinterpret_cast<const std::byte*>(words.data()), words.size()});
@@ -135,9 +141,7 @@ Message error_answer(const std::string& to, const Error& error) {
 
 std::optional<Error> error_in(const Message& answer) {
   if (answer.no_responders()) {
-    Error error{ErrorKind::not_registered, 0, 0, "no machine serves this name now"};
-    error.never_ran = true;
-    return error;
+    return unrun(ErrorKind::not_registered, "no machine serves this name now");
   }
   const auto kind = answer.get(header::kind);
   const auto foreign = answer.get(header::service_error);
@@ -150,12 +154,9 @@ std::optional<Error> error_in(const Message& answer) {
   error.never_ran = answer.get(header::never_ran) == "1";
   error.needed = answer.number(header::needed).value_or(0);
   error.retry_after_ns = answer.number(header::retry).value_or(0);
-  const auto causes = answer.get(header::causes);
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < causes.size() && digit(causes[i]) >= 0; i += 2) {
-    bytes += static_cast<char>(digit(causes[i]) * 16 + std::max(digit(causes[i + 1]), 0));
+  if (const auto bytes = codec::parse_hex(answer.get(header::causes))) {
+    error.causes = Causes::parse({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
   }
-  error.causes = Causes::parse(bytes);
   return error;
 }
 

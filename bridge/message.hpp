@@ -56,7 +56,7 @@ class Message {
   [[nodiscard]] std::string_view reply() const noexcept;
   [[nodiscard]] std::span<const std::byte> body() const noexcept;
   [[nodiscard]] std::string_view text() const noexcept;
-  /// The engine's answer to a request that nobody has subscribed to.
+  /// The engine's notice that a request had no subscriber.
   [[nodiscard]] bool no_responders() const noexcept {
     return natsMsg_IsNoResponders(message_.get());
   }
@@ -73,9 +73,11 @@ class Message {
   std::unique_ptr<natsMsg, Destroy> message_;
 };
 
+/// An error of a call that was not run.
+Error unrun(ErrorKind kind, std::string_view text) noexcept;
 /// An answer that is an error: kind, code, causes and all in headers, the words in the body.
 Message error_answer(const std::string& to, const Error& error);
-/// The same out of an answer that came; nothing when it is no error.
+/// The error that an answer holds; nothing when it is a reply.
 std::optional<Error> error_in(const Message& answer);
 
 /// A value of a header: printable ASCII, everything else as %XX; at most 256 bytes of `text`.

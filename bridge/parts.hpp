@@ -1,8 +1,8 @@
 // Payloads that are larger than a message of the engine: cut into parts, put together again.
 //
-// A request's first part goes to the name like any call, and says how large the whole is. Whoever
-// got it answers with a subject of its own, and the rest goes there: the parts of one call cannot
-// go to different members of a group. A reply's parts go to the caller one after the other.
+// A request's first part goes to the name like any call, with the size of the whole. The bridge
+// that receives it answers with a subject of its own for the other parts, so the parts of one call
+// cannot go to different members of a group. A reply's parts go to the caller one after the other.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace shmbus::bridge {
 class Assembly {
  public:
   explicit Assembly(std::size_t size = 0) : size_(size) {}
-  /// False: it does not go on where the last part ended. One was lost, so the whole is.
+  /// False when it does not begin where the last part ended: a part was lost.
   bool add(std::uint64_t at, std::span<const std::byte> part) {
     if (at != bytes_.size() || part.size() > size_ - bytes_.size()) return false;
     bytes_.insert(bytes_.end(), part.begin(), part.end());
@@ -33,7 +33,7 @@ class Assembly {
   std::vector<std::byte> bytes_;
 };
 
-/// Calls `send(at, part)` for each part of `all` from `at` on; false when one call said so.
+/// Calls `send(at, part)` for each part of `all` from `at` on, until one returns false.
 template <class F>
 bool each_part(std::span<const std::byte> all, std::size_t at, std::size_t part_max, F&& send) {
   while (at < all.size()) {

@@ -1,4 +1,5 @@
-// Names of one bus that are offered on another: how such servers are known, and allow lists.
+// What may cross the border of a bus: allow lists of names, and the label of servers that offer the
+// names of other buses.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +9,8 @@
 
 namespace shmbus {
 
-/// Labels of servers that serve names for handlers elsewhere. Such names are not passed on: a name
-/// crosses one border, so no call can come back to where it began.
+/// Prefix of the labels of servers that offer names of another bus. Such names are never exported:
+/// a command crosses at most one border, so no call can return to the bus it came from.
 inline constexpr std::string_view bridge_label = "bridge:";
 inline bool is_carrier(std::string_view owner) noexcept { return owner.starts_with(bridge_label); }
 

@@ -1,50 +1,12 @@
 """Calls from one machine to another: values, errors, deadlines, cancellation, what is allowed."""
 import json
 import signal
-import socket
+import subprocess
 
-from fleet_case import BIN, FleetCase, Machine, Program, eventually, main
-
-
-class Nats:
-    """As much of the engine's protocol as a test needs."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.file = self.socket.makefile("rb")
-        self.file.readline()
-        self.socket.sendall(b'CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\n')
-        self.next = 0
-
-    def publish(self, subject, body, headers=b""):
-        head = b"NATS/1.0\r\n" + headers + b"\r\n" if headers else b""
-        verb = f"HPUB {subject} {len(head)} {len(head) + len(body)}" if head else f"PUB {subject} {len(body)}"
-        self.socket.sendall(f"{verb}\r\n".encode() + head + body + b"\r\n")
-
-    def request(self, subject, body=b"", headers=b""):
-        self.next += 1
-        inbox = f"_INBOX.test.{self.next}"
-        head = b"NATS/1.0\r\n" + headers + b"\r\n" if headers else b""
-        verb = f"HPUB {subject} {inbox} {len(head)} {len(head) + len(body)}" if head else \
-            f"PUB {subject} {inbox} {len(body)}"
-        self.socket.sendall(f"SUB {inbox} {self.next}\r\n{verb}\r\n".encode() + head + body + b"\r\n")
-        while True:
-            line = self.file.readline().split()
-            if line[0] in (b"MSG", b"HMSG"):
-                data = self.file.read(int(line[-1]) + 2)[:-2]
-                if line[1] != inbox.encode():
-                    continue  # one more answer to an earlier request
-                size = int(line[-2]) if line[0] == b"HMSG" else 0
-                return data[:size].decode(), data[size:]
-            if line[0] == b"PING":
-                self.socket.sendall(b"PONG\r\n")
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
+from fleet_case import BIN, FleetCase, Machine, Nats, Program, eventually, main, start_server
 
 
-NAMES = ("bad.die", "bad.nested", "bad.refuse", "bytes.echo", "who.am.i", "work.add", "work.cancelled")
+NAMES = ("bad.die", "bad.nested", "bad.refuse", "bytes.echo", "text.long", "who.am.i", "work.add", "work.cancelled")
 
 
 class Calls(FleetCase):
@@ -92,6 +54,16 @@ class Calls(FleetCase):
         for size in (0, 1, 40_000, 1_048_576, 1_200_000):
             self.assertEqual(self.a.peer("echo", size), "same", f"{size}: {self.a.bridge.text()}")
 
+    def test_threads_that_write_at_the_same_time_keep_the_connection(self):
+        callers = [Program(BIN / "peer_bridge_fleet", "call", self.a.bus, 500, 5000, 0,
+                           self.path("results"), log=self.path(f"caller-{i}")) for i in range(3)]
+        for one in callers:
+            self.addCleanup(one.end)
+        while any(one.process.poll() is None for one in callers):
+            self.assertEqual(self.a.peer("echo", 1_100_000), "same", self.a.bridge.text())
+        for machine in (self.a, self.b):
+            self.assertNotIn("the engine is away", machine.bridge.text())
+
     def test_what_nobody_waits_for_is_cancelled(self):
         caller = Program(BIN / "peer_bridge_fleet", "call", self.a.bus, 1, 20_000, 20_000,
                          self.path("results"), log=self.path("caller"))
@@ -110,6 +82,7 @@ class Calls(FleetCase):
         self.assertEqual(json.loads(body), {"id": 3, "machine": "b"}, head)
         head, body = client.request("shmbus.call.work.add", b'{"id":"x"}')
         self.assertIn("Shmbus-Error: invalid_argument", head)
+        self.assertIn("Shmbus-Never-Ran: 1", head)
         head, body = client.request("shmbus.call.bad.refuse")
         self.assertIn("Shmbus-Code: -17", head)
         head, body = client.request("shmbus.call.nobody")
@@ -130,7 +103,7 @@ class Calls(FleetCase):
                         b"Shmbus-Label: " + b"%" * 2000, b"Shmbus-Path: " + b"," * 2000, b"traceparent: 00-x-y-z"):
             head, _ = client.request("shmbus.call.who.am.i", b"", headers + b"\r\nShmbus-Schema: 0\r\n")
             self.assertIn("Shmbus-Error" if head else "", head)
-        # Answers to calls that were never made, and one that asks to publish elsewhere.
+        # Answers to calls that were never made.
         info = [json.loads(client.request("$SRV.PING")[1]) for _ in range(4)]
         for one in info:
             for token in ("0", "1", "x", "99999999999999999999"):
@@ -140,6 +113,62 @@ class Calls(FleetCase):
         self.assertEqual(self.a.call("work.add", {"id": 7, "deadline_ns": 0, "ms": 0}), {"id": 7, "machine": "b"})
         self.assertIsNone(self.a.bridge.process.poll())
         self.assertIsNone(self.b.bridge.process.poll())
+
+    def test_the_parts_of_a_request_are_published_to_no_foreign_subject(self):
+        client = self.nats()
+        client.subscribe(">")
+        client.publish("shmbus.hello", json.dumps(
+            {"v": 1, "id": "far", "machine": "far", "epoch": "1", "names": [{"name": "far.sink"}]}).encode())
+        self.a.sees("far.sink", "bridge:far")
+        caller = Program(BIN / "peer_bridge_fleet", "echo", self.a.bus, 1_200_000, "far.sink",
+                         log=self.path("caller"), stdout=subprocess.PIPE, text=True)
+        self.addCleanup(caller.end)
+        large = {}
+        while "shmbus.stream.far.1" not in large:
+            subject, reply, _, body = client.receive()
+            if len(body) > 100_000:
+                large[subject] = len(body)
+            if subject == "shmbus.call.far.sink":
+                inbox = reply
+                for one in ("elsewhere", "shmbus", "shmbus.hello", "shmbus.streams.far.1", "shmbus.call.work.add",
+                            "shmbus.stream.", "shmbus.stream.>", "shmbus.stream.*.1", "shmbus.stream..1",
+                            "shmbus.stream.far.1 x", "$SYS.x", "shmbus.stream.far.1"):
+                    client.publish(reply, b"", b"Shmbus-Go-On: " + one.encode() + b"\r\n")
+        self.assertEqual(set(large), {"shmbus.call.far.sink", "shmbus.stream.far.1"})
+        self.assertEqual(sum(large.values()), 1_200_000)
+        client.publish(inbox, b"no room", b"Shmbus-Error: rejected\r\nShmbus-Code: 3\r\n")
+        self.assertEqual(caller.process.stdout.readline(), "rejected no room\n")
+
+    def test_requests_in_parts_are_limited_in_number_and_size(self):
+        client = self.nats()
+        headers = b"Shmbus-Schema: 0\r\nShmbus-Left: 60000000000\r\nShmbus-Size: "
+        head, _ = client.request("shmbus.call.bytes.echo", b"", headers + b"1000000000000\r\n")
+        self.assertIn("Shmbus-Error: too_large", head)
+        self.assertIn("Shmbus-Never-Ran: 1", head)
+        self.assertNotIn("Shmbus-Needed", head)  # that is of the reply
+        answers = [client.request("shmbus.call.bytes.echo", b"", headers + b"1\r\n")[0] for _ in range(1025)]
+        for head in answers[:1024]:
+            self.assertIn("Shmbus-Go-On: shmbus.stream.", head)
+        self.assertIn("Shmbus-Error: overloaded", answers[1024])
+        self.assertIn("Shmbus-Never-Ran: 1", answers[1024])
+
+    def test_calls_that_wait_for_a_clock_are_limited_in_bytes(self):
+        self.b.bridge.end(signal.SIGTERM)
+        self.b.start_bridge_with({"servers": self.urls}, export=["*"], limits={"in_parts": "512K"})
+        self.a.sees(NAMES, "bridge:b")
+        head, body = self.nats().request("shmbus.call.bytes.echo", b"x" * 600_000,
+                                         b"Shmbus-Schema: 0\r\nShmbus-From: nowhere\r\nShmbus-Sent: 1\r\n")
+        self.assertIn("Shmbus-Error: overloaded", head)
+        self.assertEqual(body, b"too many calls wait")
+
+    def test_a_bridge_that_ends_finishes_calls_with_json(self):
+        client = self.nats()
+        inbox = client.ask("shmbus.call.work.add", b'{"id":3,"deadline_ns":0,"ms":500}')
+        self.assertTrue(eventually(self.entries))
+        self.b.bridge.process.send_signal(signal.SIGTERM)
+        head, body = client.answer(inbox)
+        self.assertEqual(body, b'{"id":3,"machine":"b"}', head)
+        self.assertEqual(self.b.bridge.end(signal.SIGCONT), 0)
 
     def test_other_types_are_named(self):
         head, body = self.nats().request("shmbus.call.work.add", b"x" * 24, b"Shmbus-Schema: 12ab\r\n")
@@ -199,6 +228,30 @@ class Calls(FleetCase):
         self.start_engine(0)
         self.assertTrue(eventually(
             lambda: self.a.peer("error", "bad.refuse").startswith("rejected -17")))
+
+
+class SmallMessages(FleetCase):
+    servers = 0
+
+    def test_a_server_that_takes_small_messages(self):
+        port, _ = start_server(self, "max_payload: 1024")
+        a, b = Machine(self, "a"), Machine(self, "b")
+        b.serve()
+        a.tool("init")
+        url = f"nats://127.0.0.1:{port}"
+        b.start_bridge("--export", "*", server=url)
+        a.start_bridge("--import", "*", server=url)
+        a.sees(NAMES, "bridge:b")  # their list is larger than a message
+        for size in (511, 512, 513, 5000):
+            self.assertEqual(a.peer("echo", size), "same", a.bridge.text())
+        client = Nats(port)
+        self.addCleanup(client.close)
+        head, body = client.request("shmbus.call.text.long")
+        self.assertIn("Shmbus-Error: too_large", head)
+        self.assertIn("Shmbus-Needed: 20", head)  # 2,000 characters in quotes, or a few more
+        self.assertNotIn("Shmbus-Never-Ran", head)
+        self.assertIn(b"JSON", body)
+        self.assertEqual(len(a.call("text.long")), 2000)
 
 
 if __name__ == "__main__":

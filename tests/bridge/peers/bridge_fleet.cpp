@@ -1,7 +1,7 @@
 // Handlers and callers of the tests of the bridge.
 //   serve BUS MACHINE LEDGER [NAME...]   handlers; each command of work.add is a line of LEDGER
 //   call BUS COUNT TIMEOUT_MS WORK_MS RESULTS   calls work.add; each outcome is a line of RESULTS
-//   echo BUS BYTES                       calls bytes.echo with so many bytes, compares
+//   echo BUS BYTES [NAME]                calls bytes.echo with so many bytes, compares
 //   error BUS NAME                       calls it, prints what its error says
 //   bench BUS COUNT | bare URL COUNT     median and p99 of a call; of a request of libnats
 #include <fcntl.h>
@@ -46,6 +46,7 @@ using WhoAmI = shmbus::Command<"who.am.i", Nothing, Caller>;
 using Refuse = shmbus::Command<"bad.refuse", Nothing, std::uint32_t>;
 using Nested = shmbus::Command<"bad.nested", Nothing, std::uint32_t>;
 using Die = shmbus::Command<"bad.die", Nothing, std::uint32_t>;
+using Long = shmbus::Command<"text.long", Nothing, String<2000>>;
 using Cancelled = shmbus::Command<"work.cancelled", Nothing, std::uint32_t>;
 
 std::int64_t monotonic_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
@@ -105,6 +106,10 @@ int serve(char** argv, int names) {
     }));
     require(server->on<Die>([](const Nothing&) -> std::uint32_t { std::_Exit(3); }));
     require(server->on<Cancelled>([&](const Nothing&) { return cancelled; }));
+    require(server->on<Long>([](const Nothing&, String<2000>& text) {
+      return text.assign(std::string(2000, 'x')) ? Status::ok()
+                                                 : Status::reject(1, "it is too long");
+    }));
     require(server->on("bytes.echo", [](Context& context) {
       const auto request = context.request();
       const auto reply = context.reply_buffer(request.size());
@@ -146,11 +151,11 @@ int call(char** argv) {
   return 0;
 }
 
-int echo(char** argv) {
+int echo(char** argv, std::string_view name) {
   auto bus = shmbus::Bus::open(argv[0]);
   const auto bytes = std::strtoull(argv[1], nullptr, 10);
   if (!bus) return 1;
-  auto caller = bus->caller(shmbus::CommandName(std::string_view("bytes.echo")));
+  auto caller = bus->caller(shmbus::CommandName(name));
   if (!caller) return 1;
   std::vector<std::byte> request(bytes);
   for (std::size_t i = 0; i < bytes; ++i) request[i] = static_cast<std::byte>(i * 7 + i / 251);
@@ -251,7 +256,8 @@ int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   if (what == "serve" && argc >= 5) return serve(argv + 2, argc - 5);
   if (what == "call" && argc == 7) return call(argv + 2);
-  if (what == "echo" && argc == 4) return echo(argv + 2);
+  if (what == "echo" && argc == 4) return echo(argv + 2, "bytes.echo");
+  if (what == "echo" && argc == 5) return echo(argv + 2, argv[4]);
   if (what == "error" && argc == 4) return error(argv + 2);
   if (what == "bench" && argc == 4) return bench(argv + 2);
   if (what == "bare" && argc == 4) return bare(argv + 2);
