@@ -155,6 +155,7 @@ class Nats:
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each send at once
         self.file = self.socket.makefile("rb")
         self.file.readline()
         self.socket.sendall(b'CONNECT {"verbose":false,"echo":false,"headers":true,"no_responders":true}\r\n')
