@@ -153,6 +153,33 @@ class Streams(OnABus):
                 with self.assertRaises(shmbus.TimedOut):
                     found.end()
 
+    def test_closing_ends_when_the_handler_dies(self):
+        stuck = """
+import sys, time, shmbus
+bus = shmbus.Bus(sys.argv[1])
+server = bus.server()
+server.on_bytes("stuck", lambda request, command: (command.reader(), time.sleep(1000))[1])
+print("ready", flush=True)
+server.run()
+"""
+        command = [sys.executable, "-c", stuck, self.bus.path]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                self.assertEqual(process.stdout.readline(), "ready\n")
+                out = self.bus.caller("stuck").open(records=shmbus.Records.to_handler, window=256)
+                with self.assertRaises(shmbus.TimedOut):
+                    while True:  # until there is not even room for the end
+                        out.put(b"x" * 48, timeout=0)
+                with self.assertRaises(shmbus.TimedOut):
+                    while True:
+                        out.put(b"", timeout=0)
+            finally:
+                process.kill()
+            process.wait()
+            out.close()
+            with self.assertRaises((shmbus.HandlerDiedBeforeStart, shmbus.HandlerDiedAfterStart)):
+                out.finish()
+
     def test_bytes_and_misuse(self):
         def mirror(request, command):
             reader, writer = command.reader(), command.writer()

@@ -158,6 +158,37 @@ TEST_CASE("a side that is stopped holds up its stream, and is not dead", "[strea
   CHECK_OK(stream->end());
 }
 
+TEST_CASE("one that only polls learns that the other side has died", "[streams]") {
+  const bool reads = GENERATE(false, true);
+  INFO((reads ? "reading" : "writing"));
+  test::TempBus path;
+  test::Shared<std::atomic<int>> begun;
+  const test::Child handler([&] {
+    return test::serve_for_ever(path.path(), test::handlers({{"stuck", [&](Context& context) {
+                                                                const RawReader reader(context);
+                                                                const RawWriter writer(context);
+                                                                ++*begun;
+                                                                for (;;) test::nap(1s);
+                                                                return Status::ok();
+                                                              }}}));
+  });
+  auto bus = test::open_when_served(path.path(), "stuck");
+  auto caller = test::caller_of(bus, "stuck");
+  auto stream =
+      caller.open({}, {.window = 256}, reads ? Records::from_handler : Records::to_handler);
+  REQUIRE_OK(stream);
+  REQUIRE(test::eventually([&] { return *begun == 1; }));
+  const std::vector<std::byte> record(48);
+  const auto poll = [&] {
+    return reads ? test::kind(stream->next(0ns)) : test::kind(stream->put(record, 0ns));
+  };
+  REQUIRE(test::eventually([&] { return poll() == ErrorKind::timed_out; }));
+  handler.signal(SIGKILL);
+  CHECK(test::eventually([&] { return poll() != ErrorKind::timed_out; }));
+  CHECK(poll() == ErrorKind::stream_ended);
+  CHECK(test::kind(stream->end()) == ErrorKind::handler_died_after_start);
+}
+
 TEST_CASE("a stream that was not started waits for the next handler", "[streams]") {
   test::TempBus path;
   const test::Shared<std::atomic<bool>> blocked;

@@ -172,6 +172,7 @@ class CallerCore {
   /// Recovers the endpoint when its owner has died. False when nobody serves this lane's commands
   /// any more and this caller does not wait for a successor.
   bool check_owner(const LeasedLane& lane) noexcept;
+  bool owner_is_there(LeasedLane& lane, lane::Ticket ticket, std::uint64_t now) noexcept;
   [[nodiscard]] bool daemon_tells_of(const LeasedLane& lane) const noexcept;
   Result<ReplyView> wait_for(Pending& pending, StreamWait* stream = nullptr) noexcept;
   /// A call that was published: all that it takes to wait for it, or to send it again.
@@ -361,6 +362,7 @@ class CallerCore {
   std::shared_ptr<LeasedLane> lane_;
   // Which calls may be sent again: see caller_again.cpp.
   bool sends_again_ = false;      ///< what it looks for a lane for is no new command
+  std::uint64_t probed_at_ = 0;   ///< when await_slowly() looked at the owner, in ticks
   bool left_ = false;             ///< a call was sent again to another lane than those of this era
   std::uint32_t era_ = 0;         ///< all new commands of an era go to one lane
   std::uint64_t sent_again_ = 0;  ///< in this era, up to that command; by its first number

@@ -68,7 +68,13 @@ CallerCore::Waited CallerCore::await_slowly(LeasedLane& lane, lane::Ticket ticke
   std::uint64_t now = began;
   while (!come()) {
     if (!bus().intact()) return Waited::lost;
-    if (deadline.over(now)) return Waited::timed_out;
+    if (deadline.over(now)) {
+      // Waits that are shorter than the interval look together as often as a long one.
+      if (now - probed_at_ < probe_interval || owner_is_there(lane, ticket, now)) {
+        return Waited::timed_out;
+      }
+      return lane.lane.replied(ticket) ? Waited::answered : Waited::stranded;
+    }
     if (made_for && made_for.cancelled()) {
       made_for = {};  // passed on; if it was started, its answer says what became of it
       if (lane.lane.ask_to_cancel(ticket)) return Waited::cancelled;
@@ -93,14 +99,20 @@ CallerCore::Waited CallerCore::await_slowly(LeasedLane& lane, lane::Ticket ticke
     }
     now = wait::ticks();
     if (now < next_probe || come()) continue;
-    // Withdrawn for certain, or else started by somebody after all: then go on waiting.
-    if (!check_owner(lane) && lane.lane.ask_to_cancel(ticket)) {
+    if (!owner_is_there(lane, ticket, now)) {
       return lane.lane.replied(ticket) ? Waited::answered : Waited::stranded;
     }
     next_probe = now + probe_interval;
   }
   if (change.word == nullptr) note_wait(lane, ticket, wait::ticks() - began, slept);
   return Waited::answered;
+}
+
+/// False: nobody will run the command, which is withdrawn for certain, or answered. Else it may
+/// have been started after all: then it is waited for.
+bool CallerCore::owner_is_there(LeasedLane& lane, lane::Ticket ticket, std::uint64_t now) noexcept {
+  probed_at_ = now;
+  return check_owner(lane) || !lane.lane.ask_to_cancel(ticket);
 }
 
 /// Learns from a wait how long to spin next time; records it when it was long.
